@@ -1,0 +1,65 @@
+"""Where data lives, outputs that are whole or absent, and errors that a user can act on."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+DATASET = REPOSITORY / "dataset"
+EXPERIMENTS = REPOSITORY / "exp"
+LOGS = REPOSITORY / "logs"
+INFERENCE = REPOSITORY / "inference"
+VIDEOS = REPOSITORY / "videos"
+
+
+class InputError(Exception):
+    """An input that cannot be used; the message names the file, the cause and the remedy."""
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`, with its suffix, and rename it to `path` on success.
+
+    On an exception the temporary file is removed and an older `path` stays as it was.
+
+    Raises:
+        InputError: the folder cannot be made or written to.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent
+        )
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written ({error.strerror}); choose a writable folder"
+        ) from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes private files; a result gets the permissions any new file would.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def run_script(main: Callable[[], None]) -> int:
+    """Run a script's `main`; a user's mistake becomes one line on stderr and exit status 1."""
+    try:
+        main()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0

@@ -1,0 +1,1 @@
+"""Rhythm of a video: frames, optical flow, visual beats, tempo."""

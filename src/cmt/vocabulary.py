@@ -1,0 +1,120 @@
+"""The vocabulary of compound words: one table of fields, instruments and genres.
+
+A compound word is one row of ten integers (`COLUMNS`). The model reads nine of them in the
+order of `FIELDS`; vocabulary sizes, embedding widths, heads and parameter names all derive
+from that table. Source: paper section 4.1; original: midi2numpy_mix.py, model.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BEATS_PER_BAR = 4
+TICKS_PER_BEAT = 4
+TICKS_PER_BAR = BEATS_PER_BAR * TICKS_PER_BEAT
+MAX_DURATION = TICKS_PER_BAR  # ticks; longer notes are capped
+MAX_WORDS = 10_000  # words in a song, EOS included
+
+# Types of a word
+EOS, METRICAL, NOTE = 0, 1, 2
+# Value of the beat column in a bar word; a beat word has its position in the bar + 1.
+BAR = TICKS_PER_BAR + 1
+
+COLUMNS = (
+    "type",
+    "beat",
+    "density",
+    "pitch",
+    "duration",
+    "instr_type",
+    "strength",
+    "i_beat",
+    "n_beat",
+    "p_beat",
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One attribute of a compound word as the model reads it.
+
+    Attributes:
+        name: column of the data set (`COLUMNS`).
+        parameter: the attribute's name in the original's parameter names.
+        size: vocabulary size; the values are 0 … size − 1.
+        width: embedding width in the full-size model; 0 for the absolute tick, which is
+            encoded by sinusoids.
+        predicted: whether the model has a head for it.
+        offset: what is added to the data set's value to make the model's.
+    """
+
+    name: str
+    parameter: str
+    size: int
+    width: int
+    predicted: bool = True
+    offset: int = 0
+
+    @property
+    def column(self) -> int:
+        """Index of the field in a row of the data set."""
+        return COLUMNS.index(self.name)
+
+
+# In the model's column order. The paper's simu-note density and strength are called
+# beat_density and onset_density in the original's parameters.
+FIELDS = (
+    Field("beat", "barbeat", size=BAR + 1, width=64),
+    Field("type", "type", size=3, width=32),
+    Field("density", "beat_density", size=TICKS_PER_BAR + 2, width=64),
+    Field("pitch", "pitch", size=129, width=512),
+    Field("duration", "duration", size=MAX_DURATION + 2, width=128),
+    Field("instr_type", "instr", size=6, width=32),
+    Field("strength", "onset_density", size=20, width=64),
+    Field("p_beat", "time_encoding", size=102, width=256, predicted=False, offset=1),
+    Field("i_beat", "pos", size=5025, width=0, predicted=False),
+)
+PREDICTED = tuple(field for field in FIELDS if field.predicted)
+FIELD = {field.name: field for field in FIELDS}
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """One of the five tracks.
+
+    Attributes:
+        name: track name in MIDI files.
+        program: General MIDI program written to MIDI files (0-based).
+        programs: the General MIDI programs merged into this track (LPD-5's rule); drums are
+            told by their channel, and Strings takes what no other track claims.
+    """
+
+    name: str
+    program: int
+    programs: range = range(0)
+
+    @property
+    def is_drum(self) -> bool:
+        """Whether the track plays on the drum channel."""
+        return self.name == "Drums"
+
+
+# The class of an instrument in a word is its index here + 1.
+INSTRUMENTS = (
+    Instrument("Drums", program=114),
+    Instrument("Piano", program=0, programs=range(0, 8)),
+    Instrument("Guitar", program=24, programs=range(24, 32)),
+    Instrument("Bass", program=33, programs=range(32, 40)),
+    Instrument("Strings", program=41),
+)
+INSTRUMENT_CLASS = {instrument.name: index for index, instrument in enumerate(INSTRUMENTS, start=1)}
+
+# The class of a genre is its index here + 1; 0 is "any".
+GENRES = ("country", "dance", "electronic", "metal", "pop", "rock")
+
+# Initial tokens are rows of (genre, key, instrument): one for the genre, one for the key,
+# one per instrument.
+INITIAL_SIZES = (len(GENRES) + 1, 1, len(INSTRUMENTS) + 1)
+INITIAL_PARAMETERS = ("genre", "key", "instrument")
+INITIAL_WIDTH = 64
+INITIAL_TOKENS = 2 + len(INSTRUMENTS)
