@@ -87,10 +87,13 @@ class Instrument:
         program: General MIDI program written to MIDI files (0-based).
         programs: the General MIDI programs merged into this track (LPD-5's rule); drums are
             told by their channel, and Strings takes what no other track claims.
+        max_strength: notes that it can play at once: two sticks, two pedals and a flam; ten
+            fingers; six strings; a double stop; a section.
     """
 
     name: str
     program: int
+    max_strength: int
     programs: range = range(0)
 
     @property
@@ -101,11 +104,11 @@ class Instrument:
 
 # The class of an instrument in a word is its index here + 1.
 INSTRUMENTS = (
-    Instrument("Drums", program=114),
-    Instrument("Piano", program=0, programs=range(0, 8)),
-    Instrument("Guitar", program=24, programs=range(24, 32)),
-    Instrument("Bass", program=33, programs=range(32, 40)),
-    Instrument("Strings", program=41),
+    Instrument("Drums", program=114, max_strength=5),
+    Instrument("Piano", program=0, max_strength=10, programs=range(0, 8)),
+    Instrument("Guitar", program=24, max_strength=6, programs=range(24, 32)),
+    Instrument("Bass", program=33, max_strength=2, programs=range(32, 40)),
+    Instrument("Strings", program=41, max_strength=10),
 )
 INSTRUMENT_CLASS = {instrument.name: index for index, instrument in enumerate(INSTRUMENTS, start=1)}
 

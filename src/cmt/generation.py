@@ -1,0 +1,479 @@
+"""Controlled decoding: a small state machine per song, the model's steps batched over songs.
+
+At each word a loop says which classes are allowed, the engine samples among them, and the loop
+takes the result. `ExactLoop` lets the model choose freely among the words that can still
+satisfy the plan; `OriginalLoop` is the published program, for comparison.
+Source: paper section 4.3, Algorithm 1; original: model.py, inference_from_scratch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from cmt.dataset import initial_tokens
+from cmt.model import CMT
+from cmt.plan import MIN_STRENGTH, BarPlan, make_plan, thinned
+from cmt.sampling import sample
+from cmt.vocabulary import (
+    BAR,
+    COLUMNS,
+    EOS,
+    FIELD,
+    FIELDS,
+    INSTRUMENT_CLASS,
+    INSTRUMENTS,
+    METRICAL,
+    NOTE,
+    TICKS_PER_BAR,
+)
+
+# A word of the model while it is drawn: field name → class.
+Word = dict[str, int]
+Mask = NDArray[np.bool_]
+
+# The original's order of drawing: each attribute may depend on those before it.
+ORDER = ("type", "beat", "pitch", "duration", "instr_type", "strength", "density")
+LAST_TIME_CLASS = FIELD["p_beat"].size - 1
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Temperature and nucleus of one attribute; see `cmt.sampling.sample`."""
+
+    temperature: float = 1.0
+    nucleus: float | None = None
+
+
+class Loop(Protocol):
+    """One song in the making."""
+
+    sampling: ClassVar[Mapping[str, Sampling]]
+    n_beat: int
+
+    def first(self) -> Word:
+        """The first word."""
+
+    def allowed(self, name: str, word: Word) -> Mask | None:
+        """Classes that field `name` may have given the fields drawn before; None for all."""
+
+    def take(self, word: Word) -> Word | None:
+        """Replace or complete the word drawn; None ends the song without it."""
+
+    @property
+    def tick(self) -> int:
+        """How far the song is."""
+
+
+def only(name: str, *classes: int) -> Mask:
+    """Mask that allows some classes of a field."""
+    mask = np.zeros(FIELD[name].size, bool)
+    mask[list(classes)] = True
+    return mask
+
+
+class ExactLoop:
+    """Decoding that satisfies a plan exactly and is free in everything else.
+
+    A bar word announces its density; beat words then count it down. What is allowed next:
+    after a beat word of strength s, exactly s notes of its instrument, all of different pitch;
+    then another instrument on the same tick; a later tick, as long as the onsets that are left
+    and the visual beats ahead still fit; the next bar, or the end, when no onset is left. The
+    first simu-note on a visual beat has its strength.
+
+    Args:
+        plan: per bar what is asked, from `make_plan`.
+        n_beat: ticks in the song.
+    """
+
+    # Forced attributes need no temperature; the others are the model's own distributions, cut
+    # where the original cuts them.
+    sampling: ClassVar[Mapping[str, Sampling]] = {
+        "type": Sampling(),
+        "beat": Sampling(),
+        "pitch": Sampling(nucleus=0.9),
+        "duration": Sampling(nucleus=0.9),
+        "instr_type": Sampling(nucleus=0.95),
+        "strength": Sampling(nucleus=0.9),
+        "density": Sampling(),
+    }
+
+    def __init__(self, plan: Sequence[BarPlan], n_beat: int) -> None:
+        self.plan = plan
+        self.n_beat = n_beat
+        self.bar = 0
+        self.position = -1  # tick in the bar; −1 before its first onset
+        self.left = plan[0].density or 0  # onset positions still to come in this bar
+        self.used: set[int] = set()  # instruments at this tick
+        self.instrument = 0  # of the simu-note being written
+        self.notes_left = 0
+        self.pitches: set[int] = set()
+
+    @property
+    def tick(self) -> int:
+        """How far the song is."""
+        return self.bar * TICKS_PER_BAR + max(self.position, 0)
+
+    def first(self) -> Word:
+        """The first bar word."""
+        return self._timed(
+            {**dict.fromkeys(ORDER, 0), "type": METRICAL, "beat": BAR, "density": self.left + 1}
+        )
+
+    def allowed(self, name: str, word: Word) -> Mask | None:
+        """Classes that can still satisfy the plan."""
+        if name == "type":
+            return self._types()
+        if word["type"] == EOS:
+            return only(name, 0)
+        if word["type"] == NOTE:
+            return self._note(name)
+        if name == "beat":
+            return only(name, *self._beats())
+        if name in ("pitch", "duration"):
+            return only(name, 0)
+        if word["beat"] == BAR:
+            return self._bar_density() if name == "density" else only(name, 0)
+        return self._simu_note(name, word)
+
+    def _types(self) -> Mask:
+        if self.notes_left:
+            return only("type", NOTE)
+        types = [METRICAL] if self._beats() else []
+        if self.bar == len(self.plan) - 1 and not self.left:
+            types.append(EOS)
+        return only("type", *types)
+
+    def _beats(self) -> list[int]:
+        """Beat classes: this tick again, a later one, the next bar."""
+        ahead = [tick for tick in self.plan[self.bar].strengths if tick > self.position]
+        beats = []
+        if self.position >= 0 and len(self.used) < len(INSTRUMENTS):
+            beats.append(self.position + 1)
+        if self.left:
+            # Onsets that are not visual beats must leave room for those that are.
+            latest = self.plan[self.bar].ticks - self.left
+            if ahead:
+                latest = min(latest, min(ahead))
+            beats += [
+                tick + 1
+                for tick in range(self.position + 1, latest + 1)
+                if tick in ahead or self.left > len(ahead)
+            ]
+        elif self.bar < len(self.plan) - 1:
+            beats.append(BAR)
+        return beats
+
+    def _note(self, name: str) -> Mask:
+        if name == "instr_type":
+            return only(name, self.instrument)
+        if name not in ("pitch", "duration"):
+            return only(name, 0)
+        mask = np.ones(FIELD[name].size, bool)
+        mask[0] = False
+        if name == "pitch":
+            mask[list(self.pitches)] = False
+        else:
+            mask[1] = False  # a note of no length
+        return mask
+
+    def _bar_density(self) -> Mask:
+        bar = self.plan[self.bar + 1]
+        if bar.density is not None:
+            return only("density", bar.density + 1)
+        return only("density", *range(len(bar.strengths) + 1, bar.ticks + 2))
+
+    def _simu_note(self, name: str, word: Word) -> Mask:
+        """Attributes of a beat word."""
+        tick = word["beat"] - 1
+        fresh = tick != self.position
+        if name == "density":
+            return only(name, self.left - fresh + 1)
+        asked = self.plan[self.bar].strengths.get(tick) if fresh else None
+        if name == "strength":
+            most = INSTRUMENTS[word["instr_type"] - 1].max_strength
+            return only(name, asked) if asked else only(name, *range(1, most + 1))
+        return only(
+            name,
+            *(
+                label
+                for label, instrument in enumerate(INSTRUMENTS, start=1)
+                if (fresh or label not in self.used)
+                and (asked is None or instrument.max_strength >= asked)
+            ),
+        )
+
+    def take(self, word: Word) -> Word:
+        """Move on by the word drawn."""
+        if word["type"] == NOTE:
+            self.notes_left -= 1
+            self.pitches.add(word["pitch"])
+        elif word["beat"] == BAR:
+            self.bar += 1
+            self.position = -1
+            self.left = word["density"] - 1
+        elif word["type"] == METRICAL:
+            if word["beat"] - 1 != self.position:
+                self.position = word["beat"] - 1
+                self.left -= 1
+                self.used = set()
+            self.instrument = word["instr_type"]
+            self.used.add(self.instrument)
+            self.notes_left = word["strength"]
+            self.pitches = set()
+        return self._timed(word)
+
+    def _timed(self, word: Word) -> Word:
+        """Add the place in the song, rounded as in training; an EOS has none."""
+        if word["type"] == EOS:
+            return {**word, "p_beat": FIELD["p_beat"].offset, "i_beat": 0}
+        share = 100 * self.tick // self.n_beat
+        return {**word, "p_beat": share + FIELD["p_beat"].offset, "i_beat": self.tick}
+
+
+class OriginalLoop:
+    """The published decoding loop, quirk for quirk, without its crashes.
+
+    Whenever the model draws a beat at or past the next visual beat, beat words for three fixed
+    instruments are forced there, one per drawn word; when it draws a bar, the plan's density
+    replaces the drawn one with probability C. The song ends with the plan.
+
+    Where it differs, the original would have crashed or never ended: the first word may be a
+    note, notes have a pitch and a duration, time classes stay within the vocabulary, an EOS
+    ends the song, and after `PATIENCE` words without progress the plan goes on.
+
+    Args:
+        control: (words, 6) control words.
+        degree: control degree C, 0 … 1.
+        rng: the song's random numbers; the loop draws its decisions from it.
+    """
+
+    PATIENCE = 500
+    BEAT_INSTRUMENTS = tuple(INSTRUMENT_CLASS[name] for name in ("Drums", "Piano", "Guitar"))
+
+    sampling: ClassVar[Mapping[str, Sampling]] = {
+        **dict.fromkeys(ORDER, Sampling(nucleus=0.9)),
+        "beat": Sampling(temperature=1.2),
+        "duration": Sampling(temperature=2.0, nucleus=0.9),
+    }
+
+    def __init__(
+        self, control: NDArray[np.int64], degree: float, rng: np.random.RandomState
+    ) -> None:
+        kept = (control[:, 0] == BAR) | (control[:, 2] >= MIN_STRENGTH)
+        self.plan = control[kept].tolist()
+        self.n_beat = int(control[0, 4])
+        self.degree = degree
+        self.rng = rng
+        self.row = 1  # of the plan, the next to reach
+        self.track = 0  # which of BEAT_INSTRUMENTS is next on this visual beat
+        self.density = 0  # of the beat words of this visual beat
+        self.waited = 0
+        self.bar = 0
+        self.time_class = 1
+        self.tick = 0
+
+    def first(self) -> Word:
+        """The first bar word."""
+        word = {**dict.fromkeys(ORDER, 0), "type": METRICAL, "beat": BAR}
+        return {**word, "density": self.plan[0][1], "p_beat": 1, "i_beat": 0}
+
+    def allowed(self, name: str, word: Word) -> Mask | None:
+        """Everything, but a note needs a pitch and a duration."""
+        if name in ("pitch", "duration") and word["type"] == NOTE:
+            mask = np.ones(FIELD[name].size, bool)
+            mask[0] = False
+            return mask
+        return None
+
+    def take(self, word: Word) -> Word | None:
+        """Replace the word where the plan says so."""
+        if self.row >= len(self.plan) or word["type"] == EOS:
+            return None
+        self.waited += 1
+        impatient = self.waited > self.PATIENCE
+        beat, density, strength = self.plan[self.row][:3]
+        if beat == BAR and (word["beat"] == BAR or impatient):
+            if self.rng.random_sample() < self.degree or impatient:
+                word = {
+                    **dict.fromkeys(ORDER, 0),
+                    "type": METRICAL,
+                    "beat": BAR,
+                    "density": min(density, FIELD["density"].size - 1),
+                }
+            self._reached()
+        elif beat < BAR and (word["beat"] >= beat or impatient):
+            if self.track == 0:
+                self.density = 1 if word["beat"] == BAR else word["density"]
+                self.rng.random_sample()  # drawn and not used by the original
+            word = {
+                **dict.fromkeys(ORDER, 0),
+                "type": METRICAL,
+                "beat": beat,
+                "density": self.density,
+                "instr_type": self.BEAT_INSTRUMENTS[self.track],
+                "strength": min(strength, FIELD["strength"].size - 1),
+            }
+            self.track = (self.track + 1) % len(self.BEAT_INSTRUMENTS)
+            if self.track == 0:
+                self._reached()
+        if word["type"] == METRICAL:
+            self.bar += word["beat"] == BAR
+            position = 0 if word["beat"] == BAR else word["beat"] - 1
+            self.tick = self.bar * TICKS_PER_BAR + position
+            self.time_class = max(0, round(self.tick / self.n_beat * 100) + 1)
+        elif word["instr_type"] == 0:
+            word = {**word, "instr_type": INSTRUMENT_CLASS["Drums"]}
+        if self.time_class > LAST_TIME_CLASS:
+            return None
+        return {**word, "p_beat": self.time_class, "i_beat": self.tick}
+
+    def _reached(self) -> None:
+        self.row += 1
+        self.waited = 0
+
+
+@dataclass(frozen=True)
+class Take:
+    """One generated piece.
+
+    Attributes:
+        words: (length, 10) rows in the data set's columns, EOS included.
+        seed: of this take; it alone gives the same take again.
+        plan: per bar what was asked of it.
+    """
+
+    words: NDArray[np.int64]
+    seed: int
+    plan: list[BarPlan]
+
+
+def generate(
+    model: CMT,
+    control: NDArray[np.int64],
+    *,
+    songs: int = 1,
+    degree: float = 1.0,
+    mode: str = "exact",
+    seed: int = 0,
+    genre: str | None = None,
+) -> list[Take]:
+    """Make music for control words.
+
+    Args:
+        model: in evaluation mode.
+        control: (words, 6) control words, the first of them a bar word.
+        songs: number of takes, decoded as one batch.
+        degree: control degree C, 0 … 1 (Algorithm 1).
+        mode: a name of LOOPS.
+        seed: of the first take; take k has seed + k, whatever the number of takes.
+        genre: a name of GENRES or None.
+    """
+    rngs = [np.random.RandomState(seed + index) for index in range(songs)]
+    plan, _ = make_plan(control)
+    n_beat = int(control[0, 4])
+    loops: list[Loop]
+    if mode == "original":
+        plans = [plan] * songs
+        loops = [OriginalLoop(control, degree, rng) for rng in rngs]
+        initial = initial_tokens("pop", [instrument.name for instrument in INSTRUMENTS])
+    else:
+        plans = [thinned(plan, degree, rng) for rng in rngs]
+        loops = [ExactLoop(plan, n_beat) for plan in plans]
+        initial = initial_tokens(genre, [instrument.name for instrument in INSTRUMENTS])
+    decoded = decode(model, loops, rngs, torch.from_numpy(initial))
+    return [
+        Take(data_words(words, n_beat), seed + index, plan)
+        for index, (words, plan) in enumerate(zip(decoded, plans, strict=True))
+    ]
+
+
+def data_words(words: Sequence[Word], n_beat: int) -> NDArray[np.int64]:
+    """Words of the model as rows of the data set (length, 10), with an EOS at the end."""
+    rows = np.zeros((len(words) + (words[-1]["type"] != EOS), len(COLUMNS)), np.int64)
+    for row, word in zip(rows, words, strict=False):
+        for field in FIELDS:
+            row[field.column] = word[field.name] - field.offset
+        row[COLUMNS.index("n_beat")] = n_beat if word["type"] != EOS else 0
+    return rows
+
+
+@torch.inference_mode()
+def decode(
+    model: CMT, loops: Sequence[Loop], rngs: Sequence[np.random.RandomState], initial: torch.Tensor
+) -> list[list[Word]]:
+    """Decode songs together: each step reads one word per song and never the past again.
+
+    Args:
+        model: in evaluation mode.
+        loops: one per song.
+        rngs: one per song; seven numbers are drawn per word, in ORDER.
+        initial: (7, 3) initial tokens of all songs.
+
+    Returns:
+        Per song its words.
+    """
+    device = model.init_in_linear.weight.device
+    # The original's rounding lets a song go on for half a percent after its last tick.
+    model.encoder_pos_emb.reserve(math.ceil(1.01 * loops[0].n_beat) + TICKS_PER_BAR)
+    songs = [[loop.first()] for loop in loops]
+    active = list(range(len(loops)))
+    state = model.start(initial.to(device).expand(len(loops), -1, -1))
+    sampling = loops[0].sampling
+    with tqdm(total=loops[0].n_beat, unit="tick", disable=None) as bar:
+        while active:
+            rows = [[songs[song][-1][field.name] for field in FIELDS] for song in active]
+            hidden = model.step(torch.tensor(rows, device=device), state)
+            uniform = torch.from_numpy(
+                np.stack([rngs[song].random_sample(len(ORDER)) for song in active], axis=1)
+            ).to(device)
+            words: list[Word] = [{} for _ in active]
+            logits = {"type": model.type_logits(hidden)}
+            for name, numbers in zip(ORDER, uniform, strict=True):
+                drawn = sample(
+                    logits[name],
+                    numbers,
+                    sampling[name].temperature,
+                    sampling[name].nucleus,
+                    _masks(
+                        logits[name],
+                        [
+                            loops[song].allowed(name, word)
+                            for song, word in zip(active, words, strict=True)
+                        ],
+                    ),
+                )
+                for word, value in zip(words, drawn.tolist(), strict=True):
+                    word[name] = value
+                if name == "type":
+                    logits.update(model.attribute_logits(hidden, drawn))
+            going_on = []
+            for index, (song, word) in enumerate(zip(active, words, strict=True)):
+                taken = loops[song].take(word)
+                if taken is not None:
+                    songs[song].append(taken)
+                    if taken["type"] != EOS:
+                        going_on.append(index)
+            if len(going_on) < len(active):
+                kept = torch.tensor(going_on, dtype=torch.int64, device=device)
+                state = [layer.rows(kept) for layer in state]
+                active = [active[index] for index in going_on]
+            if active:
+                bar.update(max(0, min(loops[song].tick for song in active) - bar.n))
+    return songs
+
+
+def _masks(logits: torch.Tensor, masks: Sequence[Mask | None]) -> torch.Tensor | None:
+    """Stack the songs' masks (batch, classes) on the device of the logits."""
+    if all(mask is None for mask in masks):
+        return None
+    everything = np.ones(logits.shape[-1], bool)
+    stacked = np.stack([everything if mask is None else mask for mask in masks])
+    return torch.from_numpy(stacked).to(logits.device)

@@ -1,0 +1,388 @@
+"""The Controllable Music Transformer: embeddings, linear-attention layers, heads.
+
+Parameter names and shapes are the original's (original: model.py and
+pytorch-fast-transformers' TransformerEncoder), so its checkpoints load unchanged.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from cmt import attention
+from cmt.vocabulary import (
+    FIELD,
+    FIELDS,
+    INITIAL_PARAMETERS,
+    INITIAL_SIZES,
+    INITIAL_TOKENS,
+    INITIAL_WIDTH,
+    PREDICTED,
+)
+
+HEAD_WIDTH = 64  # of the full-size model; the number of heads cannot be read from weights
+MAX_TICKS = 20_000  # rows of the positional table in the original's checkpoints
+
+
+@dataclass(frozen=True)
+class CMTConfig:
+    """Sizes of a model; the defaults are the published ones.
+
+    Attributes:
+        d_model: width of the residual stream.
+        n_layers: number of transformer layers.
+        n_heads: attention heads; divides d_model.
+        d_ff: width of the feed-forward layers.
+        dropout: dropout probability in training, 0 … 1.
+        sizes: vocabulary size of each embedded field, in the order of FIELDS.
+        widths: embedding width of each embedded field, in the same order.
+        initial_sizes: vocabulary sizes of (genre, key, instrument).
+        initial_width: embedding width of each of these.
+    """
+
+    d_model: int = 512
+    n_layers: int = 12
+    n_heads: int = 8
+    d_ff: int = 2048
+    dropout: float = 0.1
+    sizes: tuple[int, ...] = tuple(field.size for field in FIELDS if field.width)
+    widths: tuple[int, ...] = tuple(field.width for field in FIELDS if field.width)
+    initial_sizes: tuple[int, ...] = INITIAL_SIZES
+    initial_width: int = INITIAL_WIDTH
+
+    @classmethod
+    def from_state_dict(cls, state: Mapping[str, Tensor]) -> CMTConfig:
+        """Read the sizes from weights under the original's names.
+
+        Raises:
+            KeyError: a parameter of the model is missing.
+        """
+        tables = [
+            state[f"encoder_emb_{field.parameter}.lut.weight"] for field in FIELDS if field.width
+        ]
+        initial = [state[f"init_emb_{name}.lut.weight"] for name in INITIAL_PARAMETERS]
+        prefix = "transformer_encoder.layers."
+        layers = {key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)}
+        d_ff, d_model = state["transformer_encoder.layers.0.linear1.weight"].shape
+        return cls(
+            d_model=d_model,
+            n_layers=len(layers),
+            n_heads=max(1, d_model // HEAD_WIDTH),
+            d_ff=d_ff,
+            sizes=tuple(table.shape[0] for table in tables),
+            widths=tuple(table.shape[1] for table in tables),
+            initial_sizes=tuple(table.shape[0] for table in initial),
+            initial_width=initial[0].shape[1],
+        )
+
+
+class Embedding(nn.Module):
+    """A lookup table whose rows are scaled by √width."""
+
+    def __init__(self, size: int, width: int) -> None:
+        super().__init__()
+        self.lut = nn.Embedding(size, width)
+        self.scale = math.sqrt(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map classes (…) to vectors (…, width)."""
+        return self.lut(x) * self.scale
+
+
+class TickEncoding(nn.Module):
+    """Sinusoids of the absolute tick, added to the input (original: BeatPositionalEncoding)."""
+
+    pe: Tensor
+
+    def __init__(self, d_model: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.register_buffer("pe", self._table(MAX_TICKS, d_model))
+
+    @staticmethod
+    def _table(ticks: int, d_model: int) -> Tensor:
+        exponents = torch.arange(0, d_model, 2) * (-math.log(10_000.0) / d_model)
+        # float32 exp differs between processors by a unit in the last place, which is 3e-4 rad
+        # at tick 5,000: float64 makes the table the same everywhere.
+        frequencies = exponents.double().exp().float()
+        if d_model == CMTConfig.d_model:
+            _round_as_published(frequencies)
+        angles = (torch.arange(ticks).unsqueeze(1) * frequencies).double()
+        table = torch.stack([angles.sin(), angles.cos()], dim=-1).float()
+        return table.flatten(-2).unsqueeze(0)
+
+    def reserve(self, ticks: int) -> None:
+        """Lengthen the table to at least `ticks` rows, for songs beyond MAX_TICKS."""
+        if ticks > self.pe.shape[1]:
+            self.pe = self._table(ticks, self.pe.shape[2]).to(self.pe)
+
+    def forward(self, x: Tensor, ticks: Tensor) -> Tensor:
+        """Add the encoding of `ticks` (…) to x (…, d_model)."""
+        return self.dropout(x + self.pe[0, ticks])
+
+
+def _round_as_published(frequencies: Tensor) -> None:
+    """Move the five frequencies that the original's float32 exp (Intel MKL) rounds otherwise.
+
+    Their exact values lie almost half-way between two float32 numbers. With them the table is
+    the published one; without them hidden states differ by 5e-5.
+    """
+    up, down = [26, 39, 88, 238], [53]
+    infinity = frequencies.new_tensor(math.inf)
+    frequencies[up] = torch.nextafter(frequencies[up], infinity)
+    frequencies[down] = torch.nextafter(frequencies[down], -infinity)
+
+
+@dataclass
+class LayerState:
+    """What decoding remembers of the past in one layer, constant in size.
+
+    Attributes:
+        kv: sum of k ⊗ v over all positions so far, (batch, heads, d, d), d = d_model / heads.
+        k_sum: sum of k, (batch, heads, d).
+    """
+
+    kv: Tensor
+    k_sum: Tensor
+
+    def rows(self, rows: Tensor) -> LayerState:
+        """The state of some songs of the batch."""
+        return LayerState(self.kv[rows], self.k_sum[rows])
+
+
+class Attention(nn.Module):
+    """Multi-head causal linear attention with its four projections."""
+
+    def __init__(self, config: CMTConfig) -> None:
+        super().__init__()
+        self.n_heads = config.n_heads
+        self.query_projection = nn.Linear(config.d_model, config.d_model)
+        self.key_projection = nn.Linear(config.d_model, config.d_model)
+        self.value_projection = nn.Linear(config.d_model, config.d_model)
+        self.out_projection = nn.Linear(config.d_model, config.d_model)
+
+    def _heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Project x (…, d_model) to q, k, v (…, heads, d_model / heads)."""
+        q = attention.feature_map(self.query_projection(x))
+        k = attention.feature_map(self.key_projection(x))
+        v = self.value_projection(x)
+        q, k, v = (y.unflatten(-1, (self.n_heads, -1)) for y in (q, k, v))
+        return q, k, v
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attend over all positions of x (batch, length, d_model)."""
+        q, k, v = (y.transpose(1, 2) for y in self._heads(x))
+        out = attention.chunked(q, k, v)
+        return self.out_projection(out.transpose(1, 2).flatten(-2))
+
+    def step(self, x: Tensor, state: LayerState) -> Tensor:
+        """Attend from one position x (batch, d_model), updating the state."""
+        out, state.kv, state.k_sum = attention.recurrent(*self._heads(x), state.kv, state.k_sum)
+        return self.out_projection(out.flatten(-2))
+
+
+class Layer(nn.Module):
+    """Post-norm transformer layer."""
+
+    def __init__(self, config: CMTConfig) -> None:
+        super().__init__()
+        self.attention = Attention(config)
+        self.linear1 = nn.Linear(config.d_model, config.d_ff)
+        self.linear2 = nn.Linear(config.d_ff, config.d_model)
+        self.norm1 = nn.LayerNorm(config.d_model)
+        self.norm2 = nn.LayerNorm(config.d_model)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def _combine(self, x: Tensor, attended: Tensor) -> Tensor:
+        x = self.norm1(x + self.dropout(attended))
+        y = self.dropout(F.gelu(self.linear1(x)))
+        return self.norm2(x + self.dropout(self.linear2(y)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, length, d_model) → the same."""
+        return self._combine(x, self.attention(x))
+
+    def step(self, x: Tensor, state: LayerState) -> Tensor:
+        """(batch, d_model) → the same, updating the state."""
+        return self._combine(x, self.attention.step(x, state))
+
+
+class Encoder(nn.Module):
+    """The stack of layers and a last LayerNorm."""
+
+    def __init__(self, config: CMTConfig) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.n_layers))
+        self.norm = nn.LayerNorm(config.d_model)
+
+    def forward(self, x: Tensor, checkpoint_activations: bool = False) -> Tensor:
+        """(batch, length, d_model) → the same."""
+        for layer in self.layers:
+            x = checkpoint(layer, x, use_reentrant=False) if checkpoint_activations else layer(x)
+        return self.norm(x)
+
+
+class CMT(nn.Module):
+    """Music as compound words: (batch, length, 9) in, logits of seven attributes out.
+
+    The type of the next word is predicted first, its other attributes from the hidden state
+    and that type (paper section 4.2).
+
+    Args:
+        config: the sizes.
+    """
+
+    def __init__(self, config: CMTConfig) -> None:
+        super().__init__()
+        self.config = config
+        d = config.d_model
+        for name, size in zip(INITIAL_PARAMETERS, config.initial_sizes, strict=True):
+            self.add_module(f"init_emb_{name}", Embedding(size, config.initial_width))
+        self.init_in_linear = nn.Linear(len(INITIAL_PARAMETERS) * config.initial_width, d)
+
+        embedded = [field for field in FIELDS if field.width]
+        width = {f.name: w for f, w in zip(embedded, config.widths, strict=True)}
+        size = {f.name: s for f, s in zip(embedded, config.sizes, strict=True)}
+        for field in embedded:
+            self.add_module(
+                f"encoder_emb_{field.parameter}", Embedding(size[field.name], width[field.name])
+            )
+        self.encoder_pos_emb = TickEncoding(d, config.dropout)
+        self.encoder_in_linear = nn.Linear(sum(width[field.name] for field in PREDICTED), d)
+        self.encoder_time_linear = nn.Linear(width["p_beat"], d)
+        self.transformer_encoder = Encoder(config)
+        self.project_concat_type = nn.Linear(d + width["type"], d)
+        for field in PREDICTED:
+            self.add_module(f"proj_{field.parameter}", nn.Linear(d, size[field.name]))
+
+    def _embed(self, words: Tensor) -> Tensor:
+        """Embed words (…, 9) into (…, d_model)."""
+        vectors = {
+            field.name: self.get_submodule(f"encoder_emb_{field.parameter}")(words[..., column])
+            for column, field in enumerate(FIELDS)
+            if field.width
+        }
+        attributes = torch.cat([vectors[field.name] for field in PREDICTED], dim=-1)
+        x = self.encoder_in_linear(attributes) + self.encoder_time_linear(vectors["p_beat"])
+        return self.encoder_pos_emb(x, words[..., FIELDS.index(FIELD["i_beat"])])
+
+    def _embed_initial(self, initial: Tensor) -> Tensor:
+        """Embed initial tokens (batch, 7, 3) into (batch, 7, d_model)."""
+        vectors = [
+            self.get_submodule(f"init_emb_{name}")(initial[..., column])
+            for column, name in enumerate(INITIAL_PARAMETERS)
+        ]
+        return self.init_in_linear(torch.cat(vectors, dim=-1))
+
+    def hidden(
+        self, words: Tensor, initial: Tensor, checkpoint_activations: bool = False
+    ) -> Tensor:
+        """Hidden states of the initial tokens and all words, in parallel.
+
+        Args:
+            words: (batch, length, 9) classes in the order of FIELDS.
+            initial: (batch, 7, 3) initial tokens (genre, key, instrument).
+            checkpoint_activations: recompute layers in the backward pass to save memory.
+
+        Returns:
+            (batch, 7 + length, d_model).
+        """
+        x = torch.cat([self._embed_initial(initial), self._embed(words)], dim=1)
+        return self.transformer_encoder(x, checkpoint_activations)
+
+    def type_logits(self, hidden: Tensor) -> Tensor:
+        """Logits (…, 3) of the next word's type from hidden states (…, d_model)."""
+        return self.get_submodule(f"proj_{FIELD['type'].parameter}")(hidden)
+
+    def attribute_logits(self, hidden: Tensor, types: Tensor) -> dict[str, Tensor]:
+        """Logits of the next word's other six attributes, given its type.
+
+        Args:
+            hidden: (…, d_model).
+            types: (…) the type of the next word: the target in training, the sample in decoding.
+
+        Returns:
+            Field name → (…, vocabulary size).
+        """
+        type_vector = self.get_submodule(f"encoder_emb_{FIELD['type'].parameter}")(types)
+        x = self.project_concat_type(torch.cat([hidden, type_vector], dim=-1))
+        return {
+            field.name: self.get_submodule(f"proj_{field.parameter}")(x)
+            for field in PREDICTED
+            if field.name != "type"
+        }
+
+    def forward(
+        self,
+        words: Tensor,
+        initial: Tensor,
+        types: Tensor,
+        checkpoint_activations: bool = False,
+    ) -> dict[str, Tensor]:
+        """Logits of each next word, for training.
+
+        Args:
+            words: (batch, length, 9).
+            initial: (batch, 7, 3).
+            types: (batch, length) type of each next word.
+            checkpoint_activations: as in `hidden`.
+
+        Returns:
+            Field name → (batch, length, vocabulary size), in the order of PREDICTED.
+        """
+        hidden = self.hidden(words, initial, checkpoint_activations)[:, INITIAL_TOKENS:]
+        logits = {"type": self.type_logits(hidden), **self.attribute_logits(hidden, types)}
+        return {field.name: logits[field.name] for field in PREDICTED}
+
+    def start(self, initial: Tensor) -> list[LayerState]:
+        """State of each layer after reading initial tokens (batch, 7, 3)."""
+        x = self._embed_initial(initial)
+        heads = self.config.n_heads
+        d = self.config.d_model // heads
+        state = [
+            LayerState(x.new_zeros(len(x), heads, d, d), x.new_zeros(len(x), heads, d))
+            for _ in range(self.config.n_layers)
+        ]
+        for position in x.unbind(1):
+            self._advance(position, state)
+        return state
+
+    def step(self, words: Tensor, state: list[LayerState]) -> Tensor:
+        """Read one word per song (batch, 9), update `state`, return hidden (batch, d_model)."""
+        return self._advance(self._embed(words), state)
+
+    def _advance(self, x: Tensor, state: list[LayerState]) -> Tensor:
+        for layer, layer_state in zip(self.transformer_encoder.layers, state, strict=True):
+            assert isinstance(layer, Layer)
+            x = layer.step(x, layer_state)
+        return self.transformer_encoder.norm(x)
+
+
+def losses(
+    logits: Mapping[str, Tensor], targets: Tensor, mask: Tensor, total: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Cross-entropy of each attribute, the mean over real words.
+
+    Args:
+        logits: field name → (batch, length, vocabulary size), as `CMT.forward` gives.
+        targets: (batch, length, 9) the next words.
+        mask: (batch, length), 1 for real words and 0 for padding.
+        total: number of real words to divide by, where this batch is a part of a larger one.
+
+    Returns:
+        Field name → scalar, in nats; the training loss is their mean (paper section 4.2).
+    """
+    mask = mask.flatten().to(torch.float32)
+    total = mask.sum() if total is None else total
+    result = {}
+    for name, predicted in logits.items():
+        target = targets[..., FIELDS.index(FIELD[name])].flatten()
+        loss = F.cross_entropy(predicted.flatten(0, 1).float(), target, reduction="none")
+        result[name] = (loss * mask).sum() / total
+    return result

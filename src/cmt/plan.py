@@ -1,0 +1,87 @@
+"""What exact decoding must satisfy, bar by bar, made free of contradictions beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmt.vocabulary import BAR, INSTRUMENTS, TICKS_PER_BAR
+
+MIN_STRENGTH = 2  # weaker visual beats are not asked for, as in the original
+MAX_STRENGTH = max(instrument.max_strength for instrument in INSTRUMENTS)
+
+
+@dataclass(frozen=True)
+class BarPlan:
+    """What is asked of one bar.
+
+    Attributes:
+        density: simu-note onset positions, 0 … ticks; None leaves them to the model.
+        strengths: tick in the bar → notes of a simu-note there.
+        ticks: ticks before the video ends, 1 … 16.
+    """
+
+    density: int | None
+    strengths: dict[int, int]
+    ticks: int = TICKS_PER_BAR
+
+
+def make_plan(
+    control: NDArray[np.int64], min_strength: int = MIN_STRENGTH
+) -> tuple[list[BarPlan], list[str]]:
+    """Turn control words into one `BarPlan` per bar of the video.
+
+    Where they contradict themselves, in this order: bars and visual beats from the video's last
+    tick on are left out; of two visual beats on one tick the stronger stays; a strength is at
+    most what one instrument can hold; a density is at least the bar's visual beats and at most
+    its ticks.
+
+    Args:
+        control: (words, 6) control words.
+        min_strength: visual beats below it are dropped.
+
+    Returns:
+        The bars, and a line for each change that was needed.
+    """
+    n_beat = int(control[0, 4])
+    starts = range(0, n_beat, TICKS_PER_BAR)
+    densities = [0] * len(starts)
+    strengths: list[dict[int, int]] = [{} for _ in starts]
+    changes = []
+    for beat, density, strength, i_beat, *_ in control.tolist():
+        bar, tick = divmod(i_beat, TICKS_PER_BAR)
+        if i_beat >= n_beat:
+            if beat != BAR and strength >= min_strength:
+                changes.append(f"bar {bar + 1}: visual beat on tick {tick} is past the end")
+        elif beat == BAR:
+            densities[bar] = density - 1
+        elif strength >= min_strength:
+            if strength > MAX_STRENGTH:
+                changes.append(f"bar {bar + 1}: strength {strength} becomes {MAX_STRENGTH}")
+            held = max(min(strength, MAX_STRENGTH), strengths[bar].get(tick, 0))
+            strengths[bar][tick] = held
+    plan = []
+    for bar, start in enumerate(starts):
+        ticks = min(TICKS_PER_BAR, n_beat - start)
+        density = min(max(densities[bar], len(strengths[bar])), ticks)
+        if density != densities[bar]:
+            changes.append(f"bar {bar + 1}: density {densities[bar]} becomes {density}")
+        plan.append(BarPlan(density, strengths[bar], ticks))
+    return plan, changes
+
+
+def thinned(plan: list[BarPlan], degree: float, rng: np.random.RandomState) -> list[BarPlan]:
+    """Keep each bar's density and each visual beat with probability `degree` (Algorithm 1).
+
+    The first bar keeps its density: the model has not heard anything yet to choose one from.
+    """
+    result = []
+    for index, bar in enumerate(plan):
+        controlled = rng.random_sample() < degree or index == 0
+        strengths = {t: s for t, s in bar.strengths.items() if rng.random_sample() < degree}
+        result.append(
+            replace(bar, density=bar.density if controlled else None, strengths=strengths)
+        )
+    return result

@@ -1,0 +1,176 @@
+"""Train the music transformer on a data set of compound words.
+
+    train.py -n NAME -t dataset/lpd_5.npz -b 6 -l 1e-4 -e 100      one device
+    train.py -n NAME -t dataset/lpd_5.npz -g 0 1 2 3               GPUs of this machine
+    torchrun --nnodes 2 --nproc_per_node 4 … train.py -n NAME …    several machines
+    train.py -n NAME -t dataset/lpd_5.npz --resume                 go on after a stop
+
+Checkpoints go to exp/NAME/ (last.pt, and loss_NN_params.pt with the lowest validation loss in
+hundredths), the log, a table and curves to logs/NAME.{log,csv,png}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from cmt.files import DATASET, EXPERIMENTS, LOGS, InputError, run_script
+from cmt.vocabulary import MAX_WORDS
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("-n", "--name", required=True, help="name of the run")
+    add("-t", "--train_data", type=Path, default=DATASET / "lpd_5_prcem_mix_v8_10000.npz")
+    add("-p", "--path", type=Path, help="checkpoint to start from, ours or the original's")
+    add("-l", "--lr", type=float, default=1e-4, help="peak learning rate")
+    add("-b", "--batch_size", type=int, default=6, help="songs per step, over all GPUs")
+    add("-e", "--epochs", type=int, default=100)
+    add("-g", "--gpus", type=int, nargs="+", help="GPU numbers; default: one if there is one")
+    add("--resume", action="store_true", help="go on from exp/NAME/last.pt")
+    add("--exp_dir", type=Path, default=EXPERIMENTS)
+    add("--log_dir", type=Path, default=LOGS)
+    add("--seed", type=int, default=0)
+    data = parser.add_argument_group("data")
+    add = data.add_argument
+    add("--val_fraction", type=float, default=0.05, help="share of songs held out")
+    add("--max_len", type=int, default=MAX_WORDS, help="longest crop, words")
+    add("--transpose", type=int, default=0, help="move pitched tracks by −N … N − 1 semitones")
+    add("--drop_track", type=float, default=0.0, help="probability of losing a track")
+    add("--unconditioned", type=float, default=0.1, help="share of songs without initial tokens")
+    add("--workers", type=int, default=0, help="loading processes")
+    model = parser.add_argument_group("model (ignored with -p and --resume)")
+    add = model.add_argument
+    add("--d_model", type=int, default=512)
+    add("--n_layers", type=int, default=12)
+    add("--n_heads", type=int, default=8)
+    add("--d_ff", type=int, default=2048)
+    add("--dropout", type=float, default=0.1)
+    step = parser.add_argument_group("step")
+    add = step.add_argument
+    add("--warmup", type=int, default=100, help="steps of rising learning rate")
+    add("--weight_decay", type=float, default=0.01)
+    add("--micro_batch", type=int, help="songs per forward pass; default: the whole batch")
+    add("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
+    add("--checkpoint_activations", action="store_true", help="less memory, a third more time")
+    add("--compile", action="store_true", help="use torch.compile")
+    add("--save_minutes", type=float, default=10.0, help="time between checkpoints")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Train as the command line says."""
+    args = parse(argv)
+    import torch
+
+    from cmt.distributed import launch
+
+    if args.gpus and not torch.cuda.is_available():
+        raise InputError(f"--gpus {args.gpus}: no CUDA device here; leave --gpus out for the CPU")
+    if args.gpus and len(args.gpus) > 1 and "WORLD_SIZE" not in os.environ:
+        launch(run, args.gpus, args)
+    else:
+        run(args)
+
+
+def run(args: argparse.Namespace) -> None:
+    """One rank's whole run."""
+    import torch
+
+    from cmt import checkpoint
+    from cmt.dataset import Augmentation, Songs, batches, padding_share, split
+    from cmt.distributed import joined
+    from cmt.files import checksum, git_revision
+    from cmt.model import CMT, CMTConfig
+    from cmt.training import TrainingConfig, check_room, has_bf16, train
+    from cmt.training_log import TrainingLog
+    from cmt.words import read_dataset
+
+    cuda = torch.cuda.is_available()
+    device = torch.device("cuda", args.gpus[0] if args.gpus else 0) if cuda else torch.device("cpu")
+    folder = args.exp_dir / args.name
+    data = read_dataset(args.train_data)
+    genres = [entry.get("genre") for entry in data.metadata]
+    kept, held_out = split(data.metadata, args.val_fraction, args.seed)
+    training, validation = (
+        Songs(
+            [data.words[song] for song in songs],
+            [genres[song] for song in songs],
+            args.max_len,
+            augmentation,
+            args.seed,
+        )
+        for songs, augmentation in (
+            (kept, Augmentation(args.transpose, args.drop_track, args.unconditioned)),
+            (held_out, None),
+        )
+    )
+    config = TrainingConfig(
+        lr=args.lr,
+        warmup=args.warmup,
+        weight_decay=args.weight_decay,
+        batch_size=args.batch_size,
+        micro_batch=args.micro_batch or args.batch_size,
+        epochs=args.epochs,
+        seed=args.seed,
+        bf16=has_bf16(device) if args.precision == "auto" else args.precision == "bfloat16",
+        checkpoint_activations=args.checkpoint_activations,
+        compile=args.compile,
+        save_minutes=args.save_minutes,
+        workers=args.workers,
+    )
+    provenance = {"data": {"name": args.train_data.name, "sha256": checksum(args.train_data)}}
+    with joined(device) as ranks:
+        resumed = None
+        if args.resume:
+            model, resumed = checkpoint.load(folder / checkpoint.LAST, ranks.device)
+            if resumed["data"] != provenance["data"]:
+                raise InputError(
+                    f"{args.train_data}: not the data that {folder} was trained on"
+                    f" ({resumed['data']['name']}); give that file, or start anew with -p"
+                )
+        elif args.path:
+            model, _ = checkpoint.load(args.path, ranks.device)
+        else:
+            torch.manual_seed(args.seed)
+            model = CMT(
+                CMTConfig(args.d_model, args.n_layers, args.n_heads, args.d_ff, args.dropout)
+            ).to(ranks.device)
+        if ranks.first:
+            check_room(folder, model)
+            log = TrainingLog(args.log_dir, args.name, args.resume)
+            size = sum(parameter.numel() for parameter in model.parameters())
+            padding = padding_share(
+                training.lengths, batches(training.lengths, config.batch_size, config.seed)
+            )
+            log.write(f"{args.name}: {size:,} parameters, {model.config}")
+            log.write(f"{config}, {ranks.world} × {ranks.device.type}, git {git_revision()}")
+            log.write(
+                f"{args.train_data} sha256 {provenance['data']['sha256'][:16]}: {len(kept)} songs"
+                f" in {len(training)} crops, {training.lengths.sum():,} words,"
+                f" {padding:.1%} padding; {len(held_out)} held out"
+            )
+        progress = train(
+            model,
+            training,
+            validation if held_out else None,
+            config,
+            ranks,
+            folder,
+            resumed,
+            on_epoch=log.epoch if ranks.first else lambda progress: None,
+            git=git_revision(),
+            **provenance,
+        )
+        if ranks.first:
+            log.write(f"stopped at epoch {progress.epoch}, step {progress.step}: {folder}")
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

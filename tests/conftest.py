@@ -1,0 +1,46 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cmt.model import CMT, CMTConfig
+
+REFERENCE = Path(__file__).parent / "reference"
+
+SMALL = CMTConfig(d_model=32, n_layers=2, n_heads=2, d_ff=48, dropout=0.0)
+
+
+def fill(model: CMT) -> None:
+    """Set every weight by the formula of the recorded figures (reference/README.md, model/)."""
+    weights = {k: v for k, v in model.state_dict().items() if k != "encoder_pos_emb.pe"}
+    for index, name in enumerate(sorted(weights)):
+        z = np.arange(weights[name].numel(), dtype=np.uint64)
+        with np.errstate(over="ignore"):
+            z += np.uint64(index) * np.uint64(0x9E3779B97F4A7C15)
+            z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+            z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+            z ^= z >> np.uint64(31)
+        v = (0.05 * (2 * ((z >> np.uint64(11)) / 2**53) - 1)).astype(np.float32)
+        if name.endswith((".norm1.weight", ".norm2.weight", ".norm.weight")):
+            v = 1 + v
+        weights[name].copy_(torch.from_numpy(v).view_as(weights[name]))
+
+
+@pytest.fixture(scope="session")
+def recorded_model() -> CMT:
+    """The full-size model with the weights of the recorded figures."""
+    model = CMT(CMTConfig()).eval()
+    fill(model)
+    return model
+
+
+@pytest.fixture
+def small_model() -> CMT:
+    """A small model with random weights, in evaluation mode."""
+    torch.manual_seed(0)
+    return CMT(SMALL).eval()
