@@ -7,11 +7,11 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import REFERENCE, SMALL
 from torch import Tensor
 
 from cmt.model import CMT, CMTConfig, losses
 from cmt.vocabulary import FIELD, FIELDS, INITIAL_TOKENS, PREDICTED
+from conftest import REFERENCE, SMALL
 
 RECORDED = np.load(REFERENCE / "model" / "forward.npz")
 # The recorded order of losses.

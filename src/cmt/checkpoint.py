@@ -86,7 +86,8 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[CMT, dic
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise InputError(
-            f"{path}: not a checkpoint that can be loaded safely ({str(error).splitlines()[0]})"
+            f"{path}: not a checkpoint that can be loaded safely"
+            f" ({type(error).__name__}: {str(error).partition('.')[0]})"
         ) from error
     if not isinstance(content, dict):
         raise InputError(f"{path}: not a checkpoint: it holds a {type(content).__name__}")
@@ -95,9 +96,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[CMT, dic
     weights = {name.removeprefix(ORIGINAL_PREFIX): tensor for name, tensor in weights.items()}
     try:
         if ours:
-            config = CMTConfig(
-                **{k: tuple(v) if isinstance(v, list) else v for k, v in content["config"].items()}
-            )
+            config = CMTConfig(**content["config"])
         else:
             config = CMTConfig.from_state_dict(weights)
         model = CMT(config)

@@ -242,8 +242,8 @@ class CMT(nn.Module):
         super().__init__()
         self.config = config
         d = config.d_model
-        for name, size in zip(INITIAL_PARAMETERS, config.initial_sizes, strict=True):
-            self.add_module(f"init_emb_{name}", Embedding(size, config.initial_width))
+        for name, classes in zip(INITIAL_PARAMETERS, config.initial_sizes, strict=True):
+            self.add_module(f"init_emb_{name}", Embedding(classes, config.initial_width))
         self.init_in_linear = nn.Linear(len(INITIAL_PARAMETERS) * config.initial_width, d)
 
         embedded = [field for field in FIELDS if field.width]

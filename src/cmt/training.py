@@ -11,7 +11,7 @@ import math
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -338,7 +338,7 @@ def _wrapped(model: CMT, config: TrainingConfig, ranks: Ranks) -> nn.Module:
 
 def _loader(
     songs: Songs, groups: Sequence[np.ndarray], config: TrainingConfig, ranks: Ranks
-) -> DataLoader[Batch]:
+) -> Iterable[Batch]:
     """This rank's share of each global batch; it may be empty, so that no rank waits in vain."""
     return DataLoader(
         songs,

@@ -1,0 +1,252 @@
+"""From the rhythm of a video to control words: the bridge between video and music.
+
+A control is an int array (words, 6) in the order of `CONTROL_COLUMNS`: one bar word per bar,
+which asks for a simu-note density, and one beat word per visual beat, which asks for a
+simu-note strength at its tick. Source: paper section 3; original: video2metadata.py,
+metadata2numpy_mix.py.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cmt.files import InputError, replacing
+from cmt.vocabulary import BAR, BEATS_PER_BAR, TICKS_PER_BAR, TICKS_PER_BEAT
+
+CONTROL_COLUMNS = ("beat", "density", "strength", "i_beat", "n_beat", "p_beat")
+
+# A class is the number of thresholds that a value reaches. Both tables are the original's:
+# quantiles of its videos matched to quantiles of its music.
+DENSITY_THRESHOLDS = (  # mean flow of a bar, px/frame at 360 px height
+    0.008169269189238548,
+    0.020344337448477745,
+    0.02979462407529354,
+    0.041041795164346695,
+    0.07087484002113342,
+    0.10512548685073853,
+    0.14267262816429138,
+    0.19095642864704132,
+    0.5155120491981506,
+    0.7514784336090088,
+    0.9989343285560608,
+    1.2067525386810303,
+    1.6322582960128784,
+    2.031705141067505,
+    2.467430591583252,
+    2.8104422092437744,
+)
+STRENGTH_THRESHOLDS = (  # weight of a visual beat
+    0.0,
+    0.22890276357193542,
+    0.4838207191278801,
+    0.7870981363596372,
+    0.891160136856027,
+    0.9645568135300789,
+    0.991241869205911,
+    0.9978208223154553,
+    0.9996656159745393,
+    0.9998905521344276,
+)
+
+
+@dataclass(frozen=True)
+class VisualBeat:
+    """One visual beat: when it is (seconds), where in the music, and how strong (weight ≤ 1)."""
+
+    start_time: float
+    bar: int
+    tick: int  # in the bar
+    weight: float
+
+    @property
+    def i_beat(self) -> int:
+        """Absolute tick."""
+        return self.bar * TICKS_PER_BAR + self.tick
+
+
+@dataclass(frozen=True)
+class VideoRhythm:
+    """What the music is made from; the keys of the original's metadata.json."""
+
+    duration: float  # seconds
+    tempo: float  # beats per minute
+    vbeats: tuple[VisualBeat, ...]
+    flow_magnitude_per_bar: tuple[float, ...]  # px/frame at 360 px height
+
+    @property
+    def n_beat(self) -> int:
+        """Ticks that begin before the video ends."""
+        return math.ceil(self.duration / 60 * self.tempo * TICKS_PER_BEAT)
+
+    @property
+    def n_bars(self) -> int:
+        """Bars that begin before the video ends."""
+        return math.ceil(self.n_beat / TICKS_PER_BAR)
+
+
+@dataclass(frozen=True)
+class Control:
+    """Control words (words, 6) with the tempo (BPM) and duration (s) they were made for.
+
+    Tempo and duration are None where an older file does not tell them.
+    """
+
+    words: np.ndarray
+    tempo: float | None
+    duration: float | None
+
+
+def place_visual_beats(
+    times: np.ndarray, weights: np.ndarray, tempo: float, resolution: int = 1
+) -> tuple[VisualBeat, ...]:
+    """Put visual beats on the nearest tick; keep those on ticks divisible by `resolution`.
+
+    Args:
+        times: (beats,) seconds, ascending.
+        weights: (beats,) saliency.
+        tempo: beats per minute.
+        resolution: 1 keeps every tick, 2 eighths, 4 quarters.
+    """
+    placed = []
+    for time, weight in zip(times.tolist(), weights.tolist(), strict=True):
+        bar, tick = divmod(round(time / 60 * tempo * TICKS_PER_BEAT), TICKS_PER_BAR)
+        if tick % resolution == 0:
+            placed.append(VisualBeat(time, bar, tick, weight))
+    return tuple(placed)
+
+
+def mean_per_bar(speed: np.ndarray, fps: float, tempo: float) -> tuple[float, ...]:
+    """Mean of `speed` (frame pairs,) over bars; the last may be short.
+
+    A bar is a whole number of frames at the rounded frame rate, as in the original.
+    """
+    length = max(1, round(round(fps) * 60 * BEATS_PER_BAR / tempo))
+    return tuple(
+        float(speed[start : start + length].mean()) for start in range(0, len(speed), length)
+    )
+
+
+def control_words(rhythm: VideoRhythm) -> np.ndarray:
+    """The control words of a video, int64 (words, 6).
+
+    There is a word for every bar up to the video's last tick, and further where the rhythm
+    has flow or visual beats there (the original's bars can outlast the video by rounding).
+    Bars past the end of the flow ask for the density of its last bar; no flow counts as 0.
+    """
+    flow = rhythm.flow_magnitude_per_bar or (0.0,)
+    beats: dict[int, list[VisualBeat]] = {}
+    for beat in rhythm.vbeats:
+        beats.setdefault(beat.bar, []).append(beat)
+    bars = max(len(flow), rhythm.n_bars, *(bar + 1 for bar in beats))
+
+    words = []
+    for bar in range(bars):
+        density = _classify(flow[min(bar, len(flow) - 1)], DENSITY_THRESHOLDS) + 1
+        words.append((BAR, density, 0, bar * TICKS_PER_BAR))
+        for beat in beats.get(bar, ()):
+            strength = _classify(beat.weight, STRENGTH_THRESHOLDS)
+            words.append((beat.tick + 1, 0, strength, beat.i_beat))
+    n_beat = rhythm.n_beat
+    return np.array(
+        [(*word, n_beat, round(word[-1] / n_beat * 100) + 1) for word in words], dtype=np.int64
+    )
+
+
+def _classify(value: float, thresholds: Sequence[float]) -> int:
+    return int(np.searchsorted(thresholds, value, side="right"))
+
+
+def save_rhythm(path: str | Path, rhythm: VideoRhythm) -> None:
+    """Write `rhythm` as JSON with the original's keys.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(asdict(rhythm), indent=1), encoding="utf-8")
+
+
+def load_rhythm(path: str | Path) -> VideoRhythm:
+    """Read a rhythm from JSON, ours or the original's metadata.json.
+
+    Raises:
+        InputError: the file is missing or is no such JSON.
+    """
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        rhythm = VideoRhythm(
+            duration=float(data["duration"]),
+            tempo=float(data["tempo"]),
+            vbeats=tuple(
+                VisualBeat(
+                    float(beat["start_time"]),
+                    int(beat["bar"]),
+                    int(beat["tick"]),
+                    float(beat["weight"]),
+                )
+                for beat in data["vbeats"]
+            ),
+            flow_magnitude_per_bar=tuple(map(float, data["flow_magnitude_per_bar"])),
+        )
+        if not (0 < rhythm.duration < math.inf and 0 < rhythm.tempo < math.inf):
+            raise ValueError("duration and tempo must be positive")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: not the rhythm of a video ({error!r}); make it with video2npz.py"
+        ) from error
+    return rhythm
+
+
+def save_control(path: str | Path, words: np.ndarray, tempo: float, duration: float) -> None:
+    """Write control words, tempo (BPM) and duration (s): npz `input`, `tempo`, `duration`.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    with replacing(path) as temporary:
+        np.savez_compressed(temporary, input=words, tempo=tempo, duration=duration)
+
+
+def load_control(path: str | Path) -> Control:
+    """Read control words from npz, ours or the original's.
+
+    The original's holds `input` alone: tempo and duration then come from NAME.json or
+    metadata.json beside it, if that has as many ticks as the words say.
+
+    Raises:
+        InputError: the file is missing or holds no control words.
+    """
+    path = Path(path)
+    remedy = "make it with video2npz.py"
+    try:
+        data = np.load(path, allow_pickle=False)
+        if not isinstance(data, np.lib.npyio.NpzFile):
+            raise ValueError("not an npz file")
+        with data:
+            words = data["input"]
+            tempo, duration = (
+                float(data[key]) if key in data else None for key in ("tempo", "duration")
+            )
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: no control words ({error}); {remedy}") from error
+    if words.ndim != 2 or words.shape[1] != len(CONTROL_COLUMNS) or words.dtype.kind not in "iu":
+        raise InputError(
+            f"{path}: `input` is {words.dtype} {words.shape}, not integers"
+            f" (words, {len(CONTROL_COLUMNS)}); {remedy}"
+        )
+    if len(words) == 0:
+        raise InputError(f"{path}: holds no control word; {remedy}")
+    if tempo is None or duration is None:
+        for beside in (path.with_suffix(".json"), path.with_name("metadata.json")):
+            if beside.is_file():
+                rhythm = load_rhythm(beside)
+                if rhythm.n_beat == words[0, CONTROL_COLUMNS.index("n_beat")]:
+                    return Control(words, rhythm.tempo, rhythm.duration)
+    return Control(words, tempo, duration)

@@ -1,0 +1,388 @@
+"""Notes ⇄ compound words, and the npz format of a data set of songs.
+
+A song's words are an integer array `(length, 10)` with the columns of `cmt.vocabulary.COLUMNS`:
+a bar word at the start of every bar, a beat word before each simu-note (the notes of one
+instrument at one tick), a note word per note, and an EOS row of zeros.
+Source: paper section 4.1; original: midi2numpy_mix.py, numpy2midi_mix.py.
+"""
+
+from __future__ import annotations
+
+import json
+import pickle
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from cmt.files import InputError, replacing
+from cmt.vocabulary import (
+    BAR,
+    COLUMNS,
+    EOS,
+    FIELD,
+    INSTRUMENTS,
+    MAX_DURATION,
+    MAX_WORDS,
+    METRICAL,
+    NOTE,
+    TICKS_PER_BAR,
+)
+
+# tick: onset from the start of the song; duration in ticks; instrument: its class, 1 … 5.
+NOTE_DTYPE = np.dtype(
+    [("tick", np.int32), ("pitch", np.int16), ("duration", np.int32), ("instrument", np.int16)]
+)
+
+# The widest type that any word needs.
+_WIDE = np.dtype(np.int32)
+
+
+@dataclass(frozen=True)
+class Song:
+    """Notes on the tick grid.
+
+    Attributes:
+        notes: array of `NOTE_DTYPE`, sorted by tick.
+        length: ticks in the song (the words' n_beat).
+    """
+
+    notes: np.ndarray
+    length: int
+
+
+def song_to_words(song: Song) -> np.ndarray:
+    """Write a song as compound words.
+
+    Every bar up to the one that holds tick `song.length` gets a bar word. Notes keep their
+    order within a tick; where the instrument changes a new beat word begins. Durations are
+    capped at `MAX_DURATION`.
+
+    Returns:
+        (length, 10) int32, the EOS row included.
+
+    Raises:
+        ValueError: the song has no length, or a note that no word can hold.
+    """
+    if song.length < 1:
+        raise ValueError("the song has no length")
+    notes = song.notes[np.argsort(song.notes["tick"], kind="stable")]
+    tick, pitch, duration, instrument = (np.array(notes[name]) for name in notes.dtype.names)
+    for name, values, low, high in (
+        ("tick", tick, 0, song.length),
+        ("pitch", pitch, 0, FIELD["pitch"].size - 2),
+        ("duration", duration, 0, np.inf),
+        ("instrument", instrument, 1, len(INSTRUMENTS)),
+    ):
+        if _outside(values, low, high).any():
+            raise ValueError(f"a note's {name} is outside {low} … {high}")
+
+    bars = np.arange(song.length // TICKS_PER_BAR + 1)
+    bar = tick // TICKS_PER_BAR
+    simu_note = tick * (len(INSTRUMENTS) + 1) + instrument
+    is_first = np.diff(simu_note, prepend=-1) != 0
+    first = np.flatnonzero(is_first)  # notes before which a beat word stands
+
+    # Onset positions that are left from a tick to the end of its bar, that tick included.
+    onsets = tick[np.diff(tick, prepend=-1) != 0]
+    bar_starts = np.searchsorted(onsets, bars * TICKS_PER_BAR)
+    bar_ends = np.append(bar_starts[1:], len(onsets))
+    left = bar_ends[bar[first]] - np.searchsorted(onsets, tick[first])
+
+    words = np.zeros((len(bars) + len(first) + len(notes) + 1, len(COLUMNS)), _WIDE)
+    column = {name: words[:, index] for index, name in enumerate(COLUMNS)}
+    # A word's row is the number of bar, beat and note words before it.
+    notes_before = np.searchsorted(tick, bars * TICKS_PER_BAR)
+    rows = bars + np.searchsorted(first, notes_before) + notes_before
+    column["type"][rows] = METRICAL
+    column["beat"][rows] = BAR
+    column["density"][rows] = bar_ends - bar_starts + 1
+    column["i_beat"][rows] = bars * TICKS_PER_BAR
+
+    rows = bar[first] + 1 + np.arange(len(first)) + first
+    column["type"][rows] = METRICAL
+    column["beat"][rows] = tick[first] % TICKS_PER_BAR + 1
+    column["density"][rows] = left
+    column["instr_type"][rows] = instrument[first]
+    column["strength"][rows] = np.bincount(simu_note)[simu_note[first]]
+    column["i_beat"][rows] = tick[first]
+
+    rows = bar + 1 + np.cumsum(is_first) + np.arange(len(notes))
+    column["type"][rows] = NOTE
+    column["pitch"][rows] = pitch + 1
+    column["duration"][rows] = np.minimum(duration, MAX_DURATION) + 1
+    column["instr_type"][rows] = instrument
+    column["i_beat"][rows] = tick
+
+    column["n_beat"][:-1] = song.length
+    column["p_beat"][:-1] = 100 * column["i_beat"][:-1].astype(np.int64) // song.length
+    return words
+
+
+def words_to_song(words: np.ndarray) -> Song:
+    """Read compound words, up to the first EOS, as notes.
+
+    A note sounds at the position of the last beat word, also when a bar word came since; a
+    metrical word of beat 0 changes nothing. The length is the words' n_beat, where they have
+    that column, else whole bars; never less than where the last note ends.
+
+    Args:
+        words: (length, ≥ 7) int, columns in the order of `COLUMNS`.
+
+    Raises:
+        ValueError: an attribute that no word of its type can have, or a note before the
+            first bar; the message names the word's index.
+    """
+    words = np.asarray(words)
+    if words.ndim != 2 or words.shape[1] < COLUMNS.index("strength") + 1:
+        raise ValueError(f"words must be (length, {len(COLUMNS)}), not {words.shape}")
+    words = words.astype(np.int64)
+    ends = np.flatnonzero(words[:, COLUMNS.index("type")] == EOS)
+    words = words[: ends[0]] if len(ends) else words
+    column = {name: words[:, index] for index, name in enumerate(COLUMNS[: words.shape[1]])}
+    metrical, note = column["type"] == METRICAL, column["type"] == NOTE
+    bar = np.cumsum(metrical & (column["beat"] == BAR)) - 1
+
+    wrong = [
+        (~(metrical | note), "its type is none of 0, 1, 2"),
+        (metrical & _outside(column["beat"], 0, BAR), f"its beat is not in 0 … {BAR}"),
+        (note & (bar < 0), "a note before the first bar"),
+    ]
+    for name, high in (
+        ("pitch", FIELD["pitch"].size - 1),
+        ("duration", MAX_DURATION + 1),
+        ("instr_type", len(INSTRUMENTS)),
+    ):
+        reason = f"a note whose {name} is not in 1 … {high}"
+        wrong.append((note & _outside(column[name], 1, high), reason))
+    for where, reason in wrong:
+        if where.any():
+            raise ValueError(f"word {np.argmax(where)}: {reason}")
+
+    # Forward fill: the row of the last beat word at or before each row, −1 before any.
+    is_beat = metrical & (column["beat"] >= 1) & (column["beat"] < BAR)
+    last = np.maximum.accumulate(np.where(is_beat, np.arange(len(words)), -1))
+    position = np.where(last >= 0, column["beat"][last] - 1, 0)
+
+    notes = np.empty(np.count_nonzero(note), NOTE_DTYPE)
+    notes["tick"] = (bar * TICKS_PER_BAR + position)[note]
+    notes["pitch"] = column["pitch"][note] - 1
+    notes["duration"] = column["duration"][note] - 1
+    notes["instrument"] = column["instr_type"][note]
+    in_order = np.argsort(notes["tick"], kind="stable")
+    n_beat = column["n_beat"].max(initial=0) if "n_beat" in column else 0
+    length = n_beat or TICKS_PER_BAR * (bar.max(initial=-1) + 1)
+    last_end = np.max(notes["tick"] + notes["duration"], initial=0)
+    return Song(notes[in_order], int(max(length, last_end)))
+
+
+def _outside(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    return (values < low) | (values > high)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Songs of a data set.
+
+    Attributes:
+        words: per song (length, 10) integers, the EOS row included.
+        metadata: per song a dict: id, de_len, instruments, genre, and what else was stored.
+    """
+
+    words: list[np.ndarray]
+    metadata: list[dict[str, Any]]
+
+
+def write_dataset(path: str | Path, songs: Iterable[tuple[np.ndarray, dict[str, Any]]]) -> int:
+    """Write songs to a compressed npz, holding one song in memory at a time.
+
+    The file has x (songs, 9999, 10) and y, the same shifted by one word, padded with zeros,
+    in the smallest signed integer type that holds the values; decoder_mask (songs, 10000)
+    int8, 1 for each word; and metadata, one text: the JSON list of the songs' dicts.
+
+    Args:
+        path: the npz to write.
+        songs: (words, metadata) per song; words (length ≤ 10000, 10) with the EOS row.
+
+    Returns:
+        The number of songs.
+
+    Raises:
+        InputError: there are no songs, or the folder cannot be written to.
+        ValueError: words of another shape.
+    """
+    lengths, metadata, largest = [], [], 0
+    with replacing(path) as target, tempfile.TemporaryFile(dir=target.parent) as spool:
+        for words, about in songs:
+            if words.ndim != 2 or words.shape[1] != len(COLUMNS) or len(words) > MAX_WORDS:
+                raise ValueError(f"words must be (≤ {MAX_WORDS}, {len(COLUMNS)}): {words.shape}")
+            spool.write(words.astype(_WIDE).tobytes())
+            lengths.append(len(words))
+            metadata.append(about)
+            largest = max(largest, int(words.max()))
+        if not lengths:
+            raise InputError(f"{path}: not written, as there are no songs")
+        dtype = np.min_scalar_type(-largest - 1)
+
+        def padded(first: int) -> Iterator[np.ndarray]:
+            """The songs from their word `first` on, one array of equal shape after another."""
+            spool.seek(0)
+            for length in lengths:
+                song = spool.read(length * len(COLUMNS) * _WIDE.itemsize)
+                words = np.frombuffer(song, _WIDE).reshape(length, len(COLUMNS))[first:]
+                rows = np.zeros((MAX_WORDS - 1, len(COLUMNS)), dtype)
+                rows[: len(words)] = words[: len(rows)]
+                yield rows
+
+        masks = ((np.arange(MAX_WORDS) < length).astype(np.int8) for length in lengths)
+        # Level 1: most of the file is padding, which higher levels hardly shrink further.
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            _write_member(archive, "x", padded(0), len(lengths))
+            _write_member(archive, "y", padded(1), len(lengths))
+            _write_member(archive, "decoder_mask", masks, len(lengths))
+            _write_member(archive, "metadata", iter([np.array(json.dumps(metadata))]))
+    return len(lengths)
+
+
+def _write_member(
+    archive: zipfile.ZipFile, name: str, rows: Iterator[np.ndarray], count: int | None = None
+) -> None:
+    """Stream `count` rows of equal shape, or one array if `count` is None, into NAME.npy."""
+    first = next(rows)
+    shape = first.shape if count is None else (count, *first.shape)
+    header = {"descr": first.dtype.str, "fortran_order": False, "shape": shape}
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array_header_1_0(member, header)
+        member.write(first.tobytes())
+        for row in rows:
+            member.write(row.tobytes())
+
+
+def read_dataset(path: str | Path) -> Dataset:
+    """Read a data set npz, ours or the original's, song by song.
+
+    The original's metadata is a pickled array; it is read with an unpickler that knows
+    nothing but plain containers, text and numbers.
+
+    Raises:
+        InputError: the file is missing, damaged, of another layout, or its pickle asks for
+            anything else.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            metadata = _read_metadata(archive)
+            lengths = [int(np.count_nonzero(mask)) for mask in _read_rows(archive, "decoder_mask")]
+            words = []
+            for rows, length in zip(_read_rows(archive, "x"), lengths, strict=True):
+                if rows.ndim != 2 or rows.shape[1] != len(COLUMNS) or length > len(rows) + 1:
+                    raise ValueError(f"x has songs of shape {rows.shape}")
+                # x lacks the last word of a song of full length; it is EOS, all zeros.
+                song = np.zeros(
+                    (length, len(COLUMNS)), _WIDE if rows.dtype.itemsize > 4 else rows.dtype
+                )
+                song[: len(rows)] = rows[:length]
+                words.append(song)
+        if len(words) != len(metadata):
+            raise ValueError(f"{len(words)} songs, metadata of {len(metadata)}")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except Exception as error:  # whatever zipfile, zlib, pickle or json say of such a file
+        raise InputError(
+            f"{path}: not a data set of compound words ({error}); make one with midi2numpy_mix.py"
+        ) from error
+    return Dataset(words, metadata)
+
+
+def _open_member(
+    archive: zipfile.ZipFile, name: str
+) -> tuple[IO[bytes], tuple[int, ...], np.dtype]:
+    """Open NAME.npy past its header, with its shape and type."""
+    member = archive.open(f"{name}.npy")
+    version = np.lib.format.read_magic(member)
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    shape, fortran_order, dtype = read_header(member)
+    if fortran_order and len(shape) > 1:
+        raise ValueError(f"{name} is in Fortran order")
+    return member, shape, dtype
+
+
+def _read_rows(archive: zipfile.ZipFile, name: str) -> Iterator[np.ndarray]:
+    """Stream an array of integers along its first axis."""
+    member, shape, dtype = _open_member(archive, name)
+    with member:
+        if dtype.kind not in "iub" or len(shape) < 2:
+            raise ValueError(f"{name} is {dtype} of shape {shape}")
+        size = int(np.prod(shape[1:])) * dtype.itemsize
+        for _ in range(shape[0]):
+            yield np.frombuffer(member.read(size), dtype).reshape(shape[1:])
+
+
+def _read_metadata(archive: zipfile.ZipFile) -> list[dict[str, Any]]:
+    member, shape, dtype = _open_member(archive, "metadata")
+    with member:
+        if dtype.hasobject:
+            metadata = _PlainUnpickler(member).load().items
+        else:
+            metadata = json.loads(str(np.frombuffer(member.read(), dtype).reshape(shape)[()]))
+    if not isinstance(metadata, list) or not all(isinstance(about, dict) for about in metadata):
+        raise ValueError("metadata is not a list of dicts")
+    return metadata
+
+
+class _PickledArray:
+    """Stands in for a pickled numpy array: keeps the list of its objects."""
+
+    def __init__(self, *_: object) -> None:
+        self.items: object = None
+
+    def __setstate__(self, state: tuple[object, ...]) -> None:
+        self.items = state[-1]
+
+
+class _PickledType:
+    """Stands in for a pickled numpy dtype: keeps its code, such as i8."""
+
+    def __init__(self, code: str, *_: object) -> None:
+        self.code = code
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
+def _pickled_scalar(dtype: _PickledType, data: bytes) -> int | str:
+    if dtype.code[0] == "U":
+        return data.decode("utf-32-le")
+    if dtype.code[0] in "iu":
+        return int.from_bytes(data, "little", signed=dtype.code[0] == "i")
+    raise pickle.UnpicklingError(f"its metadata holds a {dtype.code}")
+
+
+def _pickled_bytes(text: str, *_: object) -> bytes:
+    return text.encode("latin1")
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Unpickles an object array of plain containers without running any code of the file's.
+
+    Even numpy's own constructors are replaced, as they trust the state that a pickle gives.
+    """
+
+    _ALLOWED = {  # noqa: RUF012
+        "_reconstruct": _PickledArray,
+        "ndarray": _PickledArray,
+        "dtype": _PickledType,
+        "scalar": _pickled_scalar,
+        "encode": _pickled_bytes,
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.split(".")[0] in ("numpy", "_codecs") and name in self._ALLOWED:
+            return self._ALLOWED[name]
+        raise pickle.UnpicklingError(f"its metadata asks for {module}.{name}")

@@ -1,0 +1,196 @@
+"""Encode a folder of MIDI files as a data set of compound words.
+
+    python src/midi2numpy_mix.py --midi_dir dataset/midi --out_name lpd.npz
+
+Every .mid and .midi file below the folder becomes one song, its id the path without suffix.
+Files that cannot be used are skipped, and named with the cause at the end. Tracks are mapped
+to the five instruments by their names when all are named so, else by General MIDI program.
+
+With --metadata FILE.csv (columns path, relative to the folder, and genre, neardup_cluster)
+the songs also carry their genre, and a cluster of near-copies to split a data set by.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cmt.files import DATASET, InputError, run_script
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MIDI_SUFFIXES = (".mid", ".midi")
+MIN_NOTES = 21  # as in the original
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--midi_dir", type=Path, required=True, help="folder of MIDI files")
+    parser.add_argument(
+        "--out_name", required=True, help="npz to write; a bare name goes to the dataset folder"
+    )
+    parser.add_argument(
+        "--strict-names",
+        action="store_true",
+        help="map tracks by exact name only, as the original; other names are an error",
+    )
+    parser.add_argument(
+        "--min-notes",
+        type=int,
+        default=MIN_NOTES,
+        help="drop tracks of fewer notes (default: %(default)s)",
+    )
+    parser.add_argument("--metadata", type=Path, help="CSV with path, genre, neardup_cluster")
+    parser.add_argument("--jobs", type=int, default=-1, help="processes (default: one per core)")
+    args = parser.parse_args(argv)
+
+    from tqdm import tqdm
+
+    from cmt.vocabulary import FIELD
+    from cmt.words import write_dataset
+
+    paths = sorted(
+        path for path in args.midi_dir.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES
+    )
+    if not paths:
+        raise InputError(f"{args.midi_dir}: no folder with .mid or .midi files")
+    about = read_metadata(args.metadata) if args.metadata else {}
+    out = Path(args.out_name)
+    out = DATASET / out if out.parent == Path() else out
+    out = out if out.suffix == ".npz" else out.with_name(f"{out.name}.npz")
+
+    skipped: list[str] = []
+    count: Counter[str] = Counter()
+    max_strength = FIELD["strength"].size - 1
+
+    def songs() -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
+        encoded = encode_all(paths, args.strict_names, args.min_notes, args.jobs)
+        for path, song in tqdm(
+            zip(paths, encoded, strict=True), total=len(paths), unit="file", disable=None
+        ):
+            if isinstance(song, str):
+                skipped.append(song)
+                continue
+            words, instruments, by_name = song
+            relative = path.relative_to(args.midi_dir)
+            count["words"] += len(words)
+            count["in table"] += relative.as_posix() in about
+            count["by name" if by_name else "by program"] += 1
+            count["clipped"] += int((words[:, FIELD["strength"].column] > max_strength).any())
+            yield (
+                words,
+                {
+                    "id": relative.with_suffix("").as_posix(),
+                    "de_len": len(words),
+                    "instruments": instruments,
+                    "genre": "N/A",
+                    **about.get(relative.as_posix(), {}),
+                },
+            )
+
+    try:
+        written = write_dataset(out, songs())
+    finally:
+        if skipped:
+            print(f"skipped {len(skipped)} of {len(paths)} files:", *skipped, sep="\n  ")
+    print(
+        f"{out}: {written} songs, {count['words']} words; tracks mapped by name in "
+        f"{count['by name']} songs, by program in {count['by program']}"
+    )
+    if args.metadata:
+        print(f"{count['in table']} songs are in {args.metadata}")
+    if count["clipped"]:
+        print(
+            f"{count['clipped']} songs have simu-notes of more than {max_strength} notes: the "
+            f"model reads their strength as {max_strength}"
+        )
+
+
+def read_metadata(path: Path) -> dict[str, dict[str, str]]:
+    """Genre and cluster per path of a CSV.
+
+    Raises:
+        InputError: the file cannot be read or has no column `path`.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from error
+    if "path" not in (reader.fieldnames or ()):
+        raise InputError(f"{path}: no column 'path'; name the columns in the first line")
+    names = {"genre": "genre", "neardup_cluster": "cluster"}
+    return {
+        row["path"]: {key: row[column] for column, key in names.items() if row.get(column)}
+        for row in rows
+    }
+
+
+def encode(
+    path: Path, strict_names: bool, min_notes: int
+) -> tuple[np.ndarray, list[str], bool] | str:
+    """Words, instruments and whether they were mapped by name; or why there are none."""
+    from cmt.midi import read_midi
+    from cmt.vocabulary import MAX_WORDS, TICKS_PER_BAR
+    from cmt.words import song_to_words
+
+    try:
+        midi = read_midi(path, strict_names=strict_names, min_notes=min_notes)
+        # A damaged file may be millions of bars long: not to be written out before it is known.
+        if midi.song.length // TICKS_PER_BAR < MAX_WORDS:
+            words = song_to_words(midi.song)
+            if len(words) <= MAX_WORDS:
+                return words, midi.instruments, midi.by_name
+    except InputError as error:
+        return str(error)
+    except ValueError as error:
+        return f"{path}: {error}"
+    return f"{path}: more than {MAX_WORDS} words; cut it into shorter files"
+
+
+def encode_all(
+    paths: list[Path], strict_names: bool, min_notes: int, jobs: int
+) -> Iterator[tuple[np.ndarray, list[str], bool] | str]:
+    """Encode files on all cores, in order, a bounded number ahead.
+
+    A damaged file can crash the MIDI library and with it a worker process. The files that
+    were under way are then done one by one, each in a process of its own, and the crash
+    becomes the reason why one is skipped.
+    """
+    from joblib import Parallel, delayed, effective_n_jobs
+    from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
+
+    # Never one: joblib would then work in this process, which a crash would end.
+    workers = max(effective_n_jobs(jobs), 2)
+    ahead = 2 * workers
+    done = 0
+    while done < len(paths):
+        parallel = Parallel(workers, return_as="generator", pre_dispatch=ahead)
+        try:
+            for song in parallel(
+                delayed(encode)(path, strict_names, min_notes) for path in paths[done:]
+            ):
+                done += 1
+                yield song
+        except TerminatedWorkerError:
+            for path in paths[done : done + ahead]:
+                done += 1
+                with ProcessPoolExecutor(1) as alone:
+                    try:
+                        yield alone.submit(encode, path, strict_names, min_notes).result()
+                    except TerminatedWorkerError:
+                        yield f"{path}: damaged MIDI file (it crashes the MIDI library)"
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

@@ -1,0 +1,117 @@
+"""Decoding: equal to the published loop on request, exact and always valid by default."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cmt.generation import generate
+from cmt.metrics import control_error
+from cmt.model import CMT, CMTConfig
+from cmt.vocabulary import BAR, COLUMNS, EOS, FIELDS, METRICAL, NOTE, TICKS_PER_BAR
+from cmt.words import song_to_words, words_to_song
+from conftest import REFERENCE
+
+TRACE = np.load(REFERENCE / "generation" / "trace.npz")
+VLOG = np.load(REFERENCE / "generation" / "vlog.npz")["input"]
+MODEL_COLUMNS = [field.column for field in FIELDS]
+OFFSETS = np.array([field.offset for field in FIELDS])
+
+
+@pytest.fixture(scope="module")
+def traced_model(recorded_model: CMT) -> CMT:
+    """The recorded model with the first class of three heads made impossible."""
+    model = CMT(CMTConfig()).eval()
+    model.load_state_dict(recorded_model.state_dict())
+    with torch.no_grad():
+        for head in (model.proj_type, model.proj_pitch, model.proj_duration):
+            head.bias[0] -= 1000
+    return model
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_original_loop_reproduces_the_recorded_words(traced_model: CMT, seed: int) -> None:
+    control = TRACE[f"vlog_bars3_seed{seed}"]
+    (take,) = generate(traced_model, control, degree=0.7, mode="original", seed=seed)
+    words = take.words[:-1][:, MODEL_COLUMNS] + OFFSETS
+    np.testing.assert_array_equal(words, TRACE[f"res_bars3_seed{seed}"])
+
+
+def test_original_loop_survives_what_crashed_the_original(traced_model: CMT) -> None:
+    """With seed 4 the first word is a note."""
+    control = TRACE["vlog_bars3_seed4"]
+    (take,) = generate(traced_model, control, degree=0.7, mode="original", seed=4)
+    assert take.words[1, COLUMNS.index("type")] == NOTE
+    words_to_song(take.words)
+
+
+@pytest.mark.parametrize("kind", ["short", "strong", "past the end"])
+def test_original_loop_ends_on_any_control(small_model: CMT, kind: str) -> None:
+    """Time classes below 0 and above 101, strengths of 20 and more, beats past the end."""
+    n_beat, strength, bar = {"short": (5, 3, 0), "strong": (64, 30, 1), "past the end": (16, 3, 9)}[
+        kind
+    ]
+    rows = [(BAR, 9, 0, 0, n_beat, 1), (BAR, 30, 0, 16, n_beat, 50)]
+    rows.append((5, 0, strength, 16 * bar + 4, n_beat, 90))
+    for take in generate(small_model, np.array(rows), songs=3, mode="original"):
+        assert take.words[-1, COLUMNS.index("type")] == EOS
+        words_to_song(take.words)
+
+
+def test_takes_do_not_depend_on_the_batch(small_model: CMT) -> None:
+    together = generate(small_model, VLOG[:12], songs=3, seed=5)
+    for index, take in enumerate(together):
+        (alone,) = generate(small_model, VLOG[:12], seed=5 + index)
+        np.testing.assert_array_equal(alone.words, take.words)
+
+
+def check_valid(words: np.ndarray, n_beat: int) -> None:
+    """Assert that words are what encoding their own notes gives, and end with the song."""
+    song = words_to_song(words)
+    assert (words[:, COLUMNS.index("type")] == EOS).nonzero()[0].tolist() == [len(words) - 1]
+    kinds, beat = words[:, 0], words[:, COLUMNS.index("beat")]
+    bars = np.cumsum((kinds == METRICAL) & (beat == BAR))
+    assert bars[-1] == -(-n_beat // TICKS_PER_BAR)
+    tick = words[:-1, COLUMNS.index("i_beat")]
+    assert (np.diff(tick) >= 0).all()
+    assert tick[-1] < n_beat
+    notes = song.notes
+    assert (notes["duration"] > 0).all()
+    assert len(np.unique(notes[["tick", "pitch", "instrument"]])) == len(notes)
+    encoded = song_to_words(type(song)(notes, n_beat))
+    encoded = encoded[: len(words) - 1]  # a bar beyond, where n_beat is a whole number of bars
+    np.testing.assert_array_equal(encoded, words[:-1])
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.integers(1, 70),
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 16), st.integers(0, 12)), max_size=25),
+    st.lists(st.integers(1, 17), min_size=6, max_size=6),
+    st.sampled_from([0.0, 0.5, 1.0]),
+)
+def test_exact_control_has_no_error_and_no_invalid_word(
+    small_model: CMT,
+    n_beat: int,
+    beats: list[tuple[int, int, int]],
+    densities: list[int],
+    degree: float,
+) -> None:
+    rows = [(BAR, density, 0, 16 * bar) for bar, density in enumerate(densities)]
+    rows += [(position, 0, strength, 16 * bar + position - 1) for bar, position, strength in beats]
+    rows.sort(key=lambda row: row[3])
+    control = np.array([(*row, n_beat, 1) for row in rows])
+    for take in generate(small_model, control, songs=2, degree=degree):
+        check_valid(take.words, n_beat)
+        error = control_error(words_to_song(take.words), take.plan)
+        assert (error.density, error.strength) == (0, 0)
+
+
+def test_random_weights_still_follow_a_real_video_exactly(small_model: CMT) -> None:
+    (take,) = generate(small_model, VLOG)
+    error = control_error(words_to_song(take.words), take.plan)
+    assert (error.density, error.strength) == (0, 0)
+    assert sum(len(bar.strengths) for bar in take.plan) == (VLOG[:, 2] >= 2).sum()
