@@ -95,10 +95,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[CMT, dic
     weights: dict[str, Tensor] = content.pop("model") if ours else content
     weights = {name.removeprefix(ORIGINAL_PREFIX): tensor for name, tensor in weights.items()}
     try:
-        if ours:
-            config = CMTConfig(**content["config"])
-        else:
-            config = CMTConfig.from_state_dict(weights)
+        config = CMTConfig(**content["config"]) if ours else CMTConfig.from_state_dict(weights)
         model = CMT(config)
         if ours:
             if content["vocabulary"] != _vocabulary():

@@ -245,8 +245,10 @@ def load_control(path: str | Path) -> Control:
         raise InputError(f"{path}: holds no control word; {remedy}")
     if tempo is None or duration is None:
         for beside in (path.with_suffix(".json"), path.with_name("metadata.json")):
-            if beside.is_file():
+            try:
                 rhythm = load_rhythm(beside)
-                if rhythm.n_beat == words[0, CONTROL_COLUMNS.index("n_beat")]:
-                    return Control(words, rhythm.tempo, rhythm.duration)
+            except InputError:
+                continue
+            if rhythm.n_beat == words[0, CONTROL_COLUMNS.index("n_beat")]:
+                return Control(words, rhythm.tempo, rhythm.duration)
     return Control(words, tempo, duration)

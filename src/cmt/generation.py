@@ -61,8 +61,8 @@ class Loop(Protocol):
     def first(self) -> Word:
         """The first word."""
 
-    def allowed(self, name: str, word: Word) -> Mask | None:
-        """Classes that field `name` may have given the fields drawn before; None for all."""
+    def allowed(self, name: str, word: Word) -> Mask:
+        """Classes that field `name` may have given the fields drawn before."""
 
     def take(self, word: Word) -> Word | None:
         """Replace or complete the word drawn; None ends the song without it."""
@@ -127,7 +127,7 @@ class ExactLoop:
             {**dict.fromkeys(ORDER, 0), "type": METRICAL, "beat": BAR, "density": self.left + 1}
         )
 
-    def allowed(self, name: str, word: Word) -> Mask | None:
+    def allowed(self, name: str, word: Word) -> Mask:
         """Classes that can still satisfy the plan."""
         if name == "type":
             return self._types()
@@ -285,13 +285,12 @@ class OriginalLoop:
         word = {**dict.fromkeys(ORDER, 0), "type": METRICAL, "beat": BAR}
         return {**word, "density": self.plan[0][1], "p_beat": 1, "i_beat": 0}
 
-    def allowed(self, name: str, word: Word) -> Mask | None:
+    def allowed(self, name: str, word: Word) -> Mask:
         """Everything, but a note needs a pitch and a duration."""
+        mask = np.ones(FIELD[name].size, bool)
         if name in ("pitch", "duration") and word["type"] == NOTE:
-            mask = np.ones(FIELD[name].size, bool)
             mask[0] = False
-            return mask
-        return None
+        return mask
 
     def take(self, word: Word) -> Word | None:
         """Replace the word where the plan says so."""
@@ -426,34 +425,13 @@ def decode(
     songs = [[loop.first()] for loop in loops]
     active = list(range(len(loops)))
     state = model.start(initial.to(device).expand(len(loops), -1, -1))
-    sampling = loops[0].sampling
     with tqdm(total=loops[0].n_beat, unit="tick", disable=None) as bar:
         while active:
             rows = [[songs[song][-1][field.name] for field in FIELDS] for song in active]
             hidden = model.step(torch.tensor(rows, device=device), state)
-            uniform = torch.from_numpy(
-                np.stack([rngs[song].random_sample(len(ORDER)) for song in active], axis=1)
-            ).to(device)
-            words: list[Word] = [{} for _ in active]
-            logits = {"type": model.type_logits(hidden)}
-            for name, numbers in zip(ORDER, uniform, strict=True):
-                drawn = sample(
-                    logits[name],
-                    numbers,
-                    sampling[name].temperature,
-                    sampling[name].nucleus,
-                    _masks(
-                        logits[name],
-                        [
-                            loops[song].allowed(name, word)
-                            for song, word in zip(active, words, strict=True)
-                        ],
-                    ),
-                )
-                for word, value in zip(words, drawn.tolist(), strict=True):
-                    word[name] = value
-                if name == "type":
-                    logits.update(model.attribute_logits(hidden, drawn))
+            words = _draw(
+                model, hidden, [loops[song] for song in active], [rngs[song] for song in active]
+            )
             going_on = []
             for index, (song, word) in enumerate(zip(active, words, strict=True)):
                 taken = loops[song].take(word)
@@ -470,10 +448,34 @@ def decode(
     return songs
 
 
-def _masks(logits: torch.Tensor, masks: Sequence[Mask | None]) -> torch.Tensor | None:
-    """Stack the songs' masks (batch, classes) on the device of the logits."""
-    if all(mask is None for mask in masks):
-        return None
-    everything = np.ones(logits.shape[-1], bool)
-    stacked = np.stack([everything if mask is None else mask for mask in masks])
-    return torch.from_numpy(stacked).to(logits.device)
+def _draw(
+    model: CMT,
+    hidden: torch.Tensor,
+    loops: Sequence[Loop],
+    rngs: Sequence[np.random.RandomState],
+) -> list[Word]:
+    """Draw one word per song from hidden states (batch, d_model), attribute by attribute."""
+    numbers = np.stack([rng.random_sample(len(ORDER)) for rng in rngs], axis=1)
+    uniform = torch.from_numpy(numbers).to(hidden.device)
+    words: list[Word] = [{} for _ in loops]
+    logits = {"type": model.type_logits(hidden)}
+    for index, name in enumerate(ORDER):
+        masks = np.stack(
+            [loop.allowed(name, word) for loop, word in zip(loops, words, strict=True)]
+        )
+        if (masks.sum(-1) == 1).all():
+            drawn = torch.from_numpy(masks.argmax(-1)).to(hidden.device)
+        else:
+            sampling = loops[0].sampling[name]
+            drawn = sample(
+                logits[name],
+                uniform[index],
+                sampling.temperature,
+                sampling.nucleus,
+                torch.from_numpy(masks).to(hidden.device),
+            )
+        for word, value in zip(words, drawn.tolist(), strict=True):
+            word[name] = value
+        if name == "type":
+            logits.update(model.attribute_logits(hidden, drawn))
+    return words

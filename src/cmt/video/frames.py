@@ -1,0 +1,198 @@
+"""Gray frames of a video at a constant rate, decoded as they are read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+
+from cmt.files import InputError
+
+HEIGHT = 360  # pixels; flow is measured, and its thresholds were calibrated, at this height
+MAX_RATE = 240  # frames per second; a higher rate is a clock's, not a camera's
+DEFAULT_RATE = 30  # frames per second, where the file tells none that can be
+
+
+class VideoFrames:
+    """The frames of a video file; iterating decodes it, again each time.
+
+    Frames are uint8 (360, width), full-range gray, upright, the width in proportion and even.
+    They come at the file's average rate: time stamps say which picture is shown i / fps seconds
+    after the first, so a picture of a variable-rate video is held (the same array again) or
+    dropped as needed, and the last one counts for as long as it is shown.
+
+    Attributes:
+        path: the file.
+        fps: frames per second.
+        width: of the upright picture as stored, in pixels.
+        height: likewise.
+        expected: number of frames the file promises, None if it tells no duration.
+        problems: after iterating, what could not be decoded, in words; empty if all could.
+
+    Raises:
+        InputError: the file is missing, is no video, or nothing in it can be decoded.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.problems: list[str] = []
+        with self._open() as container:
+            stream = container.streams.video[0]
+            rate = stream.average_rate or stream.guessed_rate or 0
+            self.fps = float(rate if 0 < rate <= MAX_RATE else DEFAULT_RATE)
+            if stream.duration and stream.time_base:
+                seconds = float(stream.duration * stream.time_base)
+            else:
+                seconds = (container.duration or 0) / av.time_base
+            self.expected = round(seconds * self.fps) if seconds > 0 else None
+            first = next(self._decode(container), None)
+        if first is None:
+            raise InputError(
+                f"{self.path}: no picture in it can be decoded (cut off or damaged);"
+                " copy or export it again"
+            )
+        self._quarter_turns = round(first.rotation / 90) % 4  # counter-clockwise
+        sides = first.width, first.height
+        self.width, self.height = sides[::-1] if self._quarter_turns % 2 else sides
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        self.problems = []
+        reformatter = VideoReformatter()
+        count = 0
+        with self._open() as container:
+            for frame, repeats in hold(self._decode(container), self.fps, self.expected):
+                if repeats:
+                    # By way of RGB, as in the original: its flow is met to the last bit.
+                    gray = cv2.cvtColor(self._rgb(frame, reformatter), cv2.COLOR_RGB2GRAY)
+                    count += repeats
+                for _ in range(repeats):
+                    yield gray
+        if self.expected and count < self.expected - self.fps:
+            self.problems.append(
+                f"the picture ends after {count / self.fps:.1f} s,"
+                f" the file says {self.expected / self.fps:.1f} s"
+            )
+
+    def thumbnails(self, times: Sequence[float], height: int) -> list[np.ndarray]:
+        """Pictures shown at `times` (ascending seconds), uint8 (height, width, 3), by seeking.
+
+        A time that cannot be sought or decoded gets the picture before it, or none.
+        """
+        reformatter = VideoReformatter()
+        pictures: list[np.ndarray] = []
+        with self._open() as container:
+            stream = container.streams.video[0]
+            unit = float(stream.time_base or 1)
+            start = (stream.start_time or 0) * unit
+            for time in times:
+                shown = None
+                try:
+                    container.seek(round((start + time) / unit), stream=stream)
+                    for frame in container.decode(stream):
+                        if shown and (frame.time or 0) > start + time:
+                            break
+                        shown = frame
+                except av.FFmpegError:
+                    pass  # what was decoded will do
+                if shown:
+                    pictures.append(self._rgb(shown, reformatter, height))
+                elif pictures:
+                    pictures.append(pictures[-1])
+        return pictures
+
+    def _open(self) -> InputContainer:
+        try:
+            # An absolute name can't be read as a protocol, whatever colons it has.
+            container = av.open(str(self.path.absolute()))
+        except (av.FFmpegError, OSError) as error:
+            raise InputError(
+                f"{self.path}: cannot be opened as a video ({error.strerror});"
+                " give a whole video file, such as mp4, mov, mkv, webm or avi"
+            ) from error
+        # FFmpeg also opens pictures and plain text (as "tty") as video.
+        name = container.format.name
+        picture = name.startswith("image2") or name.endswith("_pipe") or name == "tty"
+        streams = container.streams.video
+        if picture or not streams or streams[0].disposition & Disposition.attached_pic:
+            container.close()
+            raise InputError(f"{self.path}: has no moving picture; give a video file")
+        streams[0].thread_type = "AUTO"
+        return container
+
+    def _decode(self, container: InputContainer) -> Iterator[VideoFrame]:
+        """Yield every frame that can be decoded, in the order shown."""
+        # AVI has no time stamps, and those that FFmpeg makes up are in the order of decoding.
+        untimed = container.format.name == "avi"
+        damaged = 0
+        packets = container.demux(container.streams.video[0])
+        while True:
+            try:
+                frames = next(packets).decode()
+            except StopIteration:
+                break
+            except av.FFmpegError:
+                damaged += 1
+                continue
+            for frame in frames:
+                damaged += frame.is_corrupt
+                if untimed:
+                    frame.pts = None
+                yield frame
+        if damaged:
+            self.problems.append(f"damaged pictures: {damaged}")
+
+    def _rgb(
+        self, frame: VideoFrame, reformatter: VideoReformatter, height: int = HEIGHT
+    ) -> np.ndarray:
+        """The upright picture, uint8 (height, width, 3)."""
+        width = max(2, 2 * round(height * self.width / self.height / 2))
+        if self._quarter_turns % 2:
+            width, height = height, width
+        rgb = reformatter.reformat(frame, width, height, "rgb24", interpolation="AREA")
+        return np.ascontiguousarray(np.rot90(rgb.to_ndarray(), self._quarter_turns))
+
+
+def hold(
+    frames: Iterable[VideoFrame], fps: float, expected: int | None = None
+) -> Iterator[tuple[VideoFrame, int]]:
+    """Pair each frame with the number of times it is shown at a constant rate.
+
+    A frame without a time stamp, or whose clock was set back, follows the one before. The last
+    one is shown for its duration, but not past the `expected` number of frames in all.
+    """
+    held = None
+    slot = 0  # of the held frame
+    start = 0.0  # seconds
+    for frame in frames:
+        if held is None:
+            start = frame.time or 0.0
+        else:
+            following = slot + 1
+            if frame.time is not None:
+                following = _nearest((frame.time - start) * fps)
+                if following < slot:
+                    following = slot + 1
+                    start = frame.time - following / fps
+            yield held, following - slot
+            slot = following
+        held = frame
+    if held is not None:
+        end = slot + 1
+        if held.time is not None and held.duration and held.time_base:
+            end = _nearest((held.time + float(held.duration * held.time_base) - start) * fps)
+            if expected and expected >= slot:
+                end = min(end, expected)
+        yield held, max(end - slot, slot == 0)
+
+
+def _nearest(value: float) -> int:
+    """The nearest integer, halves upwards: unlike `round`, the same for every second of time."""
+    return math.floor(value + 0.5)
