@@ -31,7 +31,7 @@ from av.audio import AudioStream
 from av.video import VideoStream
 
 from cmt.files import InputError, replacing
-from cmt.midi import _load
+from cmt.midi import load_score
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -104,7 +104,7 @@ def synthesise(
     """
     from symusic.core import ControlChangeTick, TempoTick, TextMetaTick
 
-    score = _load(midi) if isinstance(midi, str | Path) else midi.copy()
+    score = load_score(midi) if isinstance(midi, str | Path) else midi.copy()
     if tempo is not None:
         score.tempos.clear()
         score.tempos.append(TempoTick(0, tempo))

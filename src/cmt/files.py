@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import subprocess
@@ -30,7 +31,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     On an exception the temporary file is removed and an older `path` stays as it was.
 
     Raises:
-        InputError: the folder cannot be made or written to.
+        InputError: the folder cannot be made or written to, or the disk is full.
     """
     path = Path(path)
     try:
@@ -51,6 +52,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise InputError(f"{path}: the disk is full; make room or choose another folder") from error
     finally:
         temporary.unlink(missing_ok=True)
 

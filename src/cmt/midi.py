@@ -77,7 +77,7 @@ def read_midi(path: str | Path, *, strict_names: bool = False, min_notes: int = 
     Raises:
         InputError: the file is no such MIDI file, or has no track that can be used.
     """
-    score = _load(path)
+    score = load_score(path)
     columns = [track.notes.numpy() for track in score.tracks]
     sizes = np.array([len(column["time"]) for column in columns], int)
     if not sizes.any():
@@ -129,7 +129,12 @@ def _track_names(score: ScoreTick, strict: bool) -> list[str]:
     return [spelling.get(track.name.strip().lower(), track.name) for track in score.tracks]
 
 
-def _load(path: str | Path) -> ScoreTick:
+def load_score(path: str | Path) -> ScoreTick:
+    """Read a MIDI file of type 0 or 1 as it is, in ticks, after checks that symusic lacks.
+
+    Raises:
+        InputError: the file cannot be read, is no such MIDI file, or is damaged.
+    """
     from symusic.core import ScoreTick
 
     try:

@@ -44,6 +44,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--visualize", action="store_true", help="also draw what was found")
     arguments = parser.parse_args(argv)
 
+    try:  # before minutes of work
+        arguments.out_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{arguments.out_dir}: cannot be made ({error.strerror}); choose another --out_dir"
+        ) from error
+
     names: set[str] = set()
     skipped = []
     for video in arguments.videos:
@@ -100,7 +107,7 @@ def analyse(video: Path, output: Path, arguments: argparse.Namespace) -> None:
         print(f"warning: {video}: {problem}; what could be decoded was used", file=sys.stderr)
     print(
         f"{video.name}: {rhythm.duration:.2f} s, {frames.width}x{frames.height} at"
-        f" {frames.fps:g} fps, tempo {rhythm.tempo:.1f} BPM, {rhythm.n_bars} bars,"
+        f" {frames.fps:.4g} fps, tempo {rhythm.tempo:.1f} BPM, {rhythm.n_bars} bars,"
         f" {len(rhythm.vbeats)} visual beats, in {time.perf_counter() - began:.1f} s →"
         f" {', '.join(map(str, written))}"
     )
