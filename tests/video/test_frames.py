@@ -6,13 +6,15 @@ import struct
 import wave
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from cmt.files import InputError
-from cmt.video.frames import HEIGHT, VideoFrames
+from cmt.video.frames import HEIGHT, VideoFrames, hold
 
 Encode = Callable[..., Path]
 
@@ -89,6 +91,12 @@ def test_average_rate_keeps_the_duration(encode: Encode) -> None:
     assert len(list(frames)) / frames.fps == pytest.approx(1.12, abs=0.01)
     frames = VideoFrames(encode("b.mp4", STEPS[:3], milliseconds=[0, 1000, 1500]))
     assert len(list(frames)) / frames.fps == pytest.approx(1.54, abs=0.01)
+
+
+def test_a_clock_set_back_or_missing_drops_nothing() -> None:
+    times = [7.0, 7.04, 7.08, 0.0, 0.04, 0.2, None, 0.28]
+    frames = [SimpleNamespace(time=time, duration=0, time_base=None) for time in times]
+    assert [count for _, count in hold(frames, 25)] == [1, 1, 1, 1, 4, 1, 1, 1]
 
 
 def test_one_frame_is_a_video(encode: Encode) -> None:
@@ -192,7 +200,19 @@ def test_sound_and_pictures_are_no_video(tmp_path: Path) -> None:
         frame = av.VideoFrame.from_ndarray(np.zeros((8, 8, 3), np.uint8), "rgb24")
         container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    for path in (tmp_path / "a.wav", tmp_path / "a.png"):
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:  # sound with a cover
+        sound_stream = container.add_stream("aac", rate=8000, layout="mono")
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.width = cover.height = 8
+        cover.pix_fmt = "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        container.mux(cover.encode(frame))
+        samples = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        samples.sample_rate = 8000
+        container.mux(sound_stream.encode(samples))
+        container.mux(cover.encode())
+        container.mux(sound_stream.encode())
+    for path in (tmp_path / "a.wav", tmp_path / "a.png", tmp_path / "a.mp4"):
         with pytest.raises(InputError, match="no moving picture"):
             VideoFrames(path)
     with pytest.raises(InputError, match="No such file"):

@@ -35,7 +35,8 @@ class Motion:
 
     Attributes:
         fps: frames per second.
-        speed: (n − 1,) float32, mean |flow| of each frame pair over pixels and both components.
+        speed: (n − 1,) float32, mean |flow| of each frame pair over pixels and both components;
+            per frame, as in the original, so a scene reads slower at 60 fps than at 30.
         directogram: (128, n) float32, sums of flow magnitude by direction (from −π to π);
             column i is the flow from frame i − 1 to i, column 0 is 0.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import av
@@ -13,6 +14,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 
 from cmt.files import InputError
 
@@ -44,8 +46,7 @@ class VideoFrames:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.problems: list[str] = []
-        with self._open() as container:
-            stream = container.streams.video[0]
+        with self._open() as (container, stream):
             rate = stream.average_rate or stream.guessed_rate or 0
             self.fps = float(rate if 0 < rate <= MAX_RATE else DEFAULT_RATE)
             if stream.duration and stream.time_base:
@@ -53,7 +54,7 @@ class VideoFrames:
             else:
                 seconds = (container.duration or 0) / av.time_base
             self.expected = round(seconds * self.fps) if seconds > 0 else None
-            first = next(self._decode(container), None)
+            first = next(self._decode(container, stream), None)
         if first is None:
             raise InputError(
                 f"{self.path}: no picture in it can be decoded (cut off or damaged);"
@@ -67,8 +68,9 @@ class VideoFrames:
         self.problems = []
         reformatter = VideoReformatter()
         count = 0
-        with self._open() as container:
-            for frame, repeats in hold(self._decode(container), self.fps, self.expected):
+        with self._open() as (container, stream):
+            frames = self._decode(container, stream)
+            for frame, repeats in hold(frames, self.fps, self.expected):
                 if repeats:
                     # By way of RGB, as in the original: its flow is met to the last bit.
                     gray = cv2.cvtColor(self._rgb(frame, reformatter), cv2.COLOR_RGB2GRAY)
@@ -88,8 +90,7 @@ class VideoFrames:
         """
         reformatter = VideoReformatter()
         pictures: list[np.ndarray] = []
-        with self._open() as container:
-            stream = container.streams.video[0]
+        with self._open() as (container, stream):
             unit = float(stream.time_base or 1)
             start = (stream.start_time or 0) * unit
             for time in times:
@@ -108,7 +109,8 @@ class VideoFrames:
                     pictures.append(pictures[-1])
         return pictures
 
-    def _open(self) -> InputContainer:
+    @contextmanager
+    def _open(self) -> Iterator[tuple[InputContainer, VideoStream]]:
         try:
             # An absolute name can't be read as a protocol, whatever colons it has.
             container = av.open(str(self.path.absolute()))
@@ -117,22 +119,23 @@ class VideoFrames:
                 f"{self.path}: cannot be opened as a video ({error.strerror});"
                 " give a whole video file, such as mp4, mov, mkv, webm or avi"
             ) from error
-        # FFmpeg also opens pictures and plain text (as "tty") as video.
-        name = container.format.name
-        picture = name.startswith("image2") or name.endswith("_pipe") or name == "tty"
-        streams = container.streams.video
-        if picture or not streams or streams[0].disposition & Disposition.attached_pic:
-            container.close()
+        with container:
+            # FFmpeg also opens pictures, and plain text (as "tty"), as video; music has covers.
+            name = container.format.name
+            if not (name.startswith("image2") or name.endswith("_pipe") or name == "tty"):
+                for stream in container.streams.video:
+                    if not stream.disposition & Disposition.attached_pic:
+                        stream.thread_type = "AUTO"
+                        yield container, stream
+                        return
             raise InputError(f"{self.path}: has no moving picture; give a video file")
-        streams[0].thread_type = "AUTO"
-        return container
 
-    def _decode(self, container: InputContainer) -> Iterator[VideoFrame]:
+    def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         """Yield every frame that can be decoded, in the order shown."""
         # AVI has no time stamps, and those that FFmpeg makes up are in the order of decoding.
         untimed = container.format.name == "avi"
         damaged = 0
-        packets = container.demux(container.streams.video[0])
+        packets = container.demux(stream)
         while True:
             try:
                 frames = next(packets).decode()
@@ -188,8 +191,8 @@ def hold(
         end = slot + 1
         if held.time is not None and held.duration and held.time_base:
             end = _nearest((held.time + float(held.duration * held.time_base) - start) * fps)
-            if expected and expected >= slot:
-                end = min(end, expected)
+        if expected and expected >= slot:
+            end = min(end, expected)
         yield held, max(end - slot, slot == 0)
 
 

@@ -69,16 +69,14 @@ def plot_saliency(
         thumbnails.imshow(picture, extent=(left, right, 0, 1), aspect="auto")
     thumbnails.set_xlim(0, rhythm.duration)
 
-    count = motion.directogram.shape[1]
-    envelope = np.zeros(count)
+    frame_times = np.arange(motion.directogram.shape[1]) / motion.fps
+    envelope = np.zeros_like(frame_times)
     if not is_still(motion.speed):
         envelope = np.maximum(impact_envelope(motion.directogram, motion.fps), 0)
-    axes.fill_between(np.arange(count) / motion.fps, envelope, color=LIGHT)
-    axes.plot(
-        np.arange(count) / motion.fps, envelope, color=MEDIUM, linewidth=0.9, label="saliency"
-    )
+    axes.fill_between(frame_times, envelope, color=LIGHT)
+    axes.plot(frame_times, envelope, color=MEDIUM, linewidth=0.9, label="saliency")
     times = [beat.start_time for beat in rhythm.vbeats]
-    weights = [beat.weight for beat in rhythm.vbeats]
+    weights = [max(0, beat.weight) for beat in rhythm.vbeats]
     axes.vlines(times, 0, weights, color=ACCENT, linewidth=1.4)
     axes.plot(times, weights, "o", color=ACCENT, markersize=4, label="visual beat", clip_on=False)
     axes.set_ylim(0, 1.15)
