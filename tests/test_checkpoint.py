@@ -64,7 +64,11 @@ class Harmful:
         return (print, ("code in a checkpoint was run",))
 
 
-@pytest.mark.parametrize("content", [b"", b"no checkpoint", pickle.dumps({"model": Harmful()})])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no checkpoint", pickle.dumps({"model": Harmful()}, protocol=2)],
+    ids=["empty", "text", "harmful"],
+)
 def test_bad_files_are_named(
     content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
