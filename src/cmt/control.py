@@ -226,10 +226,9 @@ def load_control(path: str | Path) -> Control:
     path = Path(path)
     remedy = "make it with video2npz.py"
     try:
-        data = np.load(path, allow_pickle=False)
-        if not isinstance(data, np.lib.npyio.NpzFile):
+        if path.is_file() and not zipfile.is_zipfile(path):
             raise ValueError("not an npz file")
-        with data:
+        with np.load(path, allow_pickle=False) as data:
             words = data["input"]
             tempo, duration = (
                 float(data[key]) if key in data else None for key in ("tempo", "duration")

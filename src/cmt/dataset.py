@@ -156,6 +156,11 @@ class Songs(torch.utils.data.Dataset[tuple[NDArray[np.int32], NDArray[np.int64]]
         ]
         self.lengths = np.array([stop - start - 1 for _, start, stop in self.crops])
 
+    @property
+    def ticks(self) -> int:
+        """Ticks of the longest song, at most."""
+        return max(int(rows[:, I_BEAT].max()) for rows in self.words) + 1
+
     def __len__(self) -> int:
         """Number of crops."""
         return len(self.crops)

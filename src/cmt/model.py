@@ -23,6 +23,7 @@ from cmt.vocabulary import (
     INITIAL_SIZES,
     INITIAL_TOKENS,
     INITIAL_WIDTH,
+    MODEL_COLUMN,
     PREDICTED,
 )
 
@@ -270,7 +271,7 @@ class CMT(nn.Module):
         }
         attributes = torch.cat([vectors[field.name] for field in PREDICTED], dim=-1)
         x = self.encoder_in_linear(attributes) + self.encoder_time_linear(vectors["p_beat"])
-        return self.encoder_pos_emb(x, words[..., FIELDS.index(FIELD["i_beat"])])
+        return self.encoder_pos_emb(x, words[..., MODEL_COLUMN["i_beat"]])
 
     def _embed_initial(self, initial: Tensor) -> Tensor:
         """Embed initial tokens (batch, 7, 3) into (batch, 7, d_model)."""
@@ -382,7 +383,7 @@ def losses(
     total = mask.sum() if total is None else total
     result = {}
     for name, predicted in logits.items():
-        target = targets[..., FIELDS.index(FIELD[name])].flatten()
+        target = targets[..., MODEL_COLUMN[name]].flatten()
         loss = F.cross_entropy(predicted.flatten(0, 1).float(), target, reduction="none")
         result[name] = (loss * mask).sum() / total
     return result

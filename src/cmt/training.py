@@ -29,7 +29,7 @@ from cmt.dataset import Batch, Songs, batches, collate
 from cmt.distributed import Ranks
 from cmt.files import InputError, replacing
 from cmt.model import CMT, losses
-from cmt.vocabulary import PREDICTED
+from cmt.vocabulary import MODEL_COLUMN, PREDICTED
 
 FINAL_LR = 0.1  # share of the learning rate at the end of the cosine decay
 
@@ -127,9 +127,8 @@ def batch_losses(
     """Losses (7,) of a batch in the order of PREDICTED, divided by `total` words."""
     device = batch.words.device.type
     with torch.autocast(device, torch.bfloat16, enabled=config.bf16):
-        logits = model(
-            batch.words, batch.initial, batch.targets[..., 1], config.checkpoint_activations
-        )
+        types = batch.targets[..., MODEL_COLUMN["type"]]
+        logits = model(batch.words, batch.initial, types, config.checkpoint_activations)
     return torch.stack(list(losses(logits, batch.targets, batch.mask, total).values()))
 
 
@@ -152,7 +151,7 @@ def train(
     Args:
         model: on `ranks.device`; changed in place.
         training: songs to learn from.
-        validation: held-out songs; None keeps the last checkpoint as the best.
+        validation: held-out songs; with None there is no best checkpoint, only the last.
         config: how.
         ranks: this process's place; every rank calls this function.
         folder: gets `last.pt` and the best checkpoint, from rank 0.
@@ -172,8 +171,9 @@ def train(
     if resume is not None:
         optimizer.load_state_dict(resume["optimizer"])
         progress = Progress(**resume["progress"])
-    ticks = max(int(words[:, -3].max()) for words in training.words)
-    model.encoder_pos_emb.reserve(ticks + 1)
+    for songs in (training, validation):
+        if songs is not None:
+            model.encoder_pos_emb.reserve(songs.ticks)
     network = _wrapped(model, config, ranks)
     steps = config.epochs * math.ceil(len(training) / config.batch_size)
     sums = torch.tensor(progress.sums, dtype=torch.float64, device=ranks.device)

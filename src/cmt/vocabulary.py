@@ -76,6 +76,7 @@ FIELDS = (
 )
 PREDICTED = tuple(field for field in FIELDS if field.predicted)
 FIELD = {field.name: field for field in FIELDS}
+MODEL_COLUMN = {field.name: column for column, field in enumerate(FIELDS)}
 
 
 @dataclass(frozen=True)
