@@ -90,8 +90,8 @@ def make(path: Path, model: CMT, args: argparse.Namespace) -> None:
     tempo = control.tempo or args.tempo or DEFAULT_TEMPO
     ticks_per_second = tempo * TICKS_PER_BEAT / 60
     n_beat = int(control.words[0, 4])
-    # The file ends on the last tick inside the video.
-    end = int(control.duration * ticks_per_second) if control.duration else n_beat
+    # The file ends on the last tick inside the video, but for rounding.
+    end = int(control.duration * ticks_per_second + 1e-6) if control.duration else n_beat
     _, changes = make_plan(control.words)
     takes = generate(
         model,

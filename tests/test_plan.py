@@ -44,6 +44,12 @@ def test_a_strength_is_what_an_instrument_can_hold() -> None:
     assert changes == ["bar 1: strength 40 becomes 10"]
 
 
+def test_a_still_video_is_not_silent() -> None:
+    plan, changes = make_plan(control((BAR, 1, 0, 0), (BAR, 1, 0, 16), n_beat=32))
+    assert [bar.density for bar in plan] == [1, 1]
+    assert changes == ["a still video: density 0 becomes 1 in every bar"]
+
+
 def test_degree_is_the_share_of_bars_and_beats_that_are_controlled() -> None:
     rows = [(BAR, 9, 0, 16 * bar) for bar in range(400)]
     rows += [(5, 0, 3, 16 * bar + 4) for bar in range(400)]

@@ -83,7 +83,8 @@ class VideoRhythm:
     @property
     def n_beat(self) -> int:
         """Ticks that begin before the video ends."""
-        return math.ceil(self.duration / 60 * self.tempo * TICKS_PER_BEAT)
+        # A video that ends with a tick, but for rounding, does not begin another.
+        return math.ceil(self.duration / 60 * self.tempo * TICKS_PER_BEAT - 1e-6)
 
     @property
     def n_bars(self) -> int:

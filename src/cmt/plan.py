@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from cmt.vocabulary import BAR, INSTRUMENTS, TICKS_PER_BAR
 
 MIN_STRENGTH = 2  # weaker visual beats are not asked for, as in the original
+STILL_DENSITY = 1  # onset positions in each bar of a video without any motion
 MAX_STRENGTH = max(instrument.max_strength for instrument in INSTRUMENTS)
 
 
@@ -36,7 +37,7 @@ def make_plan(
     Where they contradict themselves, in this order: bars and visual beats from the video's last
     tick on are left out; of two visual beats on one tick the stronger stays; a strength is at
     most what one instrument can hold; a density is at least the bar's visual beats and at most
-    its ticks.
+    its ticks; a video that asks for no note at all, because it is still, gets one onset a bar.
 
     Args:
         control: (words, 6) control words.
@@ -62,6 +63,9 @@ def make_plan(
                 changes.append(f"bar {bar + 1}: strength {strength} becomes {MAX_STRENGTH}")
             held = max(min(strength, MAX_STRENGTH), strengths[bar].get(tick, 0))
             strengths[bar][tick] = held
+    if not any(densities) and not any(strengths):
+        densities = [STILL_DENSITY] * len(starts)
+        changes.append(f"a still video: density 0 becomes {STILL_DENSITY} in every bar")
     plan = []
     for bar, start in enumerate(starts):
         ticks = min(TICKS_PER_BAR, n_beat - start)
