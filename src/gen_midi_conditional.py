@@ -88,6 +88,8 @@ def make(path: Path, model: CMT, args: argparse.Namespace) -> None:
     started = time.perf_counter()
     control = load_control(path)
     tempo = control.tempo or args.tempo or DEFAULT_TEMPO
+    if args.tempo and tempo != args.tempo:
+        print(f"warning: {path} has its own tempo, {tempo:.1f} BPM: --tempo is not used")
     ticks_per_second = tempo * TICKS_PER_BEAT / 60
     n_beat = int(control.words[0, 4])
     # The file ends on the last tick inside the video, but for rounding.
@@ -113,6 +115,8 @@ def make(path: Path, model: CMT, args: argparse.Namespace) -> None:
             instrument.name: int((song.notes["instrument"] == label).sum())
             for label, instrument in enumerate(INSTRUMENTS, start=1)
         }
+        bars = sum(bar.density is not None for bar in take.plan)
+        beats = sum(len(bar.strengths) for bar in take.plan)
         report = {
             "control_file": path.name,
             "checkpoint": str(args.ckpt),
@@ -124,6 +128,7 @@ def make(path: Path, model: CMT, args: argparse.Namespace) -> None:
             "duration": end / ticks_per_second,
             "bars": len(take.plan),
             "notes": notes,
+            "controlled": {"bars": bars, "visual_beats": beats},
             "control_error": asdict(error),
             "reconciled": changes,
         }
@@ -131,8 +136,8 @@ def make(path: Path, model: CMT, args: argparse.Namespace) -> None:
             temporary.write_text(json.dumps(report, indent=1), encoding="utf-8")
         print(
             f"{midi}: {tempo:.1f} BPM, {len(take.plan)} bars, {len(song.notes)} notes; control"
-            f" errors: density {error.density:.3f}, strength {error.strength:.3f},"
-            f" time {error.time:.3f}"
+            f" errors: density {error.density:.3f} over {bars} bars, strength"
+            f" {error.strength:.3f} over {beats} visual beats, time {error.time:.3f}"
         )
     words = sum(len(take.words) for take in takes)
     print(f"{path.name}: {words} words in {seconds:.1f} s, {words / seconds:,.0f} words/s")

@@ -20,23 +20,26 @@ from cmt.files import DATASET, EXPERIMENTS, LOGS, InputError, run_script
 from cmt.vocabulary import MAX_WORDS
 
 
+class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    """Shows defaults, and the module's commands as they are written."""
+
+
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
     add = parser.add_argument
     add("-n", "--name", required=True, help="name of the run")
-    add("-t", "--train_data", type=Path, default=DATASET / "lpd_5_prcem_mix_v8_10000.npz")
+    default_data = DATASET / "lpd_5_prcem_mix_v8_10000.npz"
+    add("-t", "--train_data", type=Path, default=default_data, help="data set of words")
     add("-p", "--path", type=Path, help="checkpoint to start from, ours or the original's")
     add("-l", "--lr", type=float, default=1e-4, help="peak learning rate")
     add("-b", "--batch_size", type=int, default=6, help="songs per step, over all GPUs")
-    add("-e", "--epochs", type=int, default=100)
+    add("-e", "--epochs", type=int, default=100, help="in all")
     add("-g", "--gpus", type=int, nargs="+", help="GPU numbers; default: one if there is one")
     add("--resume", action="store_true", help="go on from exp/NAME/last.pt")
-    add("--exp_dir", type=Path, default=EXPERIMENTS)
-    add("--log_dir", type=Path, default=LOGS)
-    add("--seed", type=int, default=0)
+    add("--exp_dir", type=Path, default=EXPERIMENTS, help="folder of checkpoints")
+    add("--log_dir", type=Path, default=LOGS, help="folder of logs")
+    add("--seed", type=int, default=0, help="of all that is random")
     data = parser.add_argument_group("data")
     add = data.add_argument
     add("--val_fraction", type=float, default=0.05, help="share of songs held out")
@@ -47,21 +50,37 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--workers", type=int, default=0, help="loading processes")
     model = parser.add_argument_group("model (ignored with -p and --resume)")
     add = model.add_argument
-    add("--d_model", type=int, default=512)
-    add("--n_layers", type=int, default=12)
-    add("--n_heads", type=int, default=8)
-    add("--d_ff", type=int, default=2048)
-    add("--dropout", type=float, default=0.1)
+    add("--d_model", type=int, default=512, help="width")
+    add("--n_layers", type=int, default=12, help="layers")
+    add("--n_heads", type=int, default=8, help="attention heads")
+    add("--d_ff", type=int, default=2048, help="width of the feed-forward layers")
+    add("--dropout", type=float, default=0.1, help="probability")
     step = parser.add_argument_group("step")
     add = step.add_argument
     add("--warmup", type=int, default=100, help="steps of rising learning rate")
-    add("--weight_decay", type=float, default=0.01)
+    add("--weight_decay", type=float, default=0.01, help="of AdamW")
     add("--micro_batch", type=int, help="songs per forward pass; default: the whole batch")
-    add("--precision", choices=["auto", "float32", "bfloat16"], default="auto")
+    add(
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
+        help="auto: bfloat16 where the device has it",
+    )
     add("--checkpoint_activations", action="store_true", help="less memory, a third more time")
     add("--compile", action="store_true", help="use torch.compile")
     add("--save_minutes", type=float, default=10.0, help="time between checkpoints")
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if Path(args.name).name != args.name:
+        parser.error("-n: give a name, not a path; --exp_dir and --log_dir say where")
+    positive = ("batch_size", "epochs", "max_len", "d_model", "n_layers", "n_heads", "d_ff")
+    for name in positive + (("micro_batch",) if args.micro_batch is not None else ()):
+        if getattr(args, name) < 1:
+            parser.error(f"--{name}: give at least 1")
+    if args.d_model % (2 * args.n_heads):
+        parser.error("--d_model: give an even multiple of --n_heads")
+    if not 0 <= args.lr < float("inf"):
+        parser.error("--lr: give a number that is not negative")
+    return args
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -95,6 +114,11 @@ def run(args: argparse.Namespace) -> None:
     cuda = torch.cuda.is_available()
     device = torch.device("cuda", args.gpus[0] if args.gpus else 0) if cuda else torch.device("cpu")
     folder = args.exp_dir / args.name
+    last = folder / checkpoint.LAST
+    if args.resume and not last.is_file():
+        raise InputError(f"{last}: there is no run to go on with; leave out --resume")
+    if last.is_file() and not args.resume:
+        raise InputError(f"{last}: a run of this name exists; choose another -n, or --resume it")
     data = read_dataset(args.train_data)
     genres = [entry.get("genre") for entry in data.metadata]
     kept, held_out = split(data.metadata, args.val_fraction, args.seed)
@@ -125,16 +149,28 @@ def run(args: argparse.Namespace) -> None:
         save_minutes=args.save_minutes,
         workers=args.workers,
     )
-    provenance = {"data": {"name": args.train_data.name, "sha256": checksum(args.train_data)}}
+    # What decides which words a step sees: a resumed run must agree.
+    source = {
+        "name": args.train_data.name,
+        "sha256": checksum(args.train_data),
+        "val_fraction": args.val_fraction,
+        "max_len": args.max_len,
+        "transpose": args.transpose,
+        "drop_track": args.drop_track,
+        "unconditioned": args.unconditioned,
+        "seed": args.seed,
+        "batch_size": args.batch_size,
+    }
     with joined(device) as ranks:
         resumed = None
         if args.resume:
-            model, resumed = checkpoint.load(folder / checkpoint.LAST, ranks.device)
-            if resumed["data"] != provenance["data"]:
-                raise InputError(
-                    f"{args.train_data}: not the data that {folder} was trained on"
-                    f" ({resumed['data']['name']}); give that file, or start anew with -p"
-                )
+            model, resumed = checkpoint.load(last, ranks.device)
+            for key, value in source.items():
+                if resumed["data"][key] != value:
+                    raise InputError(
+                        f"{last}: was trained with {key} {resumed['data'][key]}, not {value};"
+                        " resume it with the same data and options, or start anew with -p"
+                    )
         elif args.path:
             model, _ = checkpoint.load(args.path, ranks.device)
         else:
@@ -152,7 +188,7 @@ def run(args: argparse.Namespace) -> None:
             log.write(f"{args.name}: {size:,} parameters, {model.config}")
             log.write(f"{config}, {ranks.world} × {ranks.device.type}, git {git_revision()}")
             log.write(
-                f"{args.train_data} sha256 {provenance['data']['sha256'][:16]}: {len(kept)} songs"
+                f"{args.train_data} sha256 {source['sha256'][:16]}: {len(kept)} songs"
                 f" in {len(training)} crops, {training.lengths.sum():,} words,"
                 f" {padding:.1%} padding; {len(held_out)} held out"
             )
@@ -166,10 +202,11 @@ def run(args: argparse.Namespace) -> None:
             resumed,
             on_epoch=log.epoch if ranks.first else lambda progress: None,
             git=git_revision(),
-            **provenance,
+            data=source,
         )
         if ranks.first:
-            log.write(f"stopped at epoch {progress.epoch}, step {progress.step}: {folder}")
+            end = "done" if progress.epoch >= config.epochs else "stopped"
+            log.write(f"{end} after {progress.epoch} epochs, step {progress.step}: {folder}")
 
 
 if __name__ == "__main__":

@@ -143,6 +143,18 @@ def test_a_folder_that_cannot_be_written_is_said_first(data: Path, tmp_path: Pat
     assert "cannot be written" in done.stderr
 
 
+def test_a_run_is_neither_overwritten_nor_resumed_with_other_options(
+    data: Path, uninterrupted: Path
+) -> None:
+    before = (uninterrupted / "run" / checkpoint.LAST).read_bytes()
+    again = run(command(data, uninterrupted, "-e", "4"))
+    other = run(command(data, uninterrupted, "-e", "5", "--resume", "--max_len", "70"))
+    assert (again.returncode, other.returncode) == (1, 1)
+    assert "a run of this name exists" in again.stderr
+    assert "max_len 90, not 70" in other.stderr
+    assert (uninterrupted / "run" / checkpoint.LAST).read_bytes() == before
+
+
 def test_training_goes_on_from_a_checkpoint_of_the_original(
     small_model: CMT, data: Path, tmp_path: Path
 ) -> None:

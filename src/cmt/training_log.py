@@ -18,15 +18,18 @@ class TrainingLog:
         folder: where they go.
         name: of the run.
         resume: go on writing an existing log instead of starting a new one.
+
+    Raises:
+        InputError: the folder cannot be written to.
     """
 
     def __init__(self, folder: Path, name: str, resume: bool) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self.text = folder / f"{name}.log"
         self.table = folder / f"{name}.csv"
         self.picture = folder / f"{name}.png"
-        if not resume:
-            self.text.unlink(missing_ok=True)
+        if not (resume and self.text.is_file()):
+            with replacing(self.text):
+                pass
         self.board: Any = None
         try:
             from torch.utils.tensorboard import SummaryWriter
