@@ -93,8 +93,8 @@ class ExactLoop:
         n_beat: ticks in the song.
     """
 
-    # Forced attributes need no temperature; the others are the model's own distributions, cut
-    # where the original cuts them.
+    # The model's own distributions, without the original's temperatures: masks already vary what
+    # is drawn. Unlikely tails are cut only where a wrong choice is heard.
     sampling: ClassVar[Mapping[str, Sampling]] = {
         "type": Sampling(),
         "beat": Sampling(),
