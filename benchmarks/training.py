@@ -1,12 +1,17 @@
 """How fast, and in how much memory, does the full-size model train?
 
-    benchmarks/training.py                     lengths 512, 2048, 9999, one song a batch
-    benchmarks/training.py --lengths 512       a quick look
+    benchmarks/training.py                           lengths 512, 2048, 9999, one song a batch
+    benchmarks/training.py --lengths 512             a quick look
+    benchmarks/training.py --epoch dataset/lpd.npz   and an epoch over songs of real lengths
 
 Each row is a process of its own, so that its peak memory is its own. The opponent is the
 original's stack, pytorch-fast-transformers' causal-linear encoder of the same size, where that
 package is installed, else our readable quadratic twin (which does not fit in memory at 9,999
-words). The last lines are ratios to the opponent.
+words; our float32 then stands in for the padded epoch). The last lines are ratios to the opponent.
+
+An epoch is as train.py runs it by default, batches of 6 by length in micro-batches of one song,
+sampled at a few batches spread evenly over the lengths. Beside it the same songs as the original
+trains on them: each padded to 9,999 words, in float32.
 """
 
 from __future__ import annotations
@@ -28,6 +33,8 @@ if TYPE_CHECKING:
 
 STEPS = 3  # timed after one that is not
 VARIANTS = ("float32", "bfloat16", "bfloat16, recomputed")
+PADDED = 9999  # words of every song in the original's batches
+BATCH_SIZE = 6
 
 
 def measure(variant: str, length: int) -> dict[str, float]:
@@ -43,7 +50,7 @@ def measure(variant: str, length: int) -> dict[str, float]:
     torch.manual_seed(0)
     model = CMT(CMTConfig()).train()
     if variant == "quadratic twin":
-        attention.chunked = attention.quadratic  # type: ignore[assignment]
+        attention.parallel = attention.quadratic
     if variant == "fast-transformers":
         model.add_module("transformer_encoder", fast_transformers_encoder(model))
     config = TrainingConfig(
@@ -62,6 +69,40 @@ def measure(variant: str, length: int) -> dict[str, float]:
         best = min(best, time.perf_counter() - started)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return {"words_per_s": length / best, "peak_gb": peak}
+
+
+def measure_epoch(data: Path, sampled: int) -> dict[str, float]:
+    """Real words/s and peak memory (GB) of steps over songs of real lengths."""
+    import numpy as np
+    import torch
+
+    from cmt.dataset import Songs, batches, collate
+    from cmt.model import CMT, CMTConfig
+    from cmt.training import TrainingConfig, batch_losses, has_bf16
+    from cmt.words import read_dataset
+
+    words = read_dataset(data).words
+    songs = Songs(words, [None] * len(words), PADDED)
+    groups = batches(songs.lengths, BATCH_SIZE)
+    groups = [groups[int((i + 0.5) / sampled * len(groups))] for i in range(sampled)]
+    torch.manual_seed(0)
+    model = CMT(CMTConfig()).train()
+    config = TrainingConfig(bf16=has_bf16(torch.device("cpu")))
+    optimizer = torch.optim.AdamW(model.parameters())
+    started = time.perf_counter()
+    for group in groups:
+        batch = collate([songs[index] for index in group.tolist()])
+        total = batch.mask.sum()
+        for micro in batch.micro_batches(1):
+            batch_losses(model, micro, config, total).mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    seconds = time.perf_counter() - started
+    return {
+        "words_per_s": float(songs.lengths[np.concatenate(groups)].sum()) / seconds,
+        "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+        "mean_length": float(songs.lengths.mean()),
+    }
 
 
 def fast_transformers_encoder(model: CMT) -> torch.nn.Module:
@@ -90,12 +131,29 @@ def fast_transformers_encoder(model: CMT) -> torch.nn.Module:
     return Encoder(model.config)
 
 
+def in_a_process(*arguments: str) -> dict[str, float] | None:
+    """What this script measures of one row, or None where it fails for lack of memory."""
+    done = subprocess.run(
+        [sys.executable, Path(__file__).resolve(), "--one", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return None if done.returncode else json.loads(done.stdout.splitlines()[-1])
+
+
 def main() -> None:
     """Print the table and the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lengths", type=int, nargs="+", default=[512, 2048, 9999])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--lengths", type=int, nargs="+", default=[512, 2048, PADDED])
+    parser.add_argument("--epoch", type=Path, metavar="NPZ", help="data set of compound words")
+    parser.add_argument("--batches", type=int, default=4, help="batches sampled of the epoch")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    if args.one and args.one[0] == "epoch":
+        print(json.dumps(measure_epoch(Path(args.one[1]), args.batches)))
+        return
     if args.one:
         print(json.dumps(measure(args.one[0], int(args.one[1]))))
         return
@@ -103,29 +161,35 @@ def main() -> None:
     opponent = "fast-transformers" if installed else "quadratic twin"
     print(f"{'':22}{'length':>8}{'words/s':>10}{'peak GB':>10}")
     ratios = []
-    for length in args.lengths:
-        results = {}
-        for variant in (opponent, *VARIANTS):
-            done = subprocess.run(
-                [sys.executable, Path(__file__).resolve(), "--one", variant, str(length)],
-                capture_output=True,
-                text=True,
+
+    def row(variant: str, length: int) -> dict[str, float] | None:
+        result = in_a_process(variant, str(length))
+        if result is None:
+            print(f"{variant:22}{length:>8}{'does not fit':>20}")
+        else:
+            print(
+                f"{variant:22}{length:>8}{result['words_per_s']:>10,.0f}{result['peak_gb']:>10.2f}"
             )
-            if done.returncode:
-                print(f"{variant:22}{length:>8}{'does not fit':>20}")
-                continue
-            results[variant] = json.loads(done.stdout.splitlines()[-1])
-            row = results[variant]
-            print(f"{variant:22}{length:>8}{row['words_per_s']:>10,.0f}{row['peak_gb']:>10.2f}")
-        if opponent in results:
-            for variant in VARIANTS:
-                speed, memory = (
-                    results[variant][key] / results[opponent][key]
-                    for key in ("words_per_s", "peak_gb")
-                )
+        return result
+
+    for length in args.lengths:
+        floor = row(opponent, length)
+        for variant in VARIANTS:
+            result = row(variant, length)
+            if floor and result:
+                speed, memory = (result[key] / floor[key] for key in ("words_per_s", "peak_gb"))
                 ratios.append(
                     f"{length} words, {variant}: {speed:.2f} × words/s, {memory:.2f} × GB"
                 )
+    if args.epoch:
+        padded = row(opponent, PADDED) if installed else row("float32", PADDED)
+        epoch = in_a_process("epoch", str(args.epoch))
+        if padded and epoch:
+            length = round(epoch["mean_length"])
+            real = padded["words_per_s"] * length / PADDED
+            print(f"{'padded epoch':22}{length:>8}{real:>10,.0f}{padded['peak_gb']:>10.2f}")
+            print(f"{'epoch':22}{length:>8}{epoch['words_per_s']:>10,.0f}{epoch['peak_gb']:>10.2f}")
+            ratios.append(f"epoch to padded epoch: {epoch['words_per_s'] / real:.2f} × words/s")
     print(f"ratios to the {opponent}:", *ratios, sep="\n")
 
 

@@ -1,4 +1,4 @@
-"""The three forms of attention give the same values and gradients."""
+"""The forms of attention give the same values and gradients."""
 
 from __future__ import annotations
 
@@ -52,3 +52,29 @@ def test_bfloat16_sums_do_not_lose_small_terms_over_long_songs() -> None:
     ones = torch.ones(1, 1, 10_000, 16, dtype=torch.bfloat16)
     out = attention.chunked(ones, ones, 2 * ones)
     torch.testing.assert_close(out.float(), torch.full_like(out, 2.0).float(), rtol=0.01, atol=0)
+
+
+@pytest.mark.skipif(
+    not (torch.cuda.is_available() and attention.has_fused()),
+    reason="needs a CUDA device and flash-linear-attention (extra gpu)",
+)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-2), (torch.bfloat16, 3e-2)])
+@pytest.mark.parametrize("length", [1, 63, 64, 1000])
+def test_the_cuda_kernel_equals_the_quadratic_twin(
+    length: int, dtype: torch.dtype, tolerance: float
+) -> None:
+    """Within what matrix products in TF32 and bfloat16 leave of the mean of values near 1."""
+    generator = torch.Generator().manual_seed(length)
+    q, k, v = torch.randn(3, 2, 8, length, 64, generator=generator).cuda()
+    exact = [attention.feature_map(q), attention.feature_map(k), v]
+    exact = [leaf.double().requires_grad_() for leaf in exact]
+    rounded = [leaf.detach().to(dtype).requires_grad_() for leaf in exact]
+    expected, got = attention.quadratic(*exact), attention.parallel(*rounded)
+    assert got.dtype == dtype
+    torch.testing.assert_close(got.double(), expected, rtol=tolerance, atol=tolerance)
+    weight = torch.randn_like(expected)
+    wanted = torch.autograd.grad((expected * weight).sum(), exact)
+    gradients = torch.autograd.grad((got * weight.to(dtype)).sum(), rounded)
+    for gradient, reference in zip(gradients, wanted, strict=True):
+        error = (gradient.double() - reference).norm() / reference.norm()
+        assert error < tolerance

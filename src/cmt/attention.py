@@ -1,14 +1,18 @@
-"""Causal linear attention in three forms that give the same numbers.
+"""Causal linear attention in four forms that give the same numbers.
 
 Linear attention replaces softmax(q·k) by φ(q)·φ(k) with φ(x) = elu(x) + 1, so that the sum over
 the past factors into a state of constant size (Katharopoulos et al. 2020, "Transformers are
 RNNs", equations 8 to 12; original: pytorch-fast-transformers' causal-linear attention).
 Queries and keys are not scaled.
 
-`quadratic` is the definition, `chunked` is for training, `recurrent` for decoding.
+`quadratic` is the definition, `chunked` is for training, `fused` the same on GPUs with a kernel of
+flash-linear-attention (Yang and Zhang 2024), `recurrent` for decoding. `parallel` is `fused` where
+it can be had, else `chunked`.
 """
 
 from __future__ import annotations
+
+import functools
 
 import torch
 import torch.nn.functional as F
@@ -60,6 +64,41 @@ def chunked(q: Tensor, k: Tensor, v: Tensor, chunk: int = CHUNK) -> Tensor:
     denominator = scores.sum(-1, keepdim=True, dtype=wide) + q @ k_sum.to(q.dtype)
     out = numerator / (denominator + EPSILON)
     return out.to(v.dtype).flatten(-3, -2)[..., :length, :]
+
+
+def fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Parallel form for training on CUDA devices; needs the extra `gpu`.
+
+    The kernel gives the numerator. Its own denominator is summed in the type of k, and a sum over
+    10,000 positions has no room in bfloat16.
+
+    Args and returns: as `quadratic`.
+    """
+    from fla.ops.linear_attn import chunk_linear_attn
+
+    by_time = (x.transpose(1, 2) for x in (q, k, v))  # (batch, length, heads, d)
+    numerator, _ = chunk_linear_attn(*by_time, scale=1.0, normalize=False)
+    wide = torch.promote_types(v.dtype, torch.float32)
+    denominator = (q.to(wide) * k.to(wide).cumsum(-2)).sum(-1, keepdim=True)
+    return (numerator.transpose(1, 2) / (denominator + EPSILON)).to(v.dtype)
+
+
+@functools.cache
+def has_fused() -> bool:
+    """Whether flash-linear-attention is installed and can be imported."""
+    try:
+        import fla.ops.linear_attn  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def parallel(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """The fastest parallel form for where the tensors are.
+
+    Args and returns: as `quadratic`.
+    """
+    return fused(q, k, v) if q.is_cuda and has_fused() else chunked(q, k, v)
 
 
 def recurrent(
