@@ -14,7 +14,10 @@ music and how well it follows), NAME.mp3, and the video with that music.
   --out_dir DIR            folder of the other files (default: the repository's inference/)
   -c, --checkpoint FILE    the model (default: that of gen_midi_conditional.py)
   -C, --C DEGREE           how strictly the music follows the video, 0 to 1
-  --genre NAME             country, dance, electronic, metal, pop or rock
+  --genre NAME             country, dance, electronic, metal, pop, rock or any
+  --instruments LIST       these alone play, such as drums,piano,guitar,bass,strings
+  --tempo BPM              instead of the video's own
+  --key TONIC, --mode MODE keep to a key, such as --key D --mode minor
   --seed N                 another number, another piece
   --control METHOD         how the music is steered, as in gen_midi_conditional.py
   --keep-audio[=BALANCE]   keep the video's own sound and lay the music under it, gain 0 to 1
@@ -39,8 +42,8 @@ while [ $# -gt 0 ]; do
         --visualize) analysis+=(--visualize) ;;
         --keep-audio) sound+=(--keep-audio) ;;
         --keep-audio=*) sound+=(--keep-audio "${1#*=}") ;;
-        -o | --output | --out_dir | -c | --checkpoint | -C | --C | --genre | --seed | --control | \
-            --soundfont)
+        -o | --output | --out_dir | -c | --checkpoint | -C | --C | --genre | --instruments | \
+            --tempo | --key | --mode | --seed | --control | --soundfont)
             [ $# -gt 1 ] || fail "$1 needs a value"
             case $1 in
                 -o | --output) output=$2 ;;

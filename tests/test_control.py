@@ -14,6 +14,7 @@ from cmt.control import (
     CONTROL_COLUMNS,
     DENSITY_THRESHOLDS,
     STRENGTH_THRESHOLDS,
+    Control,
     VideoRhythm,
     VisualBeat,
     control_words,
@@ -21,6 +22,7 @@ from cmt.control import (
     load_rhythm,
     mean_per_bar,
     place_visual_beats,
+    retimed,
     save_control,
     save_rhythm,
 )
@@ -185,3 +187,32 @@ def test_a_file_without_a_rhythm_is_named(tmp_path: Path, text: str | None) -> N
         path.write_text(text)
     with pytest.raises(InputError, match=r"bad\.json.*video2npz"):
         load_rhythm(path)
+
+
+def test_another_tempo_keeps_seconds_and_speed() -> None:
+    """Twice as fast: twice the bars, each beat on twice its tick, the same density per bar."""
+    rows = [(BAR, 5, 0, 0), (3, 0, 4, 2), (BAR, 9, 0, 16), (9, 0, 2, 24)]
+    control = Control(np.array([(*row, 30, 1) for row in rows]), 60.0, 7.5)
+    faster = retimed(control, 120.0)
+    assert faster.tempo == 120.0
+    assert faster.words[:, :5].tolist() == [
+        [BAR, 5, 0, 0, 60],
+        [5, 0, 4, 4, 60],
+        [BAR, 5, 0, 16, 60],
+        [BAR, 9, 0, 32, 60],
+        [BAR, 9, 0, 48, 60],
+        [1, 0, 2, 48, 60],
+    ]
+    back = retimed(faster, 60.0)
+    np.testing.assert_array_equal(back.words[:, :5], control.words[:, :5])
+
+
+def test_a_slower_tempo_averages_density_over_time() -> None:
+    rows = [(BAR, 1, 0, 0), (BAR, 9, 0, 16), (BAR, 3, 0, 32), (BAR, 3, 0, 48)]
+    control = Control(np.array([(*row, 64, 1) for row in rows]), 120.0, 8.0)
+    assert retimed(control, 60.0).words[:, 1].tolist() == [5, 3]
+
+
+def test_a_control_of_unknown_tempo_is_taken_as_made_for_the_one_asked() -> None:
+    words = np.array([(BAR, 5, 0, 0, 16, 1)])
+    assert retimed(Control(words, None, None), 90.0) == Control(words, 90.0, None)

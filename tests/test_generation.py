@@ -8,11 +8,21 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cmt.generation import generate
+from cmt.generation import Style, generate, log_likelihood
+from cmt.keys import Key
 from cmt.metrics import control_error
 from cmt.model import CMT, CMTConfig
-from cmt.vocabulary import BAR, COLUMNS, EOS, FIELDS, METRICAL, NOTE, TICKS_PER_BAR
-from cmt.words import song_to_words, words_to_song
+from cmt.vocabulary import (
+    BAR,
+    COLUMNS,
+    EOS,
+    FIELDS,
+    INSTRUMENT_CLASS,
+    METRICAL,
+    NOTE,
+    TICKS_PER_BAR,
+)
+from cmt.words import Song, song_to_words, words_to_song
 from conftest import REFERENCE
 
 TRACE = np.load(REFERENCE / "generation" / "trace.npz")
@@ -92,6 +102,9 @@ def check_valid(words: np.ndarray, n_beat: int) -> None:
     st.lists(st.tuples(st.integers(0, 5), st.integers(1, 16), st.integers(0, 12)), max_size=25),
     st.lists(st.integers(1, 17), min_size=6, max_size=6),
     st.sampled_from([0.0, 0.5, 1.0]),
+    st.sets(st.sampled_from(sorted(INSTRUMENT_CLASS)), max_size=4),
+    st.sampled_from([None, Key(2), Key(9, "minor")]),
+    st.booleans(),
 )
 def test_exact_control_has_no_error_and_no_invalid_word(
     small_model: CMT,
@@ -99,15 +112,88 @@ def test_exact_control_has_no_error_and_no_invalid_word(
     beats: list[tuple[int, int, int]],
     densities: list[int],
     degree: float,
+    instruments: set[str],
+    key: Key | None,
+    ending: bool,
 ) -> None:
+    style = Style(instruments=tuple(sorted(instruments)) or None, key=key, ending=ending)
     rows = [(BAR, density, 0, 16 * bar) for bar, density in enumerate(densities)]
     rows += [(position, 0, strength, 16 * bar + position - 1) for bar, position, strength in beats]
     rows.sort(key=lambda row: row[3])
     control = np.array([(*row, n_beat, 1) for row in rows])
-    for take in generate(small_model, control, songs=2, degree=degree):
+    for take in generate(small_model, control, songs=2, degree=degree, style=style):
         check_valid(take.words, n_beat)
-        error = control_error(words_to_song(take.words), take.plan)
+        song = words_to_song(take.words)
+        error = control_error(song, take.plan)
         assert (error.density, error.strength) == (0, 0)
+        assert {"Drums"} | set(key_classes(song)) >= set(song_instruments(song))
+        if instruments:
+            assert song_instruments(song) <= instruments
+        if key:
+            assert set().union(*key_classes(song).values(), set()) <= set(key.scale)
+
+
+def song_instruments(song: Song) -> set[str]:
+    """Names of the instruments that play."""
+    labels = np.unique(song.notes["instrument"]).tolist()
+    return {name for name, label in INSTRUMENT_CLASS.items() if label in labels}
+
+
+def key_classes(song: Song) -> dict[str, set[int]]:
+    """Pitched instrument → its pitch classes."""
+    return {
+        name: set((song.notes["pitch"][song.notes["instrument"] == label] % 12).tolist())
+        for name, label in INSTRUMENT_CLASS.items()
+        if name != "Drums" and label in song.notes["instrument"]
+    }
+
+
+@pytest.mark.parametrize("names", [("Drums",), ("Piano", "Bass"), tuple(INSTRUMENT_CLASS)])
+def test_those_asked_for_play_and_no_others(small_model: CMT, names: tuple[str, ...]) -> None:
+    for take in generate(small_model, VLOG[:30], songs=2, style=Style(instruments=names)):
+        assert song_instruments(words_to_song(take.words)) == set(names)
+        assert control_error(words_to_song(take.words), take.plan).strength == 0
+
+
+def test_beat_instruments_play_the_visual_beats(small_model: CMT) -> None:
+    (take,) = generate(small_model, VLOG[:60], style=Style(beat_instruments=("Guitar", "Bass")))
+    notes = words_to_song(take.words).notes
+    beats = [
+        (bar * TICKS_PER_BAR + tick, strength)
+        for bar, bar_plan in enumerate(take.plan)
+        for tick, strength in bar_plan.strengths.items()
+    ]
+    assert len(beats) > 5
+    guitar, bass = INSTRUMENT_CLASS["Guitar"], INSTRUMENT_CLASS["Bass"]
+    for tick, strength in beats:
+        chords = np.bincount(notes["instrument"][notes["tick"] == tick], minlength=6)
+        assert strength in (chords[guitar], chords[bass])
+
+
+def test_the_last_bar_is_a_held_tonic_chord(small_model: CMT) -> None:
+    rows = [(BAR, 5, 0, 16 * bar, 60, 1) for bar in range(4)]
+    key = Key(7)
+    for take in generate(small_model, np.array(rows), songs=4, style=Style(key=key)):
+        song = words_to_song(take.words)
+        pitched = song.notes[song.notes["instrument"] != INSTRUMENT_CLASS["Drums"]]
+        bar = pitched["tick"] // TICKS_PER_BAR
+        last, before = pitched[bar == 3], pitched[bar == 2]
+        chord = last[last["tick"] == 48]
+        assert set(before["instrument"]) <= set(chord["instrument"])
+        assert set(last["pitch"] % 12) <= {7, 11, 2}
+        bass = chord[chord["instrument"] == INSTRUMENT_CLASS["Bass"]]
+        assert set(bass["pitch"] % 12) <= {7}
+        assert (chord["duration"] >= 12).all()  # the video ends 12 ticks after the downbeat
+
+
+def test_likelihood_is_the_negative_training_loss_of_a_take(small_model: CMT) -> None:
+    """And the model finds its own music likelier than the same with shuffled pitches."""
+    (take,) = generate(small_model, VLOG[:12])
+    words = take.words.copy()
+    note = words[:, 0] == NOTE
+    pitch = COLUMNS.index("pitch")
+    words[note, pitch] = np.random.default_rng(0).integers(1, 129, note.sum())
+    assert log_likelihood(small_model, words) < log_likelihood(small_model, take.words) < 0
 
 
 def test_random_weights_still_follow_a_real_video_exactly(small_model: CMT) -> None:

@@ -12,7 +12,7 @@ import json
 import math
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from cmt.files import InputError, replacing
 from cmt.vocabulary import BAR, BEATS_PER_BAR, TICKS_PER_BAR, TICKS_PER_BEAT
 
+DEFAULT_TEMPO = 120.0  # BPM, of a control that tells none
 CONTROL_COLUMNS = ("beat", "density", "strength", "i_beat", "n_beat", "p_beat")
 
 # A class is the number of thresholds that a value reaches. Both tables are the original's:
@@ -83,13 +84,18 @@ class VideoRhythm:
     @property
     def n_beat(self) -> int:
         """Ticks that begin before the video ends."""
-        # A video that ends with a tick, but for rounding, does not begin another.
-        return math.ceil(self.duration / 60 * self.tempo * TICKS_PER_BEAT - 1e-6)
+        return ticks_in(self.duration, self.tempo)
 
     @property
     def n_bars(self) -> int:
         """Bars that begin before the video ends."""
         return math.ceil(self.n_beat / TICKS_PER_BAR)
+
+
+def ticks_in(seconds: float, tempo: float) -> int:
+    """Ticks that begin within some seconds of music at a tempo (BPM)."""
+    # What ends with a tick, but for rounding, does not begin another.
+    return math.ceil(seconds / 60 * tempo * TICKS_PER_BEAT - 1e-6)
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,19 @@ class Control:
     words: np.ndarray
     tempo: float | None
     duration: float | None
+
+    @property
+    def n_beat(self) -> int:
+        """Ticks that begin before the video ends."""
+        return int(self.words[0, CONTROL_COLUMNS.index("n_beat")])
+
+    @property
+    def end(self) -> int:
+        """Tick at or before the video's end, where its music ends."""
+        if self.tempo is None or self.duration is None:
+            return self.n_beat
+        # The last tick inside the video, but for rounding.
+        return int(self.duration / 60 * self.tempo * TICKS_PER_BEAT + 1e-6)
 
 
 def place_visual_beats(
@@ -154,7 +173,40 @@ def control_words(rhythm: VideoRhythm) -> np.ndarray:
         for beat in beats.get(bar, ()):
             strength = _classify(beat.weight, STRENGTH_THRESHOLDS)
             words.append((beat.tick + 1, 0, strength, beat.i_beat))
-    n_beat = rhythm.n_beat
+    return _placed(words, rhythm.n_beat)
+
+
+def retimed(control: Control, tempo: float | None) -> Control:
+    """Place a control anew on the ticks of another tempo (BPM); seconds stay where they are.
+
+    Visual beats go to the nearest new tick. A bar asks for the mean density of what it covers,
+    weighted by time. A control that tells no tempo was made for this one, or `DEFAULT_TEMPO`.
+    """
+    tempo = tempo or control.tempo or DEFAULT_TEMPO
+    if control.tempo is None or control.tempo == tempo:
+        return replace(control, tempo=tempo)
+    faster = tempo / control.tempo
+    duration = control.duration or control.n_beat / (control.tempo * TICKS_PER_BEAT / 60)
+    n_beat = ticks_in(duration, tempo)
+    beat, density, strength, i_beat = control.words.T[:4]
+    is_bar = beat == BAR
+    # Old bars on the new ticks; the last one holds to the end.
+    starts, asked = i_beat[is_bar] * faster, density[is_bar] - 1
+    words = []
+    for start in range(0, n_beat, TICKS_PER_BAR):
+        ends = np.append(starts[1:], np.inf)
+        stop = min(start + TICKS_PER_BAR, n_beat)
+        covered = np.clip(np.minimum(ends, stop) - np.maximum(starts, start), 0, None)
+        words.append((BAR, round(float(np.average(asked, weights=covered))) + 1, 0, start))
+    for tick, notes in zip(i_beat[~is_bar].tolist(), strength[~is_bar].tolist(), strict=True):
+        new = round(tick * faster)
+        words.append((new % TICKS_PER_BAR + 1, 0, notes, new))
+    words.sort(key=lambda word: (word[3], word[0] != BAR))
+    return Control(_placed(words, n_beat), tempo, control.duration)
+
+
+def _placed(words: Sequence[tuple[int, int, int, int]], n_beat: int) -> np.ndarray:
+    """Complete (beat, density, strength, i_beat) by n_beat and p_beat."""
     return np.array(
         [(*word, n_beat, round(word[-1] / n_beat * 100) + 1) for word in words], dtype=np.int64
     )
@@ -243,12 +295,13 @@ def load_control(path: str | Path) -> Control:
         )
     if len(words) == 0:
         raise InputError(f"{path}: holds no control word; {remedy}")
+    control = Control(words, tempo, duration)
     if tempo is None or duration is None:
         for beside in (path.with_suffix(".json"), path.with_name("metadata.json")):
             try:
                 rhythm = load_rhythm(beside)
             except InputError:
                 continue
-            if rhythm.n_beat == words[0, CONTROL_COLUMNS.index("n_beat")]:
-                return Control(words, rhythm.tempo, rhythm.duration)
-    return Control(words, tempo, duration)
+            if rhythm.n_beat == control.n_beat:
+                return replace(control, tempo=rhythm.tempo, duration=rhythm.duration)
+    return control

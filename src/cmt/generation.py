@@ -18,8 +18,9 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from cmt.dataset import initial_tokens
-from cmt.model import CMT
+from cmt.dataset import initial_tokens, model_words
+from cmt.keys import PITCH_CLASSES, Key, find_key
+from cmt.model import CMT, losses
 from cmt.plan import MIN_STRENGTH, BarPlan, make_plan, thinned
 from cmt.sampling import sample
 from cmt.vocabulary import (
@@ -30,7 +31,9 @@ from cmt.vocabulary import (
     FIELDS,
     INSTRUMENT_CLASS,
     INSTRUMENTS,
+    MAX_DURATION,
     METRICAL,
+    MODEL_COLUMN,
     NOTE,
     TICKS_PER_BAR,
 )
@@ -42,6 +45,47 @@ Mask = NDArray[np.bool_]
 # The original's order of drawing: each attribute may depend on those before it.
 ORDER = ("type", "beat", "pitch", "duration", "instr_type", "strength", "density")
 LAST_TIME_CLASS = FIELD["p_beat"].size - 1
+
+
+DRUMS, BASS = INSTRUMENT_CLASS["Drums"], INSTRUMENT_CLASS["Bass"]
+
+
+@dataclass(frozen=True)
+class Style:
+    """What is asked of a whole piece, besides its rhythm.
+
+    Attributes:
+        genre: a name of GENRES; None is any.
+        instruments: names of those that play, each at least once where the rhythm has room;
+            None lets the model choose among all.
+        beat_instruments: names of those that may play the simu-note on a visual beat; None is
+            all that play.
+        key: whose scale the pitched instruments keep to; None is whatever comes.
+        ending: whether the last bar resolves: the pitched instruments of the bar before meet on
+            its downbeat in the tonic chord, held to the end, and keep to that chord.
+    """
+
+    genre: str | None = None
+    instruments: tuple[str, ...] | None = None
+    beat_instruments: tuple[str, ...] | None = None
+    key: Key | None = None
+    ending: bool = True
+
+    @property
+    def playing(self) -> tuple[str, ...]:
+        """Names of the instruments that may play."""
+        return self.instruments or tuple(INSTRUMENT_CLASS)
+
+    @property
+    def on_beats(self) -> frozenset[int]:
+        """Classes of the instruments that may play a visual beat's simu-note."""
+        names = self.beat_instruments or self.playing
+        return frozenset(INSTRUMENT_CLASS[name] for name in names)
+
+    @property
+    def max_strength(self) -> int:
+        """Notes that a visual beat can have."""
+        return max(INSTRUMENTS[label - 1].max_strength for label in self.on_beats)
 
 
 @dataclass(frozen=True)
@@ -91,6 +135,7 @@ class ExactLoop:
     Args:
         plan: per bar what is asked, from `make_plan`.
         n_beat: ticks in the song.
+        style: what is asked of the whole piece.
     """
 
     # The model's own distributions, without the original's temperatures: masks already vary what
@@ -105,9 +150,17 @@ class ExactLoop:
         "density": Sampling(),
     }
 
-    def __init__(self, plan: Sequence[BarPlan], n_beat: int) -> None:
+    def __init__(self, plan: Sequence[BarPlan], n_beat: int, style: Style = Style()) -> None:
         self.plan = plan
         self.n_beat = n_beat
+        self.style = style
+        self.playing = frozenset(INSTRUMENT_CLASS[name] for name in style.playing)
+        # Instruments that were asked for and have not been heard.
+        self.missing = set(self.playing) if style.instruments else set()
+        self.heard: set[int] = set()  # pitched instruments in this bar
+        self.due: set[int] = set()  # those that have yet to join the final chord
+        self.pitch_classes = np.zeros(PITCH_CLASSES)  # ticks that each has sounded
+        self.final_key: Key | None = None  # of the last bar, once it has begun
         self.bar = 0
         self.position = -1  # tick in the bar; −1 before its first onset
         self.left = plan[0].density or 0  # onset positions still to come in this bar
@@ -146,27 +199,34 @@ class ExactLoop:
     def _types(self) -> Mask:
         if self.notes_left:
             return only("type", NOTE)
-        types = [METRICAL] if self._beats() else []
-        if self.bar == len(self.plan) - 1 and not self.left:
+        beats = self._beats()
+        types = [METRICAL] if beats else []
+        # Whoever must still be heard joins the last onset, if there is one.
+        waiting = beats and (self.missing | self.due) - self.used
+        if self.bar == len(self.plan) - 1 and not self.left and not waiting:
             types.append(EOS)
         return only("type", *types)
 
     def _beats(self) -> list[int]:
         """Beat classes: this tick again, a later one, the next bar."""
         ahead = [tick for tick in self.plan[self.bar].strengths if tick > self.position]
-        beats = []
-        if self.position >= 0 and len(self.used) < len(INSTRUMENTS):
-            beats.append(self.position + 1)
+        same = self.position >= 0 and bool(self.playing - self.used)
+        if same and self.due:
+            return [self.position + 1]
+        beats = [self.position + 1] if same else []
         if self.left:
             # Onsets that are not visual beats must leave room for those that are.
             latest = self.plan[self.bar].ticks - self.left
             if ahead:
                 latest = min(latest, min(ahead))
-            beats += [
+            later = [
                 tick + 1
                 for tick in range(self.position + 1, latest + 1)
                 if tick in ahead or self.left > len(ahead)
             ]
+            if self.final_key and self.position < 0 and 1 in later:
+                return [1]
+            beats += later
         elif self.bar < len(self.plan) - 1:
             beats.append(BAR)
         return beats
@@ -178,17 +238,33 @@ class ExactLoop:
             return only(name, 0)
         mask = np.ones(FIELD[name].size, bool)
         mask[0] = False
-        if name == "pitch":
-            mask[list(self.pitches)] = False
-        else:
+        pitched = self.instrument != DRUMS
+        if name == "duration":
             mask[1] = False  # a note of no length
+            if pitched and self.final_key and self.position == 0:
+                mask[: min(self.plan[self.bar].ticks, MAX_DURATION) + 1] = False
+            return mask
+        mask[list(self.pitches)] = False
+        if pitched and (classes := self._pitch_classes()):
+            mask[1:] &= np.isin(np.arange(mask.size - 1) % PITCH_CLASSES, classes)
         return mask
+
+    def _pitch_classes(self) -> list[int] | None:
+        """Pitch classes that pitched instruments may play; None is all."""
+        if self.final_key:
+            chord = self.final_key.chord
+            # The chord stands on its root.
+            return chord[:1] if self.instrument == BASS and self.position == 0 else chord
+        return self.style.key.scale if self.style.key else None
 
     def _bar_density(self) -> Mask:
         bar = self.plan[self.bar + 1]
         if bar.density is not None:
             return only("density", bar.density + 1)
-        return only("density", *range(len(bar.strengths) + 1, bar.ticks + 2))
+        fewest = len(bar.strengths)
+        if self.style.ending and self.bar + 1 == len(self.plan) - 1:
+            fewest = max(fewest, 1)
+        return only("density", *range(fewest + 1, bar.ticks + 2))
 
     def _simu_note(self, name: str, word: Word) -> Mask:
         """Attributes of a beat word."""
@@ -200,25 +276,39 @@ class ExactLoop:
         if name == "strength":
             most = INSTRUMENTS[word["instr_type"] - 1].max_strength
             return only(name, asked) if asked else only(name, *range(1, most + 1))
-        return only(
-            name,
-            *(
+        return only(name, *self._instruments(fresh, asked))
+
+    def _instruments(self, fresh: bool, asked: int | None) -> set[int]:
+        """Instruments of a beat word: those due first, the missing ones from the middle on."""
+        labels = set(self.playing if fresh else self.playing - self.used)
+        if asked is not None:
+            labels = {
                 label
-                for label, instrument in enumerate(INSTRUMENTS, start=1)
-                if (fresh or label not in self.used)
-                and (asked is None or instrument.max_strength >= asked)
-            ),
-        )
+                for label in labels & self.style.on_beats
+                if INSTRUMENTS[label - 1].max_strength >= asked
+            }
+        if labels & self.due:
+            return labels & self.due
+        if 2 * self.tick >= self.n_beat or self.bar == len(self.plan) - 1:
+            return labels & self.missing or labels
+        return labels
 
     def take(self, word: Word) -> Word:
         """Move on by the word drawn."""
         if word["type"] == NOTE:
             self.notes_left -= 1
             self.pitches.add(word["pitch"])
+            if self.instrument != DRUMS:
+                self.pitch_classes[(word["pitch"] - 1) % PITCH_CLASSES] += word["duration"] - 1
         elif word["beat"] == BAR:
             self.bar += 1
             self.position = -1
             self.left = word["density"] - 1
+            if self.style.ending and self.bar == len(self.plan) - 1:
+                self.final_key = self.style.key or find_key(self.pitch_classes)
+                if self._beats() == [1]:
+                    self.due = set(self.heard)
+            self.heard = set()
         elif word["type"] == METRICAL:
             if word["beat"] - 1 != self.position:
                 self.position = word["beat"] - 1
@@ -226,6 +316,10 @@ class ExactLoop:
                 self.used = set()
             self.instrument = word["instr_type"]
             self.used.add(self.instrument)
+            self.missing.discard(self.instrument)
+            self.due.discard(self.instrument)
+            if self.instrument != DRUMS:
+                self.heard.add(self.instrument)
             self.notes_left = word["strength"]
             self.pitches = set()
         return self._timed(word)
@@ -253,6 +347,7 @@ class OriginalLoop:
         control: (words, 6) control words.
         degree: control degree C, 0 … 1.
         rng: the song's random numbers; the loop draws its decisions from it.
+        min_strength: visual beats below it are dropped.
     """
 
     PATIENCE = 500
@@ -265,9 +360,13 @@ class OriginalLoop:
     }
 
     def __init__(
-        self, control: NDArray[np.int64], degree: float, rng: np.random.RandomState
+        self,
+        control: NDArray[np.int64],
+        degree: float,
+        rng: np.random.RandomState,
+        min_strength: int = MIN_STRENGTH,
     ) -> None:
-        kept = (control[:, 0] == BAR) | (control[:, 2] >= MIN_STRENGTH)
+        kept = (control[:, 0] == BAR) | (control[:, 2] >= min_strength)
         self.plan = control[kept].tolist()
         self.n_beat = int(control[0, 4])
         self.degree = degree
@@ -361,8 +460,9 @@ def generate(
     songs: int = 1,
     degree: float = 1.0,
     mode: str = "exact",
+    min_strength: int = MIN_STRENGTH,
+    style: Style = Style(),
     seed: int = 0,
-    genre: str | None = None,
 ) -> list[Take]:
     """Make music for control words.
 
@@ -371,27 +471,50 @@ def generate(
         control: (words, 6) control words, the first of them a bar word.
         songs: number of takes, decoded as one batch.
         degree: control degree C, 0 … 1 (Algorithm 1).
-        mode: a name of LOOPS.
+        mode: "exact" or "original".
+        min_strength: visual beats below it are dropped.
+        style: what is asked besides rhythm; of it "original" takes the genre alone, pop by
+            default.
         seed: of the first take; take k has seed + k, whatever the number of takes.
-        genre: a name of GENRES or None.
     """
     rngs = [np.random.RandomState(seed + index) for index in range(songs)]
-    plan, _ = make_plan(control)
+    plan, _ = make_plan(control, min_strength, style.max_strength)
     n_beat = int(control[0, 4])
     loops: list[Loop]
+    initial = initial_tokens(style.genre, style.playing)
     if mode == "original":
+        initial = initial_tokens(style.genre or "pop", style.playing)
         plans = [plan] * songs
-        loops = [OriginalLoop(control, degree, rng) for rng in rngs]
-        initial = initial_tokens("pop", [instrument.name for instrument in INSTRUMENTS])
+        loops = [OriginalLoop(control, degree, rng, min_strength) for rng in rngs]
     else:
         plans = [thinned(plan, degree, rng) for rng in rngs]
-        loops = [ExactLoop(plan, n_beat) for plan in plans]
-        initial = initial_tokens(genre, [instrument.name for instrument in INSTRUMENTS])
+        loops = [ExactLoop(plan, n_beat, style) for plan in plans]
     decoded = decode(model, loops, rngs, torch.from_numpy(initial))
     return [
         Take(data_words(words, n_beat), seed + index, plan)
         for index, (words, plan) in enumerate(zip(decoded, plans, strict=True))
     ]
+
+
+@torch.inference_mode()
+def log_likelihood(model: CMT, words: NDArray[np.int64], style: Style = Style()) -> float:
+    """How likely the model finds a piece: mean over words and attributes, in nats, ≤ 0.
+
+    The negative of the training loss, so that pieces of different length compare.
+
+    Args:
+        model: in evaluation mode.
+        words: (length, 10) rows in the data set's columns, EOS included.
+        style: whose genre and instruments the model is told.
+    """
+    device = model.init_in_linear.weight.device
+    rows = torch.from_numpy(model_words(words)).to(device, torch.int64).unsqueeze(0)
+    model.encoder_pos_emb.reserve(int(rows[..., MODEL_COLUMN["i_beat"]].max()) + 1)
+    initial = torch.from_numpy(initial_tokens(style.genre, style.playing)).to(device).unsqueeze(0)
+    inputs, targets = rows[:, :-1], rows[:, 1:]
+    logits = model(inputs, initial, targets[..., MODEL_COLUMN["type"]])
+    mask = torch.ones(targets.shape[:2], device=device)
+    return -float(torch.stack(list(losses(logits, targets, mask).values())).mean())
 
 
 def data_words(words: Sequence[Word], n_beat: int) -> NDArray[np.int64]:

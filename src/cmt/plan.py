@@ -30,7 +30,9 @@ class BarPlan:
 
 
 def make_plan(
-    control: NDArray[np.int64], min_strength: int = MIN_STRENGTH
+    control: NDArray[np.int64],
+    min_strength: int = MIN_STRENGTH,
+    max_strength: int = MAX_STRENGTH,
 ) -> tuple[list[BarPlan], list[str]]:
     """Turn control words into one `BarPlan` per bar of the video.
 
@@ -42,6 +44,7 @@ def make_plan(
     Args:
         control: (words, 6) control words.
         min_strength: visual beats below it are dropped.
+        max_strength: notes that one of the instruments that may play visual beats can hold.
 
     Returns:
         The bars, and a line for each change that was needed.
@@ -59,9 +62,9 @@ def make_plan(
         elif beat == BAR:
             densities[bar] = density - 1
         elif strength >= min_strength:
-            if strength > MAX_STRENGTH:
-                changes.append(f"bar {bar + 1}: strength {strength} becomes {MAX_STRENGTH}")
-            held = max(min(strength, MAX_STRENGTH), strengths[bar].get(tick, 0))
+            if strength > max_strength:
+                changes.append(f"bar {bar + 1}: strength {strength} becomes {max_strength}")
+            held = max(min(strength, max_strength), strengths[bar].get(tick, 0))
             strengths[bar][tick] = held
     if not any(densities) and not any(strengths):
         densities = [STILL_DENSITY] * len(starts)

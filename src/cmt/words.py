@@ -263,38 +263,52 @@ def _write_member(
 
 
 def read_dataset(path: str | Path) -> Dataset:
+    """Read a data set npz whole; see `stream_dataset`.
+
+    Raises:
+        InputError: as `stream_dataset` does.
+    """
+    words, metadata = zip(*stream_dataset(path), strict=True)
+    return Dataset(list(words), list(metadata))
+
+
+def stream_dataset(path: str | Path) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
     """Read a data set npz, ours or the original's, song by song.
 
     The original's metadata is a pickled array; it is read with an unpickler that knows
     nothing but plain containers, text and numbers.
 
+    Yields:
+        (words, metadata) per song; words (length, 10) integers, the EOS row included.
+
     Raises:
-        InputError: the file is missing, damaged, of another layout, or its pickle asks for
-            anything else.
+        InputError: the file is missing, damaged, of another layout, holds no song, or its pickle
+            asks for anything else; at the song where that shows.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             metadata = _read_metadata(archive)
             lengths = [int(np.count_nonzero(mask)) for mask in _read_rows(archive, "decoder_mask")]
-            words = []
-            for rows, length in zip(_read_rows(archive, "x"), lengths, strict=True):
+            if not lengths:
+                raise ValueError("no song in it")
+            if len(lengths) != len(metadata):
+                raise ValueError(f"{len(lengths)} songs, metadata of {len(metadata)}")
+            songs = zip(_read_rows(archive, "x"), lengths, metadata, strict=True)
+            for rows, length, about in songs:
                 if rows.ndim != 2 or rows.shape[1] != len(COLUMNS) or length > len(rows) + 1:
                     raise ValueError(f"x has songs of shape {rows.shape}")
                 # x lacks the last word of a song of full length; it is EOS, all zeros.
-                song = np.zeros(
+                words = np.zeros(
                     (length, len(COLUMNS)), _WIDE if rows.dtype.itemsize > 4 else rows.dtype
                 )
-                song[: len(rows)] = rows[:length]
-                words.append(song)
-        if len(words) != len(metadata):
-            raise ValueError(f"{len(words)} songs, metadata of {len(metadata)}")
+                words[: len(rows)] = rows[:length]
+                yield words, about
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
     except Exception as error:  # whatever zipfile, zlib, pickle or json say of such a file
         raise InputError(
             f"{path}: not a data set of compound words ({error}); make one with midi2numpy_mix.py"
         ) from error
-    return Dataset(words, metadata)
 
 
 def _open_member(

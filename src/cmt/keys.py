@@ -1,0 +1,98 @@
+"""The 24 major and minor keys: scales, chords, and which of them a piece is in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+PITCH_CLASSES = 12
+# Spellings of the tonics → pitch class.
+TONICS = {
+    "C": 0,
+    "C#": 1,
+    "Db": 1,
+    "D": 2,
+    "D#": 3,
+    "Eb": 3,
+    "E": 4,
+    "F": 5,
+    "F#": 6,
+    "Gb": 6,
+    "G": 7,
+    "G#": 8,
+    "Ab": 8,
+    "A": 9,
+    "A#": 10,
+    "Bb": 10,
+    "B": 11,
+}
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A scale type.
+
+    Attributes:
+        scale: semitones above the tonic; of minor, the natural one.
+        chord: its triad.
+        profile: how well each semitone above the tonic fits, for finding keys (Krumhansl and
+            Kessler 1982, probe-tone ratings).
+    """
+
+    scale: tuple[int, ...]
+    chord: tuple[int, ...]
+    profile: tuple[float, ...]
+
+
+MODES = {
+    "major": Mode(
+        scale=(0, 2, 4, 5, 7, 9, 11),
+        chord=(0, 4, 7),
+        profile=(6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
+    ),
+    "minor": Mode(
+        scale=(0, 2, 3, 5, 7, 8, 10),
+        chord=(0, 3, 7),
+        profile=(6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key: its tonic's pitch class, 0 (C) … 11, and a name of MODES."""
+
+    tonic: int
+    mode: str = "major"
+
+    def __str__(self) -> str:
+        name = next(name for name, tonic in TONICS.items() if tonic == self.tonic)
+        return f"{name} {self.mode}"
+
+    @property
+    def scale(self) -> list[int]:
+        """Pitch classes of the scale."""
+        return [(self.tonic + step) % PITCH_CLASSES for step in MODES[self.mode].scale]
+
+    @property
+    def chord(self) -> list[int]:
+        """Pitch classes of the tonic triad, the tonic first."""
+        return [(self.tonic + step) % PITCH_CLASSES for step in MODES[self.mode].chord]
+
+
+KEYS = tuple(Key(tonic, mode) for mode in MODES for tonic in range(PITCH_CLASSES))
+
+
+def find_key(weights: NDArray[np.float64]) -> Key | None:
+    """The key whose profile correlates best with pitch-class weights (12,).
+
+    None where the weights are all equal. Source: Krumhansl 1990, "Cognitive Foundations of
+    Musical Pitch", chapter 4.
+    """
+    if np.ptp(weights) == 0:
+        return None
+    profiles = [np.roll(MODES[key.mode].profile, key.tonic) for key in KEYS]
+    fits = [np.corrcoef(weights, profile)[0, 1] for profile in profiles]
+    return KEYS[int(np.argmax(fits))]

@@ -1,0 +1,98 @@
+"""Match a video with existing music: the pieces of a library that fit its rhythm best.
+
+    match.py inference/clip.npz dataset/lpd.npz                      the five best
+    match.py inference/clip.npz dataset/lpd.npz -k 20 --export DIR   and 20 MIDI files
+
+The score is equation 16 of the paper: 1 / (density error + strength error), infinite for the
+same rhythm. Video and piece are compared over the bars of the shorter; the table says how many.
+With --export, DIR/RANK_ID.mid has a piece at the video's tempo, and ends with the video.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from cmt.files import InputError, run_script
+
+MAX_NAME = 48  # characters of an id in a file name
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("video", type=Path, metavar="VIDEO.npz", help="control words, from video2npz")
+    add("library", type=Path, metavar="LIBRARY.npz", help="data set, from midi2numpy_mix.py")
+    add("-k", type=int, default=5, help="pieces to find (default: %(default)s)")
+    add("--export", type=Path, metavar="DIR", help="write the pieces as MIDI")
+    add("--tempo", type=float, metavar="BPM", help="default: the video's, 120 if unknown")
+    args = parser.parse_args(argv)
+    if args.k < 1:
+        parser.error("-k: give at least 1")
+    if args.tempo is not None and not 20 <= args.tempo <= 400:
+        parser.error("--tempo: give 20 to 400 BPM")
+    return args
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print the best pieces, and export them."""
+    args = parse(argv)
+
+    from cmt.control import load_control, retimed
+    from cmt.matching import best
+    from cmt.midi import write_midi
+    from cmt.plan import make_plan
+    from cmt.words import words_to_song
+
+    control = retimed(load_control(args.video), args.tempo)
+    tempo = control.tempo
+    assert tempo is not None
+    plan, changes = make_plan(control.words)
+    if not plan:
+        raise InputError(f"{args.video}: holds no bar; make it with video2npz.py")
+    for change in changes:
+        print(f"{args.video.name}: {change}")
+    matches = best(args.library, plan, args.k)
+    if not matches:
+        raise InputError(f"{args.library}: no piece has a bar; make one with midi2numpy_mix.py")
+
+    visual_beats = sum(len(bar.strengths) for bar in plan)
+    print(f"{args.video.name}: {len(plan)} bars, {visual_beats} visual beats, {tempo:.1f} BPM")
+    print("rank    score  density  strength  bars  id  genre")
+    for rank, match in enumerate(matches, start=1):
+        score = match.score
+        value = f"{score.value:8.3f}" if score.distance else "∞, exact"
+        print(
+            f"{rank:>4} {value} {score.density:>8.3f} {score.strength:>9.3f} {score.bars:>5}"
+            f"  {name_of(match.about, match.index)}  {match.about.get('genre', 'N/A')}"
+        )
+    if not args.export:
+        return
+    for rank, match in enumerate(matches, start=1):
+        name = name_of(match.about, match.index)
+        try:
+            song = words_to_song(match.words)
+        except ValueError as error:
+            raise InputError(f"{args.library}: piece {name}: {error}") from error
+        midi = args.export / f"{rank:0{len(str(len(matches)))}}_{file_name(name)}.mid"
+        write_midi(song, midi, tempo, control.end)
+        print(midi)
+
+
+def name_of(about: dict[str, object], index: int) -> str:
+    """The id of a piece on one line, or its number in the library, from 0."""
+    return " ".join(str(about.get("id", index)).split())
+
+
+def file_name(name: str) -> str:
+    """What of a name every file system takes."""
+    return re.sub(r"[^\w.-]+", "_", name)[:MAX_NAME].strip("._") or "piece"
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

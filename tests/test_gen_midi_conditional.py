@@ -1,0 +1,102 @@
+"""The generation script: takes, ranks, reports, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gen_midi_conditional
+from cmt import checkpoint
+from cmt.control import save_control
+from cmt.files import InputError
+from cmt.midi import read_midi
+from cmt.model import CMT
+from cmt.vocabulary import BAR
+
+# Four bars at 120 BPM, a visual beat in the second.
+ROWS = [(BAR, 4, 0, 0), (BAR, 7, 0, 16), (5, 0, 3, 20), (BAR, 4, 0, 32), (BAR, 3, 0, 48)]
+
+
+@pytest.fixture
+def arguments(tmp_path: Path, small_model: CMT) -> list[str]:
+    """Options that are the same in every test; results go to tmp_path."""
+    words = np.array([(*row, 64, 1) for row in ROWS])
+    save_control(tmp_path / "clip.npz", words, tempo=120.0, duration=8.0)
+    checkpoint.save(tmp_path / "model.pt", small_model)
+    clip, model = str(tmp_path / "clip.npz"), str(tmp_path / "model.pt")
+    return ["-f", clip, "-c", model, "--out_dir", str(tmp_path)]
+
+
+def report(path: Path) -> dict[str, object]:
+    return json.loads(path.with_name(f"{path.name}.json").read_text())
+
+
+def test_ranked_takes_are_numbered_from_the_best_and_can_be_made_again(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    gen_midi_conditional.main([*arguments, "-n", "3", "--rank", "--C", "0.5", "--seed", "7"])
+    takes = [tmp_path / f"clip_{number}.mid" for number in (1, 2, 3)]
+    reports = [report(path) for path in takes]
+    assert [entry["rank"] for entry in reports] == [1, 2, 3]
+    keys = [(entry["matching_score"] or np.inf, entry["log_likelihood"]) for entry in reports]
+    assert keys == sorted(keys, reverse=True)
+    assert {entry["seed"] for entry in reports} == {7, 8, 9}
+    again = [*arguments, "--C", "0.5", "--seed", str(reports[0]["seed"])]
+    gen_midi_conditional.main(again)
+    assert (tmp_path / "clip.mid").read_bytes() == takes[0].read_bytes()
+
+
+def test_the_whole_piece_is_as_asked(tmp_path: Path, arguments: list[str]) -> None:
+    style = ["--instruments", "Piano,bass", "--key", "Eb", "--mode", "minor", "--tempo", "90"]
+    gen_midi_conditional.main([*arguments, *style])
+    midi, entry = read_midi(tmp_path / "clip.mid"), report(tmp_path / "clip.mid")
+    assert midi.tempo == pytest.approx(90, abs=1e-3)
+    assert midi.song.length == 48  # 8 s
+    assert midi.instruments == ["Piano", "Bass"]
+    assert set(midi.song.notes["pitch"] % 12) <= {3, 5, 6, 8, 10, 11, 1}
+    assert entry["instruments"] == ["Piano", "Bass"]
+    assert entry["key"] == "D# minor"
+    assert entry["control_error"] == {"density": 0, "strength": 0, "time": 0}
+
+
+def test_strong_beats_are_reconciled_with_who_may_play_them(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    gen_midi_conditional.main([*arguments, "--beat_instruments", "bass"])
+    assert report(tmp_path / "clip.mid")["reconciled"] == ["bar 2: strength 3 becomes 2"]
+    gen_midi_conditional.main([*arguments, "--min-strength", "4"])
+    assert report(tmp_path / "clip.mid")["controlled"] == {"bars": 4, "visual_beats": 0}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--instruments", "kazoo"],
+        ["--instruments", "piano", "--beat_instruments", "drums"],
+        ["--control", "original", "--key", "C"],
+        ["--tempo", "0"],
+        ["--C", "2"],
+        ["-n", "0"],
+    ],
+    ids=" ".join,
+)
+def test_options_that_contradict_are_refused_at_once(
+    arguments: list[str], wrong: list[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        gen_midi_conditional.main([*arguments, *wrong])
+
+
+def test_a_bad_file_is_named_and_the_others_are_made(
+    tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = tmp_path / "bad.npz"
+    bad.write_text("no control")
+    gen_midi_conditional.main(["-f", str(bad), *arguments[1:]])
+    assert str(bad) in capsys.readouterr().err
+    assert (tmp_path / "clip.mid").is_file()
+    with pytest.raises(InputError, match="nothing was usable"):
+        gen_midi_conditional.main(["-f", str(bad), *arguments[2:]])
