@@ -17,6 +17,7 @@ trains on them: each padded to 9,999 words, in float32.
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import json
 import resource
@@ -44,7 +45,7 @@ def measure(variant: str, length: int) -> dict[str, float]:
     from cmt import attention
     from cmt.dataset import Batch
     from cmt.model import CMT, CMTConfig
-    from cmt.training import TrainingConfig, batch_losses
+    from cmt.training import TrainingConfig, batch_losses, make_optimizer
     from cmt.vocabulary import FIELDS, INITIAL_TOKENS
 
     torch.manual_seed(0)
@@ -56,7 +57,8 @@ def measure(variant: str, length: int) -> dict[str, float]:
     config = TrainingConfig(
         bf16=variant.startswith("bfloat16"), checkpoint_activations="recomputed" in variant
     )
-    optimizer = torch.optim.AdamW(model.parameters())
+    theirs = variant in ("quadratic twin", "fast-transformers")
+    optimizer = torch.optim.AdamW(model.parameters()) if theirs else make_optimizer(model, config)
     words = torch.stack([torch.randint(f.size, (1, length + 1)) for f in FIELDS], dim=-1)
     initial = torch.zeros(1, INITIAL_TOKENS, 3, dtype=torch.int64)
     batch = Batch(words[:, :-1], words[:, 1:], torch.ones(1, length, dtype=torch.bool), initial)
@@ -78,7 +80,7 @@ def measure_epoch(data: Path, sampled: int) -> dict[str, float]:
 
     from cmt.dataset import Songs, batches, collate
     from cmt.model import CMT, CMTConfig
-    from cmt.training import TrainingConfig, batch_losses, has_bf16
+    from cmt.training import TrainingConfig, batch_losses, has_bf16, make_optimizer
     from cmt.words import read_dataset
 
     words = read_dataset(data).words
@@ -87,14 +89,15 @@ def measure_epoch(data: Path, sampled: int) -> dict[str, float]:
     groups = [groups[int((i + 0.5) / sampled * len(groups))] for i in range(sampled)]
     torch.manual_seed(0)
     model = CMT(CMTConfig()).train()
-    config = TrainingConfig(bf16=has_bf16(torch.device("cpu")))
-    optimizer = torch.optim.AdamW(model.parameters())
+    cpu = torch.device("cpu")
+    config = TrainingConfig(bf16=has_bf16(cpu))
+    optimizer = make_optimizer(model, config)
     started = time.perf_counter()
     for group in groups:
         batch = collate([songs[index] for index in group.tolist()])
         total = batch.mask.sum()
         for micro in batch.micro_batches(1):
-            batch_losses(model, micro, config, total).mean().backward()
+            batch_losses(model, micro.to(cpu), config, total).mean().backward()
         optimizer.step()
         optimizer.zero_grad()
     seconds = time.perf_counter() - started
@@ -148,7 +151,7 @@ def main() -> None:
     )
     parser.add_argument("--lengths", type=int, nargs="+", default=[512, 2048, PADDED])
     parser.add_argument("--epoch", type=Path, metavar="NPZ", help="data set of compound words")
-    parser.add_argument("--batches", type=int, default=4, help="batches sampled of the epoch")
+    parser.add_argument("--batches", type=int, default=3, help="batches sampled of the epoch")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one and args.one[0] == "epoch":
@@ -162,6 +165,7 @@ def main() -> None:
     print(f"{'':22}{'length':>8}{'words/s':>10}{'peak GB':>10}")
     ratios = []
 
+    @functools.cache
     def row(variant: str, length: int) -> dict[str, float] | None:
         result = in_a_process(variant, str(length))
         if result is None:

@@ -192,23 +192,25 @@ class Attention(nn.Module):
         self.value_projection = nn.Linear(config.d_model, config.d_model)
         self.out_projection = nn.Linear(config.d_model, config.d_model)
 
-    def _heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Project x (…, d_model) to q, k, v (…, heads, d_model / heads)."""
-        q = attention.feature_map(self.query_projection(x))
-        k = attention.feature_map(self.key_projection(x))
-        v = self.value_projection(x)
-        q, k, v = (y.unflatten(-1, (self.n_heads, -1)) for y in (q, k, v))
-        return q, k, v
-
     def forward(self, x: Tensor) -> Tensor:
         """Attend over all positions of x (batch, length, d_model)."""
-        q, k, v = (y.transpose(1, 2) for y in self._heads(x))
-        out = attention.parallel(q, k, v)
+        # One product instead of three: x is rounded to the product's type, and its gradient
+        # summed, once.
+        projections = (self.query_projection, self.key_projection, self.value_projection)
+        weight = torch.cat([projection.weight for projection in projections])
+        bias = torch.cat([projection.bias for projection in projections])
+        qkv = F.linear(x, weight, bias).unflatten(-1, (3, self.n_heads, -1))
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # (batch, heads, length, d)
+        out = attention.parallel(attention.feature_map(q), attention.feature_map(k), v)
         return self.out_projection(out.transpose(1, 2).flatten(-2))
 
     def step(self, x: Tensor, state: LayerState) -> Tensor:
         """Attend from one position x (batch, d_model), updating the state."""
-        out, state.kv, state.k_sum = attention.recurrent(*self._heads(x), state.kv, state.k_sum)
+        q = attention.feature_map(self.query_projection(x))
+        k = attention.feature_map(self.key_projection(x))
+        v = self.value_projection(x)
+        q, k, v = (y.unflatten(-1, (self.n_heads, -1)) for y in (q, k, v))
+        out, state.kv, state.k_sum = attention.recurrent(q, k, v, state.kv, state.k_sum)
         return self.out_projection(out.flatten(-2))
 
 
