@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import match
-from cmt.control import DEFAULT_TEMPO, save_control
+from cmt.control import save_control
 from cmt.files import InputError
 from cmt.midi import read_midi
-from cmt.vocabulary import BAR
+from cmt.vocabulary import BAR, DEFAULT_TEMPO
 from cmt.words import NOTE_DTYPE, Song, song_to_words, write_dataset
 
 # Two bars of a video that ends on tick 27: two onset positions each, a visual beat of three notes.

@@ -18,9 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from cmt.files import InputError, replacing
-from cmt.vocabulary import BAR, BEATS_PER_BAR, TICKS_PER_BAR, TICKS_PER_BEAT
+from cmt.vocabulary import BAR, BEATS_PER_BAR, DEFAULT_TEMPO, TICKS_PER_BAR, TICKS_PER_BEAT
 
-DEFAULT_TEMPO = 120.0  # BPM, of a control that tells none
 CONTROL_COLUMNS = ("beat", "density", "strength", "i_beat", "n_beat", "p_beat")
 
 # A class is the number of thresholds that a value reaches. Both tables are the original's:

@@ -15,6 +15,7 @@ import numpy as np
 from cmt.files import InputError, replacing
 from cmt.vocabulary import (
     BEATS_PER_BAR,
+    DEFAULT_TEMPO,
     INSTRUMENT_CLASS,
     INSTRUMENTS,
     TICKS_PER_BEAT,
@@ -24,7 +25,6 @@ from cmt.words import NOTE_DTYPE, Song
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
 
-DEFAULT_TEMPO = 120.0  # BPM of a MIDI file that names none
 VELOCITY = 80
 DRUM_CHANNEL = 9
 ALL_NOTES_OFF = 123  # MIDI controller

@@ -25,9 +25,11 @@ from cmt.vocabulary import (
     INITIAL_WIDTH,
     MODEL_COLUMN,
     PREDICTED,
+    TICKS_PER_BAR,
 )
 
 HEAD_WIDTH = 64  # of the full-size model; the number of heads cannot be read from weights
+PHRASE = 4 * TICKS_PER_BAR  # ticks
 MAX_TICKS = 20_000  # rows of the positional table in the original's checkpoints
 
 
@@ -45,6 +47,8 @@ class CMTConfig:
         widths: embedding width of each embedded field, in the same order.
         initial_sizes: vocabulary sizes of (genre, key, instrument).
         initial_width: embedding width of each of these.
+        meter: tell the place in the bar and in the phrase, too, by sinusoids of their periods. The
+            published model has only those of the absolute tick, whose periods fit no bar.
     """
 
     d_model: int = 512
@@ -56,6 +60,7 @@ class CMTConfig:
     widths: tuple[int, ...] = tuple(field.width for field in FIELDS if field.width)
     initial_sizes: tuple[int, ...] = INITIAL_SIZES
     initial_width: int = INITIAL_WIDTH
+    meter: bool = False
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Tensor]) -> CMTConfig:
@@ -90,6 +95,9 @@ class Embedding(nn.Module):
         super().__init__()
         self.lut = nn.Embedding(size, width)
         self.scale = math.sqrt(width)
+        # Vectors of variance 1 to begin with: at the default, the square root of the width times
+        # larger, the sinusoids of the tick that are added to them go unheard for long.
+        nn.init.normal_(self.lut.weight, std=1 / self.scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map classes (…) to vectors (…, width)."""
@@ -125,19 +133,24 @@ class TickEncoding(nn.Module):
 
     pe: Tensor
 
-    def __init__(self, d_model: int, dropout: float) -> None:
+    def __init__(self, d_model: int, dropout: float, meter: bool = False) -> None:
         super().__init__()
         self.dropout = Dropout(dropout)
-        self.register_buffer("pe", self._table(MAX_TICKS, d_model))
+        self.meter = meter
+        self.register_buffer("pe", self._table(MAX_TICKS, d_model, meter))
 
     @staticmethod
-    def _table(ticks: int, d_model: int) -> Tensor:
+    def _table(ticks: int, d_model: int, meter: bool) -> Tensor:
         exponents = torch.arange(0, d_model, 2) * (-math.log(10_000.0) / d_model)
         # float32 exp differs between processors by a unit in the last place, which is 3e-4 rad
         # at tick 5,000: float64 makes the table the same everywhere.
         frequencies = exponents.double().exp().float()
         if d_model == CMTConfig.d_model:
             _round_as_published(frequencies)
+        if meter:  # in place of the fastest: a harmonic of the bar for each tick, and the phrase
+            bar = torch.arange(TICKS_PER_BAR // 2, 0, -1) * (2 * math.pi / TICKS_PER_BAR)
+            phrase = torch.arange(3, 0, -1) * (2 * math.pi / PHRASE)
+            frequencies[: len(bar) + len(phrase)] = torch.cat([bar, phrase])
         angles = (torch.arange(ticks).unsqueeze(1) * frequencies).double()
         table = torch.stack([angles.sin(), angles.cos()], dim=-1).float()
         return table.flatten(-2).unsqueeze(0)
@@ -145,7 +158,7 @@ class TickEncoding(nn.Module):
     def reserve(self, ticks: int) -> None:
         """Lengthen the table to at least `ticks` rows, for songs beyond MAX_TICKS."""
         if ticks > self.pe.shape[1]:
-            self.pe = self._table(ticks, self.pe.shape[2]).to(self.pe)
+            self.pe = self._table(ticks, self.pe.shape[2], self.meter).to(self.pe)
 
     def forward(self, x: Tensor, ticks: Tensor) -> Tensor:
         """Add the encoding of `ticks` (…) to x (…, d_model)."""
@@ -280,7 +293,7 @@ class CMT(nn.Module):
             self.add_module(
                 f"encoder_emb_{field.parameter}", Embedding(size[field.name], width[field.name])
             )
-        self.encoder_pos_emb = TickEncoding(d, config.dropout)
+        self.encoder_pos_emb = TickEncoding(d, config.dropout, config.meter)
         self.encoder_in_linear = nn.Linear(sum(width[field.name] for field in PREDICTED), d)
         self.encoder_time_linear = nn.Linear(width["p_beat"], d)
         self.transformer_encoder = Encoder(config)

@@ -14,7 +14,6 @@ from cmt.control import VideoRhythm, control_words, mean_per_bar, place_visual_b
 from cmt.video.flow import DIRECTIONS, Motion, measure_motion
 from cmt.video.frames import VideoFrames
 from cmt.video.visual_beats import (
-    DEFAULT_TEMPO,
     estimate_tempo,
     find_rhythm,
     impact_envelope,
@@ -23,7 +22,7 @@ from cmt.video.visual_beats import (
     mean_tempogram,
     pick_peaks,
 )
-from cmt.vocabulary import BAR
+from cmt.vocabulary import BAR, DEFAULT_TEMPO
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "video"
 CLIPS = sorted(path.stem for path in REFERENCE.glob("*.npz") if path.stem != "vlog")

@@ -17,6 +17,7 @@ from scipy.signal import butter, filtfilt, get_window
 
 from cmt.control import VideoRhythm, mean_per_bar, place_visual_beats
 from cmt.video.flow import Motion
+from cmt.vocabulary import DEFAULT_TEMPO
 
 SMOOTHING = (5, 3)  # Gaussian σ of the directogram: directions, frames
 REACH = 4 * SMOOTHING[1] + 2  # frames on either side that a smoothed change depends on
@@ -27,7 +28,6 @@ BEAT_GAP = (0.25, 3.75)  # seconds from beat to beat at an ordinary tempo
 MAX_GAP = 200.0  # seconds; after a longer rest, another path begins
 TEMPO_WINDOW = 8.0  # seconds
 MAX_TEMPO = 320.0  # beats per minute
-DEFAULT_TEMPO = 120.0  # beats per minute; also the centre of the tempo's prior, 1 octave wide
 
 # Speeds below which a video counts as still (px/frame). Stills encoded with x264 at crf 18–35 and
 # a key frame every 12 to 250 frames, sensor noise included, stay below 0.0062 for nine tenths of
@@ -162,7 +162,7 @@ def estimate_tempo(envelope: np.ndarray, fps: float) -> float:
     """Tempo in beats per minute: 60 · fps over a whole number of frames, 120 if there is none.
 
     The lag at which the envelope resembles itself most, on average over windows of 8 seconds
-    around each frame, weighted by a log-normal prior around 120.
+    around each frame, weighted by a log-normal prior around `DEFAULT_TEMPO`, one octave wide.
     """
     similarity = mean_tempogram(envelope, fps)
     lags = np.arange(1, len(similarity))
