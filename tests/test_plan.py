@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cmt.plan import make_plan, thinned
+from cmt.plan import OPENING_DENSITY, make_plan, thinned
 from cmt.vocabulary import BAR
 
 
@@ -59,4 +59,4 @@ def test_degree_is_the_share_of_bars_and_beats_that_are_controlled() -> None:
     assert 0.24 < np.mean([bool(bar.strengths) for bar in bars]) < 0.36
     assert thinned(plan, 1.0, np.random.RandomState(0)) == plan
     free = thinned(plan, 0.0, np.random.RandomState(0))
-    assert [bar.density for bar in free[:2]] == [8, None]
+    assert [bar.density for bar in free[:2]] == [OPENING_DENSITY, None]

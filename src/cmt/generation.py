@@ -22,6 +22,7 @@ from cmt.dataset import initial_tokens, model_words
 from cmt.keys import PITCH_CLASSES, Key, find_key
 from cmt.model import CMT, losses
 from cmt.plan import MIN_STRENGTH, BarPlan, make_plan, thinned
+from cmt.recall import Cache
 from cmt.sampling import sample
 from cmt.vocabulary import (
     BAR,
@@ -44,6 +45,7 @@ Mask = NDArray[np.bool_]
 
 # The original's order of drawing: each attribute may depend on those before it.
 ORDER = ("type", "beat", "pitch", "duration", "instr_type", "strength", "density")
+NOTHING = dict.fromkeys(ORDER, 0)  # a word without attributes
 LAST_TIME_CLASS = FIELD["p_beat"].size - 1
 
 
@@ -99,7 +101,9 @@ class Sampling:
 class Loop(Protocol):
     """One song in the making."""
 
+    order: ClassVar[tuple[str, ...]]  # in which the attributes are drawn, the type first
     sampling: ClassVar[Mapping[str, Sampling]]
+    recalls: ClassVar[bool]  # whether what the song has said so far is looked up
     n_beat: int
 
     def first(self) -> Word:
@@ -138,6 +142,17 @@ class ExactLoop:
         style: what is asked of the whole piece.
     """
 
+    # Who plays comes before what is played.
+    order: ClassVar[tuple[str, ...]] = (
+        "type",
+        "beat",
+        "instr_type",
+        "pitch",
+        "duration",
+        "strength",
+        "density",
+    )
+    recalls: ClassVar[bool] = True
     # The model's own distributions, without the original's temperatures: masks already vary what
     # is drawn. Unlikely tails are cut only where a wrong choice is heard.
     sampling: ClassVar[Mapping[str, Sampling]] = {
@@ -176,9 +191,7 @@ class ExactLoop:
 
     def first(self) -> Word:
         """The first bar word."""
-        return self._timed(
-            {**dict.fromkeys(ORDER, 0), "type": METRICAL, "beat": BAR, "density": self.left + 1}
-        )
+        return self._timed({**NOTHING, "type": METRICAL, "beat": BAR, "density": self.left + 1})
 
     def allowed(self, name: str, word: Word) -> Mask:
         """Classes that can still satisfy the plan."""
@@ -353,6 +366,8 @@ class OriginalLoop:
     PATIENCE = 500
     BEAT_INSTRUMENTS = tuple(INSTRUMENT_CLASS[name] for name in ("Drums", "Piano", "Guitar"))
 
+    order: ClassVar[tuple[str, ...]] = ORDER
+    recalls: ClassVar[bool] = False
     sampling: ClassVar[Mapping[str, Sampling]] = {
         **dict.fromkeys(ORDER, Sampling(nucleus=0.9)),
         "beat": Sampling(temperature=1.2),
@@ -381,7 +396,7 @@ class OriginalLoop:
 
     def first(self) -> Word:
         """The first bar word."""
-        word = {**dict.fromkeys(ORDER, 0), "type": METRICAL, "beat": BAR}
+        word = {**NOTHING, "type": METRICAL, "beat": BAR}
         return {**word, "density": self.plan[0][1], "p_beat": 1, "i_beat": 0}
 
     def allowed(self, name: str, word: Word) -> Mask:
@@ -401,7 +416,7 @@ class OriginalLoop:
         if beat == BAR and (word["beat"] == BAR or impatient):
             if self.rng.random_sample() < self.degree or impatient:
                 word = {
-                    **dict.fromkeys(ORDER, 0),
+                    **NOTHING,
                     "type": METRICAL,
                     "beat": BAR,
                     "density": min(density, FIELD["density"].size - 1),
@@ -412,7 +427,7 @@ class OriginalLoop:
                 self.density = 1 if word["beat"] == BAR else word["density"]
                 self.rng.random_sample()  # drawn and not used by the original
             word = {
-                **dict.fromkeys(ORDER, 0),
+                **NOTHING,
                 "type": METRICAL,
                 "beat": beat,
                 "density": self.density,
@@ -536,7 +551,7 @@ def decode(
     Args:
         model: in evaluation mode.
         loops: one per song.
-        rngs: one per song; seven numbers are drawn per word, in ORDER.
+        rngs: one per song; seven numbers are drawn per word, in the loops' order.
         initial: (7, 3) initial tokens of all songs.
 
     Returns:
@@ -548,13 +563,22 @@ def decode(
     songs = [[loop.first()] for loop in loops]
     active = list(range(len(loops)))
     state = model.start(initial.to(device).expand(len(loops), -1, -1))
+    cache = None
+    if loops[0].recalls:
+        cache = Cache(len(loops), model.config.d_model, loops[0].order, device)
     with tqdm(total=loops[0].n_beat, unit="tick", disable=None) as bar:
         while active:
             rows = [[songs[song][-1][field.name] for field in FIELDS] for song in active]
             hidden = model.step(torch.tensor(rows, device=device), state)
             words = _draw(
-                model, hidden, [loops[song] for song in active], [rngs[song] for song in active]
+                model,
+                hidden,
+                [loops[song] for song in active],
+                [rngs[song] for song in active],
+                cache,
             )
+            if cache:
+                cache.add(words)
             going_on = []
             for index, (song, word) in enumerate(zip(active, words, strict=True)):
                 taken = loops[song].take(word)
@@ -565,6 +589,8 @@ def decode(
             if len(going_on) < len(active):
                 kept = torch.tensor(going_on, dtype=torch.int64, device=device)
                 state = [layer.rows(kept) for layer in state]
+                if cache:
+                    cache.rows(kept)
                 active = [active[index] for index in going_on]
             if active:
                 bar.update(max(0, min(loops[song].tick for song in active) - bar.n))
@@ -576,13 +602,16 @@ def _draw(
     hidden: torch.Tensor,
     loops: Sequence[Loop],
     rngs: Sequence[np.random.RandomState],
+    cache: Cache | None,
 ) -> list[Word]:
     """Draw one word per song from hidden states (batch, d_model), attribute by attribute."""
     numbers = np.stack([rng.random_sample(len(ORDER)) for rng in rngs], axis=1)
     uniform = torch.from_numpy(numbers).to(hidden.device)
     words: list[Word] = [{} for _ in loops]
     logits = {"type": model.type_logits(hidden)}
-    for index, name in enumerate(ORDER):
+    if cache:
+        cache.attend(hidden)
+    for index, name in enumerate(loops[0].order):
         masks = np.stack(
             [loop.allowed(name, word) for loop, word in zip(loops, words, strict=True)]
         )
@@ -591,12 +620,14 @@ def _draw(
         else:
             sampling = loops[0].sampling[name]
             drawn = sample(
-                logits[name],
+                cache.mixed(logits[name], name) if cache else logits[name],
                 uniform[index],
                 sampling.temperature,
                 sampling.nucleus,
                 torch.from_numpy(masks).to(hidden.device),
             )
+        if cache:
+            cache.narrow(name, drawn)
         for word, value in zip(words, drawn.tolist(), strict=True):
             word[name] = value
         if name == "type":

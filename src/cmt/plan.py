@@ -11,6 +11,7 @@ from cmt.vocabulary import BAR, INSTRUMENTS, TICKS_PER_BAR
 
 MIN_STRENGTH = 2  # weaker visual beats are not asked for, as in the original
 STILL_DENSITY = 1  # onset positions in each bar of a video without any motion
+OPENING_DENSITY = 10  # of a first bar that the video does not control: real music's mean
 MAX_STRENGTH = max(instrument.max_strength for instrument in INSTRUMENTS)
 
 
@@ -82,13 +83,16 @@ def make_plan(
 def thinned(plan: list[BarPlan], degree: float, rng: np.random.RandomState) -> list[BarPlan]:
     """Keep each bar's density and each visual beat with probability `degree` (Algorithm 1).
 
-    The first bar keeps its density: the model has not heard anything yet to choose one from.
+    The first bar's density, where it is not kept, is `OPENING_DENSITY`: the model has not heard
+    anything yet to choose one from, and goes on as it begins.
     """
     result = []
     for index, bar in enumerate(plan):
-        controlled = rng.random_sample() < degree or index == 0
+        controlled = rng.random_sample() < degree
         strengths = {t: s for t, s in bar.strengths.items() if rng.random_sample() < degree}
-        result.append(
-            replace(bar, density=bar.density if controlled else None, strengths=strengths)
-        )
+        density = bar.density
+        if not controlled:
+            opening = min(max(OPENING_DENSITY, len(strengths)), bar.ticks)
+            density = opening if index == 0 else None
+        result.append(replace(bar, density=density, strengths=strengths))
     return result
