@@ -8,10 +8,11 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cmt.generation import Style, generate, log_likelihood
+from cmt.generation import ExactLoop, Style, generate, log_likelihood
 from cmt.keys import Key
 from cmt.metrics import control_error
 from cmt.model import CMT, CMTConfig
+from cmt.plan import BarPlan
 from cmt.vocabulary import (
     BAR,
     COLUMNS,
@@ -201,3 +202,22 @@ def test_random_weights_still_follow_a_real_video_exactly(small_model: CMT) -> N
     error = control_error(words_to_song(take.words), take.plan)
     assert (error.density, error.strength) == (0, 0)
     assert sum(len(bar.strengths) for bar in take.plan) == (VLOG[:, 2] >= 2).sum()
+
+
+def test_a_head_loses_what_it_says_of_the_case_that_was_not_drawn() -> None:
+    """After drums, with the same tick at 0.5: a new tick's instrument, a new bar's density."""
+    loop = ExactLoop([BarPlan(2, {}), BarPlan(None, {})], 32)
+    first = {"type": METRICAL, "beat": 5, "instr_type": 1, "strength": 1, "density": 2}
+    loop.take({**first, "pitch": 0, "duration": 0})
+    beat, instrument, density = np.zeros(18), np.zeros(6), np.zeros(18)
+    beat[[5, 9]] = 0.5
+    instrument[[1, 2, 5]] = 0.3, 0.4, 0.3
+    density[[1, 8]] = 0.6, 0.4
+    heads = {"beat": beat, "instr_type": instrument, "density": density}
+    same, later = {"type": METRICAL, "beat": 5}, {"type": METRICAL, "beat": 9}
+    np.testing.assert_array_equal(loop.given("instr_type", same, heads), instrument)
+    corrected = loop.given("instr_type", later, heads)
+    # Of 0.7 for later instruments, 0.5 is the same tick's.
+    np.testing.assert_allclose(corrected[[1, 2, 5]], [0.3, 0.4 * 2 / 7, 0.3 * 2 / 7])
+    bar = {"type": METRICAL, "beat": BAR, "instr_type": 0}
+    np.testing.assert_allclose(loop.given("density", bar, heads)[[1, 8]], [0.1, 0.4])

@@ -42,10 +42,13 @@ from cmt.vocabulary import (
 # A word of the model while it is drawn: field name → class.
 Word = dict[str, int]
 Mask = NDArray[np.bool_]
+# What the model's heads say of a song's next word: field name → probability of each class.
+Heads = Mapping[str, NDArray[np.float64]]
 
 # The original's order of drawing: each attribute may depend on those before it.
 ORDER = ("type", "beat", "pitch", "duration", "instr_type", "strength", "density")
 NOTHING = dict.fromkeys(ORDER, 0)  # a word without attributes
+FLOOR = 0.01  # share of a probability that a correction leaves at least
 LAST_TIME_CLASS = FIELD["p_beat"].size - 1
 
 
@@ -112,6 +115,9 @@ class Loop(Protocol):
     def allowed(self, name: str, word: Word) -> Mask:
         """Classes that field `name` may have given the fields drawn before."""
 
+    def given(self, name: str, word: Word, heads: Heads) -> NDArray[np.float64]:
+        """The probabilities of field `name` given the fields drawn before; if `recalls`."""
+
     def take(self, word: Word) -> Word | None:
         """Replace or complete the word drawn; None ends the song without it."""
 
@@ -154,14 +160,15 @@ class ExactLoop:
     )
     recalls: ClassVar[bool] = True
     # The model's own distributions, without the original's temperatures: masks already vary what
-    # is drawn. Unlikely tails are cut only where a wrong choice is heard.
+    # is drawn. Unlikely tails are cut only where a wrong choice is heard; most of all of the beat,
+    # as an onset drawn too late forces the bar's other onsets into what is left of it.
     sampling: ClassVar[Mapping[str, Sampling]] = {
         "type": Sampling(),
-        "beat": Sampling(),
+        "beat": Sampling(nucleus=0.7),
+        "instr_type": Sampling(),
         "pitch": Sampling(nucleus=0.9),
         "duration": Sampling(nucleus=0.9),
-        "instr_type": Sampling(nucleus=0.95),
-        "strength": Sampling(nucleus=0.9),
+        "strength": Sampling(),
         "density": Sampling(),
     }
 
@@ -215,7 +222,7 @@ class ExactLoop:
         beats = self._beats()
         types = [METRICAL] if beats else []
         # Whoever must still be heard joins the last onset, if there is one.
-        waiting = beats and (self.missing | self.due) - self.used
+        waiting = (self.missing | self.due) - self.used if self.position >= 0 else ()
         if self.bar == len(self.plan) - 1 and not self.left and not waiting:
             types.append(EOS)
         return only("type", *types)
@@ -223,7 +230,9 @@ class ExactLoop:
     def _beats(self) -> list[int]:
         """Beat classes: this tick again, a later one, the next bar."""
         ahead = [tick for tick in self.plan[self.bar].strengths if tick > self.position]
-        same = self.position >= 0 and bool(self.playing - self.used)
+        others = self.playing - self.used
+        waiting = others & (self.missing | self.due)
+        same = self.position >= 0 and (bool(waiting) or max(others, default=0) > self.instrument)
         if same and self.due:
             return [self.position + 1]
         beats = [self.position + 1] if same else []
@@ -274,9 +283,8 @@ class ExactLoop:
         bar = self.plan[self.bar + 1]
         if bar.density is not None:
             return only("density", bar.density + 1)
-        fewest = len(bar.strengths)
-        if self.style.ending and self.bar + 1 == len(self.plan) - 1:
-            fewest = max(fewest, 1)
+        # Real music leaves hardly any bar empty.
+        fewest = max(len(bar.strengths), 1)
         return only("density", *range(fewest + 1, bar.ticks + 2))
 
     def _simu_note(self, name: str, word: Word) -> Mask:
@@ -302,9 +310,30 @@ class ExactLoop:
             }
         if labels & self.due:
             return labels & self.due
-        if 2 * self.tick >= self.n_beat or self.bar == len(self.plan) - 1:
-            return labels & self.missing or labels
+        late = 2 * self.tick >= self.n_beat or self.bar == len(self.plan) - 1
+        if late and labels & self.missing:
+            return labels & self.missing
+        if not fresh:  # in the order of songs' words, where that leaves any
+            return {label for label in labels if label > self.instrument} or labels
         return labels
+
+    def given(self, name: str, word: Word, heads: Heads) -> NDArray[np.float64]:
+        """The head of a field, without what it says of the case that was not drawn.
+
+        The heads are independent given the type. Where another simu-note on this tick was
+        possible, of a later instrument, and something else was drawn, the instrument's head still
+        has the probability of that in it, and the density's, that no onset is left.
+        """
+        head = heads[name]
+        if name not in ("instr_type", "density") or word["type"] != METRICAL:
+            return head
+        if self.position < 0 or word["beat"] == self.position + 1:
+            return head
+        labels = np.arange(len(head))
+        classes = labels > self.instrument if name == "instr_type" else labels == 1
+        mass = head[classes].sum() or 1.0
+        left = max(1 - heads["beat"][self.position + 1] / mass, FLOOR)
+        return np.where(classes, head * left, head)
 
     def take(self, word: Word) -> Word:
         """Move on by the word drawn."""
@@ -405,6 +434,10 @@ class OriginalLoop:
         if name in ("pitch", "duration") and word["type"] == NOTE:
             mask[0] = False
         return mask
+
+    def given(self, name: str, word: Word, heads: Heads) -> NDArray[np.float64]:
+        """The head as it is."""
+        return heads[name]
 
     def take(self, word: Word) -> Word | None:
         """Replace the word where the plan says so."""
@@ -609,6 +642,7 @@ def _draw(
     uniform = torch.from_numpy(numbers).to(hidden.device)
     words: list[Word] = [{} for _ in loops]
     logits = {"type": model.type_logits(hidden)}
+    heads: list[Heads] = []
     if cache:
         cache.attend(hidden)
     for index, name in enumerate(loops[0].order):
@@ -619,8 +653,17 @@ def _draw(
             drawn = torch.from_numpy(masks.argmax(-1)).to(hidden.device)
         else:
             sampling = loops[0].sampling[name]
+            values = logits[name]
+            if cache:
+                if heads:
+                    given = [
+                        loop.given(name, word, head)
+                        for loop, word, head in zip(loops, words, heads, strict=True)
+                    ]
+                    values = torch.from_numpy(np.stack(given)).to(hidden.device).log()
+                values = cache.mixed(values, name)
             drawn = sample(
-                cache.mixed(logits[name], name) if cache else logits[name],
+                values,
                 uniform[index],
                 sampling.temperature,
                 sampling.nucleus,
@@ -632,4 +675,13 @@ def _draw(
             word[name] = value
         if name == "type":
             logits.update(model.attribute_logits(hidden, drawn))
+            if cache:
+                heads = _by_song(logits)
     return words
+
+
+def _by_song(logits: Mapping[str, torch.Tensor]) -> list[Heads]:
+    """Logits (songs, classes) of each field as probabilities song by song."""
+    heads = {name: values.double().softmax(-1).cpu().numpy() for name, values in logits.items()}
+    songs = len(next(iter(heads.values())))
+    return [{name: values[song] for name, values in heads.items()} for song in range(songs)]
