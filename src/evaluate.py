@@ -314,7 +314,9 @@ def distance(
     # A resample of the reference may have a mean of 0: the distance then is infinite.
     with np.errstate(divide="ignore", invalid="ignore"):
         resampled = 100 * (means[0] - means[1]) / np.abs(means[1])
-    low, high = np.nanquantile(resampled, [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2])
+    # By order alone, for there is nothing between infinite values.
+    ends = [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2]
+    low, high = np.nanquantile(resampled, ends, method="inverted_cdf")
     percent = 100 * (values.mean() - reference.mean()) / abs(reference.mean())
     return {"percent": float(percent), "low": float(low), "high": float(high)}
 
