@@ -6,8 +6,9 @@ Every .mid and .midi file below the folder becomes one song, its id the path wit
 Files that cannot be used are skipped, and named with the cause at the end. Tracks are mapped
 to the five instruments by their names when all are named so, else by General MIDI program.
 
-With --metadata FILE.csv (columns path, relative to the folder, and genre, neardup_cluster)
-the songs also carry their genre, and a cluster of near-copies to split a data set by.
+With --metadata FILE.csv (columns path, relative to the folder, and genre, neardup_cluster,
+held_out) the songs also carry their genre, a cluster of near-copies to split a data set by, and
+whether they are to be held out of training.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
         default=MIN_NOTES,
         help="drop tracks of fewer notes (default: %(default)s)",
     )
-    parser.add_argument("--metadata", type=Path, help="CSV with path, genre, neardup_cluster")
+    parser.add_argument("--metadata", type=Path, help="CSV with path, genre, …")
     parser.add_argument("--jobs", type=int, default=-1, help="processes (default: one per core)")
     args = parser.parse_args(argv)
 
@@ -116,7 +117,7 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def read_metadata(path: Path) -> dict[str, dict[str, str]]:
-    """Genre and cluster per path of a CSV.
+    """Genre, cluster and whether held out, per path of a CSV.
 
     Raises:
         InputError: the file cannot be read or has no column `path`.
@@ -129,7 +130,7 @@ def read_metadata(path: Path) -> dict[str, dict[str, str]]:
         raise InputError(f"{path}: cannot be read ({error})") from error
     if "path" not in (reader.fieldnames or ()):
         raise InputError(f"{path}: no column 'path'; name the columns in the first line")
-    names = {"genre": "genre", "neardup_cluster": "cluster"}
+    names = {"genre": "genre", "neardup_cluster": "cluster", "held_out": "held_out"}
     return {
         row["path"]: {key: row[column] for column, key in names.items() if row.get(column)}
         for row in rows

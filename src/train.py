@@ -55,6 +55,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--n_heads", type=int, default=8, help="attention heads")
     add("--d_ff", type=int, default=2048, help="width of the feed-forward layers")
     add("--dropout", type=float, default=0.1, help="probability")
+    add("--meter", action="store_true", help="also tell the place in the bar and in four bars")
     step = parser.add_argument_group("step")
     add = step.add_argument
     add("--warmup", type=int, default=100, help="steps of rising learning rate")
@@ -175,9 +176,15 @@ def run(args: argparse.Namespace) -> None:
             model, _ = checkpoint.load(args.path, ranks.device)
         else:
             torch.manual_seed(args.seed)
-            model = CMT(
-                CMTConfig(args.d_model, args.n_layers, args.n_heads, args.d_ff, args.dropout)
-            ).to(ranks.device)
+            config_of_model = CMTConfig(
+                d_model=args.d_model,
+                n_layers=args.n_layers,
+                n_heads=args.n_heads,
+                d_ff=args.d_ff,
+                dropout=args.dropout,
+                meter=args.meter,
+            )
+            model = CMT(config_of_model).to(ranks.device)
         if ranks.first:
             check_room(folder, model)
             log = TrainingLog(args.log_dir, args.name, args.resume)

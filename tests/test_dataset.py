@@ -113,6 +113,14 @@ def test_clusters_are_never_split() -> None:
         split(metadata, 1.0, seed=1)
 
 
+def test_songs_named_held_out_are_the_validation_and_near_copies_are_left_out() -> None:
+    metadata = [{"cluster": str(i // 2), "held_out": "1" if i in (3, 8) else ""} for i in range(12)]
+    assert split(metadata, 0.3, seed=1) == ([0, 1, 4, 5, 6, 7, 10, 11], [3, 8])
+    assert len(split(metadata, 0.0, seed=1)[0]) == 12
+    with pytest.raises(InputError, match="held out"):
+        split(metadata[2:4], 0.3, seed=1)
+
+
 def test_batches_hold_every_item_once_and_little_padding() -> None:
     lengths = np.random.default_rng(0).integers(100, 5000, 3000)
     groups = batches(lengths, 8, (0, 1))

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from cmt import checkpoint
 from cmt.model import CMT, CMTConfig, Dropout, losses
-from cmt.vocabulary import FIELD, FIELDS, INITIAL_TOKENS, PREDICTED
+from cmt.vocabulary import (
+    FIELD,
+    FIELDS,
+    INITIAL_TOKENS,
+    MODEL_COLUMN,
+    PREDICTED,
+    TICKS_PER_BAR,
+)
 from conftest import REFERENCE, SMALL
 
 RECORDED = np.load(REFERENCE / "model" / "forward.npz")
@@ -158,6 +168,31 @@ def test_the_tick_table_grows_without_changing(small_model: CMT) -> None:
     small_model.encoder_pos_emb.reserve(30_000)
     assert small_model.encoder_pos_emb.pe.shape[1] == 30_000
     torch.testing.assert_close(small_model.encoder_pos_emb.pe[:, : before.shape[1]], before)
+
+
+def test_meter_tells_the_place_in_the_bar_linearly(tmp_path: Path) -> None:
+    """A regression on the table finds each tick's place in the bar, and a checkpoint keeps it."""
+    ticks = np.arange(0, 5000, 7)
+    place = np.eye(TICKS_PER_BAR)[ticks % TICKS_PER_BAR]
+    wrong = []
+    for meter in (False, True):
+        model = CMT(dataclasses.replace(SMALL, meter=meter))
+        checkpoint.save(tmp_path / f"{meter}.pt", model)
+        encoding = checkpoint.load(tmp_path / f"{meter}.pt")[0].encoder_pos_emb
+        torch.testing.assert_close(encoding.pe, model.encoder_pos_emb.pe)
+        table = encoding.pe[0, ticks].double().numpy()
+        found = table @ np.linalg.lstsq(table, place)[0]
+        wrong.append((found.argmax(1) != ticks % TICKS_PER_BAR).mean())
+    assert wrong[0] > 0.5
+    assert wrong[1] == 0
+
+
+def test_the_tick_is_not_drowned_by_the_attributes() -> None:
+    model = CMT(CMTConfig(n_layers=1))
+    words = random_words(1, 100)
+    words[..., MODEL_COLUMN["i_beat"]] = 0
+    attributes = model._embed(words) - model.encoder_pos_emb.pe[0, 0]
+    assert attributes.std() < 2 * model.encoder_pos_emb.pe.std()
 
 
 def test_recomputed_activations_give_the_same_gradients() -> None:

@@ -236,16 +236,19 @@ def split(
 ) -> tuple[list[int], list[int]]:
     """Split songs into training and validation, near-duplicates (`cluster`) never apart.
 
+    Songs whose metadata says `held_out` are the validation songs, where there are any: losses on
+    the same songs can be compared, whatever else is in the data. Else songs are drawn.
+
     Args:
         metadata: per song; songs of the same `cluster` stay together, a song without is alone.
-        val_fraction: share of songs for validation, 0 … 1; at least one song unless 0.
+        val_fraction: share of songs to draw, 0 … 1; at least one song unless 0.
         seed: of the choice.
 
     Returns:
         Indices of training and validation songs, ascending.
 
     Raises:
-        InputError: the fraction leaves nothing to train on.
+        InputError: nothing is left to train on.
     """
     clusters: dict[Any, list[int]] = {}
     for song, entry in enumerate(metadata):
@@ -253,6 +256,12 @@ def split(
         key = song if cluster in (None, "") else f"cluster {cluster}"
         clusters.setdefault(key, []).append(song)
     groups = list(clusters.values())
+    named = [song for song, entry in enumerate(metadata) if entry.get("held_out")]
+    if named and val_fraction > 0:
+        groups = [group for group in groups if not set(group) & set(named)]
+        if not groups:
+            raise InputError("every song is held out, or a near-copy of one: none to train on")
+        return sorted(song for group in groups for song in group), named
     np.random.default_rng(seed).shuffle(groups)
     wanted = max(1, round(val_fraction * len(metadata))) if val_fraction > 0 else 0
     validation: list[int] = []

@@ -7,7 +7,8 @@ model draws the attributes of a word independently of each other, given its type
 tells which belong together: it attends only to words that agree with what is drawn already.
 
 Source: Grave, Joulin & Usunier, "Improving Neural Language Models with a Continuous Cache",
-ICLR 2017. On held-out songs it lowers the default model's loss more than training on does.
+ICLR 2017. Share and focus are those of the lowest loss on held-out songs, of
+0, 0.3, 0.5, 0.7 and of 20, 40, 80.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SHARE = 0.5  # of the cache in the mixture with the model's own distribution
+SHARE = 0.7  # of the cache in the mixture with the model's own distribution
 FOCUS = 40.0  # factor of the cosine between states: higher attends to closer ones alone
 SPAN = 2048  # words that are kept, some thirty bars
 
