@@ -24,6 +24,7 @@ import numpy as np
 from tqdm import tqdm
 
 from cmt.files import InputError
+from cmt.metrics import root_mean_square
 from cmt.plan import MAX_STRENGTH, BarPlan
 from cmt.vocabulary import BAR, COLUMNS, EOS, INSTRUMENTS, NOTE, TICKS_PER_BAR
 from cmt.words import stream_dataset
@@ -140,8 +141,8 @@ def score(words: np.ndarray, rhythm: Rhythm) -> Score:
     # A silent instrument is as far off as silence is, which is also the most that counts.
     strength = np.abs(chords[rhythm.ticks[:beats]] - rhythm.strength[:beats, None]).min(axis=1)
     return Score(
-        density=_rms(density[~np.isnan(density)]) / TICKS_PER_BAR,
-        strength=_rms(strength) / MAX_STRENGTH,
+        density=root_mean_square(density[~np.isnan(density)]) / TICKS_PER_BAR,
+        strength=root_mean_square(strength) / MAX_STRENGTH,
         bars=bars,
     )
 
@@ -186,7 +187,3 @@ def _opening(words: np.ndarray, bars: int) -> np.ndarray:
     words = words[: starts[bars]] if len(starts) > bars else words
     ends = np.flatnonzero(words[:, TYPE] == EOS)
     return words[: ends[0]] if len(ends) else words
-
-
-def _rms(values: np.ndarray) -> float:
-    return float(np.sqrt(np.mean(np.square(values)))) if len(values) else 0.0

@@ -446,8 +446,8 @@ def control_error(song: Song, plan: Sequence[BarPlan]) -> ControlError:
     bars_end = -(-int(song.notes["tick"].max(initial=-1) + 1) // TICKS_PER_BAR) * TICKS_PER_BAR
     expected_end = len(plan) * TICKS_PER_BAR
     return ControlError(
-        density=_rms([found - wanted for found, wanted in asked]) / TICKS_PER_BAR,
-        strength=_rms(differences) / MAX_STRENGTH,
+        density=root_mean_square([found - wanted for found, wanted in asked]) / TICKS_PER_BAR,
+        strength=root_mean_square(differences) / MAX_STRENGTH,
         time=abs(bars_end - expected_end) / ticks,
     )
 
@@ -458,5 +458,6 @@ def onsets_per_bar(song: Song, bars: int) -> np.ndarray:
     return np.bincount(ticks // TICKS_PER_BAR, minlength=bars)[:bars]
 
 
-def _rms(values: Sequence[float]) -> float:
+def root_mean_square(values: Sequence[float] | np.ndarray) -> float:
+    """Root of the mean square, 0 of nothing."""
     return float(np.sqrt(np.mean(np.square(values)))) if len(values) else 0.0
