@@ -179,6 +179,8 @@ class ExactLoop:
         self.playing = frozenset(INSTRUMENT_CLASS[name] for name in style.playing)
         # Instruments that were asked for and have not been heard.
         self.missing = set(self.playing) if style.instruments else set()
+        # The last bar that is not asked to be silent.
+        self.closing = max((i for i, bar in enumerate(plan) if bar.density != 0), default=-1)
         self.heard: set[int] = set()  # pitched instruments in this bar
         self.due: set[int] = set()  # those that have yet to join the final chord
         self.pitch_classes = np.zeros(PITCH_CLASSES)  # ticks that each has sounded
@@ -346,7 +348,7 @@ class ExactLoop:
             self.bar += 1
             self.position = -1
             self.left = word["density"] - 1
-            if self.style.ending and self.bar == len(self.plan) - 1:
+            if self.style.ending and self.bar == self.closing:
                 self.final_key = self.style.key or find_key(self.pitch_classes)
                 if self._beats() == [1]:
                     self.due = set(self.heard)

@@ -417,7 +417,8 @@ class ControlError:
         density: root mean square over bars of the difference in onset positions, in bars' 16.
         strength: root mean square over visual beats of the difference in notes between what
             was asked and the nearest instrument's simu-note on that tick, in MAX_STRENGTH.
-        time: distance of the last bar's end from the video's, in the video's length.
+        time: distance of the end of the last bar with a note from that of the last bar that is
+            not asked to be silent, in the video's length.
     """
 
     density: float
@@ -444,7 +445,9 @@ def control_error(song: Song, plan: Sequence[BarPlan]) -> ControlError:
         differences.append(np.abs(chords[chords > 0] - strength).min(initial=strength))
     ticks = sum(bar.ticks for bar in plan)
     bars_end = -(-int(song.notes["tick"].max(initial=-1) + 1) // TICKS_PER_BAR) * TICKS_PER_BAR
-    expected_end = len(plan) * TICKS_PER_BAR
+    # Bars of silence that are asked for at the end have no note to be measured by.
+    asked_bars = [index for index, bar in enumerate(plan, start=1) if bar.density != 0]
+    expected_end = max(asked_bars, default=0) * TICKS_PER_BAR
     return ControlError(
         density=root_mean_square([found - wanted for found, wanted in asked]) / TICKS_PER_BAR,
         strength=root_mean_square(differences) / MAX_STRENGTH,
