@@ -87,7 +87,10 @@ def git_revision() -> str:
 
 
 def run_script(main: Callable[[], None]) -> int:
-    """Run a script's `main`; a user's mistake becomes one line on stderr and exit status 1."""
+    """Run a script's `main`; a user's mistake becomes one line on stderr and exit status 1.
+
+    Ctrl-C ends with 130, an output that nobody reads any more with 141, both quietly.
+    """
     try:
         main()
     except InputError as error:
@@ -95,4 +98,8 @@ def run_script(main: Callable[[], None]) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read the output has gone, as `head` does; what Python still holds goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     return 0
