@@ -68,7 +68,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="auto: bfloat16 where the device has it",
     )
     add("--checkpoint_activations", action="store_true", help="less memory, a third more time")
-    add("--compile", action="store_true", help="use torch.compile")
+    add("--compile", action="store_true", help="use torch.compile; for GPUs, takes minutes")
     add("--save_minutes", type=float, default=10.0, help="time between checkpoints")
     args = parser.parse_args(argv)
     if Path(args.name).name != args.name:
