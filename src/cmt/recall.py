@@ -7,8 +7,8 @@ model draws the attributes of a word independently of each other, given its type
 tells which belong together: it attends only to words that agree with what is drawn already.
 
 Source: Grave, Joulin & Usunier, "Improving Neural Language Models with a Continuous Cache",
-ICLR 2017. Share and focus are those of the lowest loss on held-out songs, of
-0, 0.3, 0.5, 0.7 and of 20, 40, 80.
+ICLR 2017. Of shares 0, 0.3, 0.5, 0.7 and focuses 20, 40, 80 the chosen ones have the lowest
+loss on held-out songs, or nearly so, for every attribute.
 """
 
 from __future__ import annotations
