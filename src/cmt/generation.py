@@ -50,8 +50,6 @@ ORDER = ("type", "beat", "pitch", "duration", "instr_type", "strength", "density
 NOTHING = dict.fromkeys(ORDER, 0)  # a word without attributes
 FLOOR = 0.01  # share of a probability that a correction leaves at least
 LAST_TIME_CLASS = FIELD["p_beat"].size - 1
-
-
 DRUMS, BASS = INSTRUMENT_CLASS["Drums"], INSTRUMENT_CLASS["Bass"]
 
 
