@@ -45,7 +45,7 @@ def measure(variant: str, length: int) -> dict[str, float]:
     from cmt import attention
     from cmt.dataset import Batch
     from cmt.model import CMT, CMTConfig
-    from cmt.training import TrainingConfig, batch_losses, make_optimizer
+    from cmt.training import TrainingConfig, batch_losses, make_optimizers
     from cmt.vocabulary import FIELDS, INITIAL_TOKENS
 
     torch.manual_seed(0)
@@ -58,7 +58,9 @@ def measure(variant: str, length: int) -> dict[str, float]:
         bf16=variant.startswith("bfloat16"), checkpoint_activations="recomputed" in variant
     )
     theirs = variant in ("quadratic twin", "fast-transformers")
-    optimizer = torch.optim.AdamW(model.parameters()) if theirs else make_optimizer(model, config)
+    optimizer = (
+        torch.optim.AdamW(model.parameters()) if theirs else make_optimizers(model, config)[0]
+    )
     words = torch.stack([torch.randint(f.size, (1, length + 1)) for f in FIELDS], dim=-1)
     initial = torch.zeros(1, INITIAL_TOKENS, 3, dtype=torch.int64)
     batch = Batch(words[:, :-1], words[:, 1:], torch.ones(1, length, dtype=torch.bool), initial)
@@ -80,7 +82,7 @@ def measure_epoch(data: Path, sampled: int) -> dict[str, float]:
 
     from cmt.dataset import Songs, batches, collate
     from cmt.model import CMT, CMTConfig
-    from cmt.training import TrainingConfig, batch_losses, has_bf16, make_optimizer
+    from cmt.training import TrainingConfig, batch_losses, has_bf16, make_optimizers
     from cmt.words import read_dataset
 
     words = read_dataset(data).words
@@ -91,7 +93,7 @@ def measure_epoch(data: Path, sampled: int) -> dict[str, float]:
     model = CMT(CMTConfig()).train()
     cpu = torch.device("cpu")
     config = TrainingConfig(bf16=has_bf16(cpu))
-    optimizer = make_optimizer(model, config)
+    [optimizer] = make_optimizers(model, config)
     started = time.perf_counter()
     for group in groups:
         batch = collate([songs[index] for index in group.tolist()])

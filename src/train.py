@@ -59,7 +59,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     step = parser.add_argument_group("step")
     add = step.add_argument
     add("--warmup", type=int, default=100, help="steps of rising learning rate")
-    add("--weight_decay", type=float, default=0.01, help="of AdamW")
+    add("--weight_decay", type=float, default=0.01, help="of weight matrices")
+    add("--muon", action="store_true", help="train the layers' matrices with Muon: fewer epochs")
     add("--micro_batch", type=int, help="songs per forward pass; default: the whole batch")
     add(
         "--precision",
@@ -140,6 +141,7 @@ def run(args: argparse.Namespace) -> None:
         lr=args.lr,
         warmup=args.warmup,
         weight_decay=args.weight_decay,
+        muon=args.muon,
         batch_size=args.batch_size,
         micro_batch=args.micro_batch or args.batch_size,
         epochs=args.epochs,

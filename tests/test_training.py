@@ -61,7 +61,7 @@ def rows(folder: Path, name: str = "run") -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def uninterrupted(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("uninterrupted")
-    done = run(command(data, folder, "-e", "4", "-l", "3e-3", "--transpose", "4"))
+    done = run(command(data, folder, "-e", "4", "-l", "3e-3", "--transpose", "4", "--muon"))
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -87,7 +87,7 @@ def test_the_loss_falls_and_is_recorded(uninterrupted: Path) -> None:
 def test_a_stopped_run_resumes_bit_for_bit(
     stop: signal.Signals, data: Path, uninterrupted: Path, tmp_path: Path
 ) -> None:
-    options = ("-e", "4", "-l", "3e-3", "--transpose", "4", "--save_minutes", "0")
+    options = ("-e", "4", "-l", "3e-3", "--transpose", "4", "--muon", "--save_minutes", "0")
     with subprocess.Popen(
         [sys.executable, *command(data, tmp_path, *options)],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -148,10 +148,12 @@ def test_a_run_is_neither_overwritten_nor_resumed_with_other_options(
 ) -> None:
     before = (uninterrupted / "run" / checkpoint.LAST).read_bytes()
     again = run(command(data, uninterrupted, "-e", "4"))
-    other = run(command(data, uninterrupted, "-e", "5", "--resume", "--max_len", "70"))
-    assert (again.returncode, other.returncode) == (1, 1)
+    other = run(command(data, uninterrupted, "-e", "5", "--resume", "--max_len", "70", "--muon"))
+    adamw = run(command(data, uninterrupted, "-e", "5", "--resume", "--transpose", "4"))
+    assert (again.returncode, other.returncode, adamw.returncode) == (1, 1, 1)
     assert "a run of this name exists" in again.stderr
     assert "max_len 90, not 70" in other.stderr
+    assert "--muon as it began" in adamw.stderr
     assert (uninterrupted / "run" / checkpoint.LAST).read_bytes() == before
 
 

@@ -39,9 +39,10 @@ class TrainingConfig:
     """How to train.
 
     Attributes:
-        lr: peak learning rate of AdamW.
+        lr: peak learning rate.
         warmup: steps of linear warm-up; after them the rate decays by a cosine to a tenth.
         weight_decay: of weight matrices; vectors and embeddings have none.
+        muon: train the matrices of the layers with Muon instead of AdamW.
         clip: largest gradient norm.
         batch_size: songs per step, over all ranks.
         micro_batch: songs per forward pass; their gradients are summed up to the batch.
@@ -57,6 +58,7 @@ class TrainingConfig:
     lr: float = 1e-4
     warmup: int = 100
     weight_decay: float = 0.01
+    muon: bool = False
     clip: float = 3.0
     batch_size: int = 6
     micro_batch: int = 6
@@ -103,15 +105,45 @@ def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
     return config.lr * warm * cosine
 
 
-def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:
-    """AdamW with weight decay on the matrices of linear layers only."""
-    decayed = [p for name, p in model.named_parameters() if p.ndim > 1 and ".lut." not in name]
-    rest = [p for name, p in model.named_parameters() if p.ndim < 2 or ".lut." in name]
-    groups = [
-        {"params": decayed, "weight_decay": config.weight_decay},
-        {"params": rest, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.lr, betas=(0.9, 0.98), fused=True)
+def make_optimizers(model: nn.Module, config: TrainingConfig) -> list[torch.optim.Optimizer]:
+    """AdamW with weight decay on the matrices of linear layers only; with `muon`, Muon beside it.
+
+    Muon moves a matrix along its orthogonalised momentum, so that all its directions learn alike,
+    with steps as large as AdamW's are: one learning rate serves both.
+    Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"; Liu et
+    al. 2025, "Muon is scalable for LLM training".
+
+    Raises:
+        InputError: this PyTorch has no Muon.
+    """
+    groups: dict[str, list[nn.Parameter]] = {"layers": [], "matrices": [], "rest": []}
+    for name, parameter in model.named_parameters():
+        if parameter.ndim < 2 or ".lut." in name:
+            groups["rest"].append(parameter)
+        elif config.muon and "transformer_encoder." in name:
+            groups["layers"].append(parameter)
+        else:
+            groups["matrices"].append(parameter)
+    adamw = torch.optim.AdamW(
+        [
+            {"params": groups["matrices"], "weight_decay": config.weight_decay},
+            {"params": groups["rest"], "weight_decay": 0.0},
+        ],
+        lr=config.lr,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
+    if not config.muon:
+        return [adamw]
+    if not hasattr(torch.optim, "Muon"):
+        raise InputError(f"PyTorch {torch.__version__} has no Muon: use 2.9 or later, or AdamW")
+    muon = torch.optim.Muon(
+        groups["layers"],
+        lr=config.lr,
+        weight_decay=config.weight_decay,
+        adjust_lr_fn="match_rms_adamw",
+    )
+    return [adamw, muon]
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -166,10 +198,13 @@ def train(
         NonFiniteLoss: the loss is no longer finite; nothing is saved after the last good step.
         InputError: the folder cannot be written to.
     """
-    optimizer = make_optimizer(model, config)
+    optimizers = make_optimizers(model, config)
     progress = Progress()
     if resume is not None:
-        optimizer.load_state_dict(resume["optimizer"])
+        if len(resume["optimizers"]) != len(optimizers):
+            raise InputError(f"{folder}: resume the run with --muon as it began, or without")
+        for optimizer, state in zip(optimizers, resume["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
         progress = Progress(**resume["progress"])
     for songs in (training, validation):
         if songs is not None:
@@ -184,7 +219,7 @@ def train(
             checkpoint.save(
                 folder / checkpoint.LAST,
                 model,
-                optimizer=optimizer.state_dict(),
+                optimizers=[optimizer.state_dict() for optimizer in optimizers],
                 progress=dataclasses.asdict(progress),
                 training=dataclasses.asdict(config),
                 **extra,
@@ -216,8 +251,8 @@ def train(
                     save()
                     return progress
                 words = agreed[0]
-                _set_rate(optimizer, learning_rate(config, progress.step, steps))
-                loss = _step(network, optimizer, batch, config, ranks, words, progress.step)
+                _set_rate(optimizers, learning_rate(config, progress.step, steps))
+                loss = _step(network, optimizers, batch, config, ranks, words, progress.step)
                 sums += torch.cat([loss.double() * words, words.unsqueeze(0)])
                 progress.step += 1
                 progress.batch += 1
@@ -296,7 +331,7 @@ def evaluate(network: nn.Module, songs: Songs, config: TrainingConfig, ranks: Ra
 
 def _step(
     network: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizers: Sequence[torch.optim.Optimizer],
     batch: Batch,
     config: TrainingConfig,
     ranks: Ranks,
@@ -307,7 +342,8 @@ def _step(
     network.train()
     seed = np.random.SeedSequence((config.seed, step, ranks.rank)).generate_state(1)[0]
     torch.manual_seed(int(seed))
-    optimizer.zero_grad(set_to_none=True)
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
     total = torch.zeros(len(PREDICTED), device=ranks.device)
     micros = list(batch.micro_batches(config.micro_batch))
     for index, micro in enumerate(micros):
@@ -326,7 +362,8 @@ def _step(
             f"step {step}: the loss or its gradient is not finite; the last checkpoint is from"
             " before: resume it with a lower --lr"
         )
-    optimizer.step()
+    for optimizer in optimizers:
+        optimizer.step()
     return total
 
 
@@ -350,9 +387,10 @@ def _loader(
     )
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
+def _set_rate(optimizers: Sequence[torch.optim.Optimizer], rate: float) -> None:
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
 
 
 @contextmanager
