@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from cmt import recall
-from cmt.recall import SHARE, Cache
+from cmt.recall import FOCUS, RUN, SAME_BAR, SAME_PLACE, SENTINEL, Cache
+from cmt.vocabulary import BAR
 
-ORDER = ("type", "pitch")
+ORDER = ("type", "beat", "instr_type", "pitch")
+WORD = dict.fromkeys(ORDER, 0)
 CPU = torch.device("cpu")
 
 
@@ -23,7 +27,7 @@ def filled(pairs: list[tuple[list[float], dict[str, int]]]) -> Cache:
     cache = Cache(1, 4, ORDER, CPU)
     for state, word in pairs:
         cache.attend(states(state))
-        cache.add([word])
+        cache.add([{**WORD, **word}])
     return cache
 
 
@@ -37,13 +41,65 @@ def mixture(cache: Cache, state: list[float], **drawn: int) -> torch.Tensor:
 
 def test_what_followed_a_like_state_is_likely() -> None:
     cache = filled([(A, {"type": 2, "pitch": 3}), (B, {"type": 2, "pitch": 1})])
-    expected = torch.full((5,), (1 - SHARE) / 5, dtype=torch.float64)
-    expected[3] += SHARE
-    torch.testing.assert_close(mixture(cache, A), expected, rtol=1e-6, atol=1e-6)
+    here = math.exp(SAME_PLACE + SAME_BAR)
+    weights = torch.tensor([here, here * math.exp(-FOCUS), math.exp(SENTINEL)])
+    first, second, model = (weights / weights.sum()).tolist()
+    expected = torch.full((5,), model / 5, dtype=torch.float64)
+    expected[3] += first
+    expected[1] += second
+    torch.testing.assert_close(mixture(cache, A), expected, rtol=1e-3, atol=1e-6)
     # Scale and offset of a state do not count.
     torch.testing.assert_close(
-        mixture(cache, [3 * x + 1 for x in A]), expected, rtol=1e-6, atol=1e-6
+        mixture(cache, [3 * x + 1 for x in A]), expected, rtol=1e-3, atol=1e-6
     )
+
+
+def test_a_passage_that_has_begun_to_return_goes_on() -> None:
+    notes = [3, 1, 2, 1, 4, 3, 1]
+    cache = filled([(A, {"type": 2, "pitch": pitch}) for pitch in notes])
+    # Two words before the 2 are the last two; one word before the 4 is.
+    assert cache.runs[0, : len(notes)].tolist() == [0, 0, 2, 0, 1, 0, 0]
+    probability = mixture(cache, A)
+    assert float(probability[2] / probability[4]) > 1
+    cache.attend(states(A))
+    assert float(cache.weights[0, 2] - cache.weights[0, 4]) == pytest.approx(RUN, abs=1e-3)
+
+
+def test_music_repeats_after_even_numbers_of_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recall, "RUN", 0.0)
+    cache = Cache(1, 4, ORDER, CPU)
+    for bar in range(9):
+        cache.attend(states(A))
+        cache.add([{**WORD, "type": 2, "pitch": bar}])
+        cache.attend(states(B))
+        cache.add([{**WORD, "type": 1, "beat": BAR}])
+    cache.attend(states(A))  # at the start of the tenth
+    weights = cache.weights[0, 0::2].tolist()  # of notes nine bars ago … one
+    ago = dict(zip(range(9, 0, -1), weights, strict=True))
+    assert ago[8] > ago[4] > ago[2] == ago[6] > ago[1] == ago[3] == ago[9]
+
+
+def test_another_place_in_the_bar_counts_less() -> None:
+    cache = Cache(1, 4, ORDER, CPU)
+    for beat in (1, 5):
+        cache.attend(states(A))
+        cache.add([{**WORD, "type": 1, "beat": beat}])
+    cache.attend(states(A))  # at tick 4; the words were led to from before the bar and tick 0
+    assert float(cache.weights[0, 0]) == pytest.approx(SAME_BAR, abs=1e-3)
+    cache.add([{**WORD, "type": 2}])
+    cache.attend(states(A))  # still there
+    assert float(cache.weights[0, 2]) == pytest.approx(SAME_BAR + SAME_PLACE, abs=1e-3)
+
+
+def test_a_model_that_would_not_have_drawn_it_loses_weight() -> None:
+    cache = filled([(A, {"type": 2, "pitch": 3})])
+    cache.attend(states(A))
+    likely = cache.mixed(torch.zeros(1, 5), "pitch")
+    cache.attend(states(A))
+    cache.mixed(torch.tensor([[0.0, 0.0, -5.0]]), "type")
+    cache.narrow("type", torch.tensor([2]))
+    unlikely = cache.mixed(torch.zeros(1, 5), "pitch")
+    assert float(unlikely[0, 3]) > float(likely[0, 3])
 
 
 def test_words_that_contradict_what_is_drawn_do_not_count() -> None:
@@ -59,17 +115,17 @@ def test_an_empty_cache_leaves_the_model_alone() -> None:
 
 
 def test_the_oldest_words_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recall, "SPAN", 2)
-    words = [{"type": 2, "pitch": pitch} for pitch in (3, 1, 2)]
-    cache = filled([(A, words[0]), (B, words[1]), (B, words[2])])
-    assert cache.states.shape[1] == 2
+    monkeypatch.setattr(recall, "SPAN", 3)
+    cache = filled([(A, {"type": 2, "pitch": pitch}) for pitch in (3, 1, 2, 1)])
+    assert cache.words[0, :, 3].tolist() == [1, 1, 2]
     assert mixture(cache, A)[3] == mixture(cache, A)[0]
+    assert cache.runs[0].tolist() == [0, 0, 1]
 
 
 def test_songs_are_apart() -> None:
     cache = Cache(2, 4, ORDER, CPU)
     cache.attend(states(A, A))
-    cache.add([{"type": 2, "pitch": 3}, {"type": 2, "pitch": 1}])
+    cache.add([{**WORD, "type": 2, "pitch": 3}, {**WORD, "type": 2, "pitch": 1}])
     cache.attend(states(A, A))
     assert cache.mixed(torch.zeros(2, 5), "pitch").argmax(-1).tolist() == [3, 1]
     cache.rows(torch.tensor([1]))

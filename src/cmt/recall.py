@@ -126,7 +126,7 @@ class Cache:
         values = torch.tensor(
             [[word[name] for name in self.order] for word in words], device=device
         )
-        agreeing = [self.order.index(name) for name in AGREEING if name in self.order]
+        agreeing = [self.order.index(name) for name in AGREEING]
         agree = (self.words[..., agreeing] == values[:, None, agreeing]).all(-1)
         slot = self.count % SPAN
         self.states[:, slot] = self.state
@@ -137,7 +137,7 @@ class Cache:
         # What led to the word after one that agrees is a longer run. A slot without a word has
         # type 0, which only the last word of a song has.
         self.runs = ((self.runs + 1) * agree).roll(1, -1)
-        beat = torch.tensor([[word.get("beat", 0)] for word in words], device=device)
+        beat = torch.tensor([[word["beat"]] for word in words], device=device)
         self.bar = self.bar + (beat == BAR)
         place = torch.where(beat == BAR, BEFORE_BAR, beat - 1)
         self.place = torch.where(beat > 0, place, self.place)
