@@ -13,7 +13,9 @@ it, the control errors are those it tells.
 is, in % of the reference's, with a bootstrap interval. Structureness, entropy over bars and others
 depend on a piece's length: --bars measures no more than so many bars of each, from the first
 with a note on. --train names the music that a model learned from, and finds the longest passage
-that each piece has copied from it; pieces of --reference that are in it count as copied whole.
+that each piece has copied from it; a piece of a data set is not compared with its near-copies.
+
+    evaluate.py dataset/lpd.npz --train dataset/lpd.npz --bars 16     what its songs share
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import csv
 import json
 import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,10 +51,11 @@ CONTROL_ERRORS = {
 
 @dataclass(frozen=True)
 class Source:
-    """A piece to measure: its name, and its words if it comes from a data set."""
+    """A piece to measure: its name; its words and its cluster if it comes from a data set."""
 
     name: str
     words: np.ndarray | None = None
+    cluster: str | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ def read_corpus(path: Path) -> Corpus:
     from cmt.metrics import Corpus
     from cmt.words import read_dataset, words_to_song
 
-    songs, names = [], []
+    songs, names, clusters = [], [], []
     dataset = read_dataset(path)
     for number, (words, about) in enumerate(zip(dataset.words, dataset.metadata, strict=True)):
         try:
@@ -128,9 +131,15 @@ def read_corpus(path: Path) -> Corpus:
             print(f"skipped: {path}, song {number}: {error}", file=sys.stderr)
             continue
         names.append(str(about.get("id", number)))
+        clusters.append(cluster_of(about, number))
     if not songs:
         raise InputError(f"{path}: no song to compare with; make one with midi2numpy_mix.py")
-    return Corpus(songs, names)
+    return Corpus(songs, names, clusters)
+
+
+def cluster_of(about: Mapping[str, Any], number: int) -> str:
+    """The cluster of near-copies that a song of a data set is in, or what is its own alone."""
+    return str(about.get("cluster") or f"song {about.get('id', number)}")
 
 
 def find_sources(paths: Sequence[Path], skipped: list[str]) -> Iterator[Source]:
@@ -152,7 +161,8 @@ def find_sources(paths: Sequence[Path], skipped: list[str]) -> Iterator[Source]:
             for number, (words, about) in enumerate(
                 zip(dataset.words, dataset.metadata, strict=True)
             ):
-                yield Source(f"{path}:{about.get('id', number)}", words)
+                name = f"{path}:{about.get('id', number)}"
+                yield Source(name, words, cluster_of(about, number))
         else:
             yield Source(str(path))
 
@@ -208,7 +218,7 @@ def measure(source: Source, bars: int | None, corpus: Corpus | None) -> Piece | 
         return f"{source.name}: {bars_of(song)} bars; measure at most {MAX_BARS} with --bars"
     values = {metric.name: metric.function(song, tempo) for metric in METRICS}
     copy = None
-    if corpus and (found := longest_copy(song, corpus)):
+    if corpus and (found := longest_copy(song, corpus, source.cluster)):
         values["longest_copy"] = found.notes
         copy = {
             "notes": found.notes,

@@ -326,6 +326,26 @@ def test_a_copy_has_the_same_rhythm_and_track() -> None:
     assert (half.notes, half.instrument) == (12, BASS)
 
 
+def test_a_song_does_not_copy_its_own_cluster() -> None:
+    theirs = corpus_melody()
+    songs = [
+        melody(theirs),
+        melody(theirs[:50]),
+        melody(theirs[:9]),
+        melody(corpus_melody(seed=20)),
+    ]
+    corpus = Corpus(songs, ["x", "near", "far", "y"], ["1", "1", "2", "3"])
+    found = [longest_copy(songs[0], corpus, cluster) for cluster in (None, "1", "2")]
+    assert [copy and (copy.notes, copy.source) for copy in found] == [
+        (200, "x"),
+        (9, "far"),
+        (200, "x"),
+    ]
+    alone = longest_copy(songs[0], Corpus(songs[:2], ["x", "near"], ["1", "1"]), "1")
+    assert alone is not None
+    assert (alone.notes, alone.source) == (1, None)
+
+
 def test_copies_are_not_found_across_songs_nor_in_drums() -> None:
     theirs = corpus_melody()
     drums = song(*line(theirs, instrument=DRUMS), length=800)

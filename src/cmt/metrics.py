@@ -301,18 +301,31 @@ class Copy:
 
 
 class Corpus:
-    """Songs in which copied passages are looked for; about 40 bytes per note."""
+    """Songs in which copied passages are looked for; about 40 bytes per note.
 
-    def __init__(self, songs: Sequence[Song], names: Sequence[str]) -> None:
+    Args:
+        songs: the songs.
+        names: of the songs.
+        clusters: of near-copies that they belong to; None makes each a cluster of its own name.
+    """
+
+    def __init__(
+        self, songs: Sequence[Song], names: Sequence[str], clusters: Sequence[str] | None = None
+    ) -> None:
         keys = [_track_notes(song) for song in songs]
         self.names = list(names)
+        self.clusters = np.array(list(names if clusters is None else clusters), object)
         self.starts = np.cumsum([0, *map(len, keys)])[:-1]
         self.keys = np.concatenate([*keys, np.zeros(0, np.int64)])
         self.room = np.concatenate([*map(_steps_left, keys), np.zeros(0, np.int64)])
         self.hashes = _Hashes(self.keys)
 
+    def source(self, places: np.ndarray) -> np.ndarray:
+        """Index of the song that each note is of."""
+        return np.searchsorted(self.starts, places, side="right") - 1
 
-def longest_copy(song: Song, corpus: Corpus) -> Copy | None:
+
+def longest_copy(song: Song, corpus: Corpus, cluster: str | None = None) -> Copy | None:
     """Find the longest passage of one track that a track of the corpus has, too, in any key.
 
     A passage is consecutive notes of a pitched track, by onset and then pitch, unisons once;
@@ -323,6 +336,11 @@ def longest_copy(song: Song, corpus: Corpus) -> Copy | None:
     Source: the longest subsequence in common with the corpus, of Papadopoulos, Roy & Pachet,
     "Avoiding Plagiarism in Markov Sequence Generation", AAAI 2014.
 
+    Args:
+        song: the piece.
+        corpus: where to look.
+        cluster: of near-copies, to be left out: the song's own, if it is of the corpus itself.
+
     Returns:
         The passage, or None if the song has no pitched notes.
     """
@@ -332,6 +350,8 @@ def longest_copy(song: Song, corpus: Corpus) -> Copy | None:
     room, hashes = _steps_left(keys), _Hashes(keys)
     low, high = 0, int(room.max())  # steps: known to be copied, and not known not to be
     places = np.flatnonzero(corpus.room > 0)  # where a passage of `low` steps may be in the corpus
+    if cluster is not None:
+        places = places[corpus.clusters[corpus.source(places)] != cluster]
     mine, galloping = np.flatnonzero(room > 0), True
     while low < high:
         steps = min(max(2 * low, 8), high) if galloping else (low + high + 1) // 2
@@ -349,7 +369,7 @@ def longest_copy(song: Song, corpus: Corpus) -> Copy | None:
     if not low:
         return Copy(1, 0, tick, instrument, None, 0)
     found = places[corpus.hashes.of(places, low) == hashes.of(mine[:1], low)][0]
-    source = int(np.searchsorted(corpus.starts, found, side="right")) - 1
+    source = int(corpus.source(found))
     distinct = len(np.unique(np.diff(keys[at : at + low + 1])))
     source_tick = _decode(corpus.keys[found])[1]
     return Copy(low + 1, distinct, tick, instrument, corpus.names[source], source_tick)
