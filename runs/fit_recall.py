@@ -1,0 +1,159 @@
+"""Fit the weights of `cmt.recall` by likelihood: how strongly music returns to what.
+
+    runs/fit_recall.py exp/default dataset/default.npz
+
+Prints the fitted weights, and the loss per word (nats) on songs that were fitted and on those that
+are held out, of the model alone and with the cache. Minutes on one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from cmt import checkpoint, recall
+from cmt.dataset import initial_tokens, model_words, split
+from cmt.files import run_script
+from cmt.model import CMT
+from cmt.vocabulary import BAR, INITIAL_TOKENS, MODEL_COLUMN, PREDICTED, TICKS_PER_BAR
+from cmt.words import Dataset, read_dataset
+
+WORDS = 1400  # of each song, so that all pairs of them fit in memory
+MIN_INSTRUMENTS = 4
+STEPS, RATE = 60, 0.15
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Of each word of a song (rows) and each before it (columns), what the weights depend on.
+
+    Attributes:
+        own: (words,) log-probability that the model gives to each word.
+        cosine, runs, same_place, lags: (words, words), see `cmt.recall`; lags by index of LAGS,
+            the last for the same bar.
+        equal: (words, words), whether it is the same word.
+        past: (words, words), whether it comes before.
+    """
+
+    own: Tensor
+    cosine: Tensor
+    runs: Tensor
+    same_place: Tensor
+    lags: Tensor
+    equal: Tensor
+    past: Tensor
+
+
+@torch.no_grad()
+def pairs(model: CMT, data: Dataset, song: int) -> Pairs:
+    """What the weights of a song's words depend on."""
+    about = data.metadata[song]
+    words = torch.from_numpy(model_words(data.words[song][: WORDS + 1])).long().unsqueeze(0)
+    read, following = words[:, :-1], words[0, 1:]
+    types = following[:, MODEL_COLUMN["type"]]
+    model.encoder_pos_emb.reserve(int(words[..., MODEL_COLUMN["i_beat"]].max()) + 1)
+    initial = torch.from_numpy(initial_tokens(about.get("genre"), about["instruments"]))
+    hidden = model.hidden(read, initial.unsqueeze(0))[0, INITIAL_TOKENS:]
+    logits = {"type": model.type_logits(hidden), **model.attribute_logits(hidden, types)}
+    own = torch.zeros(len(hidden))
+    for field in PREDICTED:
+        target = following[:, [MODEL_COLUMN[field.name]]]
+        own += logits[field.name].log_softmax(-1).gather(-1, target)[:, 0]
+
+    def same(names: Sequence[str]) -> Tensor:
+        values = following[:, [MODEL_COLUMN[name] for name in names]]
+        return (values.unsqueeze(1) == values).all(-1)
+
+    past = torch.ones(len(hidden), len(hidden)).tril(-1).bool()
+    agree = same(recall.AGREEING)
+    runs = torch.zeros(len(hidden), len(hidden))
+    for row in range(1, len(hidden)):
+        runs[row, 1:row] = (runs[row - 1, : row - 1] + 1) * agree[row - 1, : row - 1]
+    tick = read[0, :, MODEL_COLUMN["i_beat"]]
+    is_bar = read[0, :, MODEL_COLUMN["beat"]] == BAR
+    place = torch.where(is_bar, recall.BEFORE_BAR, tick % TICKS_PER_BAR)
+    bar = tick // TICKS_PER_BAR
+    ago = (bar.unsqueeze(1) - bar).clamp(min=0)
+    lags = torch.zeros_like(ago)
+    for index, divisor in enumerate(sorted(recall.LAGS)):
+        lags[ago % divisor == 0] = index
+    lags[ago == 0] = len(recall.LAGS)
+    state = F.layer_norm(hidden, hidden.shape[-1:]) / hidden.shape[-1] ** 0.5
+    return Pairs(
+        own,
+        state @ state.T,
+        runs.clamp(max=recall.LONGEST_RUN),
+        place.unsqueeze(1) == place,
+        lags,
+        same([field.name for field in PREDICTED]) & past,
+        past,
+    )
+
+
+def losses(song: Pairs, weights: dict[str, Tensor]) -> Tensor:
+    """Negative log-likelihood of each word (words,) under the mixture of model and cache."""
+    score = (
+        weights["FOCUS"] * (song.cosine - 1)
+        + weights["RUN"] * song.runs
+        + weights["SAME_PLACE"] * song.same_place
+        + weights["LAGS"][song.lags]
+    )
+    sentinel = weights["SENTINEL"].expand(len(score))
+    total = torch.logaddexp(sentinel, score.masked_fill(~song.past, -torch.inf).logsumexp(-1))
+    equal = score.masked_fill(~song.equal, -torch.inf).logsumexp(-1)
+    return total - torch.logaddexp(sentinel + song.own, equal)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Fit, and print the weights."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("data", type=Path, help="npz that the model was trained on")
+    parser.add_argument("--songs", type=int, default=24, help="to fit to; default: %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of songs")
+    args = parser.parse_args(argv)
+    model, _ = checkpoint.load(args.checkpoint)
+    data = read_dataset(args.data)
+    kept, held_out = split(data.metadata, 0.05, args.seed)
+    full = [song for song in kept if len(data.metadata[song]["instruments"]) >= MIN_INSTRUMENTS]
+    chosen = np.random.default_rng(args.seed).permutation(full)[: args.songs]
+    fitted, others = ([pairs(model, data, song) for song in songs] for songs in (chosen, held_out))
+
+    weights = {
+        name: torch.tensor(value, dtype=torch.float32, requires_grad=True)
+        for name, value in {
+            "SENTINEL": recall.SENTINEL,
+            "FOCUS": recall.FOCUS,
+            "RUN": recall.RUN,
+            "SAME_PLACE": recall.SAME_PLACE,
+            "LAGS": [*(recall.LAGS[divisor] for divisor in sorted(recall.LAGS)), recall.SAME_BAR],
+        }.items()
+    }
+    optimizer = torch.optim.Adam(weights.values(), lr=RATE)
+    for _ in range(STEPS):
+        for song in fitted:
+            (losses(song, weights).mean() / len(fitted)).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    with torch.no_grad():
+        for name, songs in (("fitted", fitted), ("held out", others)):
+            alone = -torch.cat([song.own for song in songs]).mean()
+            cached = torch.cat([losses(song, weights) for song in songs]).mean()
+            print(f"{name:9} {len(songs):3} songs: model {alone:.3f}, with the cache {cached:.3f}")
+    for name, value in weights.items():
+        print(name, np.round(value.detach().numpy(), 2).tolist())
+    print("LAGS are of", sorted(recall.LAGS), "bars, and of the same bar")
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))
