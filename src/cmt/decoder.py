@@ -9,17 +9,19 @@ layout of the fastest product there is for few rows.
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from cmt import attention
-from cmt.model import CMT, Layer, LayerState
-from cmt.vocabulary import FIELD, FIELDS, MODEL_COLUMN, PREDICTED
+from cmt.model import CMT, Embedding, Layer, LayerState
+from cmt.vocabulary import FIELD, FIELDS, MODEL_COLUMN, PREDICTED, Field
 
-PRECISIONS = ("float32", "bf16", "int8")
+DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}  # of weights that are not "int8"
+FEW = 16  # rows for which oneDNN lays matrices out; it is good for fewer, too
 
 Product = Callable[[Tensor], Tensor]
 
@@ -30,27 +32,34 @@ def product(weight: Tensor, bias: Tensor, precision: str = "float32") -> Product
     Args:
         weight: (out, in), float32.
         bias: (out,), float32.
-        precision: of the weights, one of PRECISIONS. "int8" has a scale per output, and rounds
-            each batch of inputs to 8 bits, too; on CPUs only.
+        precision: of the weights: "float32", "bf16", or, on CPUs, "int8", with a scale for each
+            output; this rounds the inputs to 8 bits, too, all rows with one scale.
     """
     if precision == "int8":
         scales = weight.abs().amax(1).clamp(min=torch.finfo(weight.dtype).tiny).double() / 127
         zeros = torch.zeros(len(weight), dtype=torch.int64)
-        rounded = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
+        with warnings.catch_warnings():
+            # PyTorch means to replace this; of what is there, nothing is as fast.
+            warnings.simplefilter("ignore", UserWarning)
+            rounded = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
         quantized = torch.ops.quantized.linear_prepack(rounded, bias)
         return lambda x: torch.ops.quantized.linear_dynamic(x, quantized, reduce_range=True)
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    dtype = DTYPES[precision]
     weight, bias = weight.to(dtype), bias.to(dtype)
-    if weight.is_cuda or not torch.backends.mkldnn.is_available():
+    if weight.is_cuda or not _has_onednn(dtype):
         return lambda x: F.linear(x.to(dtype), weight, bias).float()
     # F.linear has MKL multiply, which takes two to three times as long for few rows on AMD's
     # processors, and reorders bfloat16 weights at each call.
-    packed = torch.ops.mkldnn._reorder_linear_weight(weight, PACKED_FOR)
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight, FEW)
     linear = torch.ops.mkldnn._linear_pointwise
     return lambda x: linear(x.to(dtype), packed, bias, "none", [], "").float()
 
 
-PACKED_FOR = 16  # rows; oneDNN's layout for it is good for fewer, too
+def _has_onednn(dtype: torch.dtype) -> bool:
+    """Whether PyTorch has oneDNN's products of this type for this processor."""
+    if not torch.backends.mkldnn.is_available():
+        return False
+    return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 class Decoder:
@@ -58,7 +67,7 @@ class Decoder:
 
     Args:
         model: in evaluation mode.
-        precision: of the layers' weights, one of PRECISIONS. The rest is in float32.
+        precision: of the layers' weights, as in `product`; the rest is in float32.
 
     Attributes:
         columns: field name → its columns in `logits`.
@@ -122,8 +131,9 @@ class DecoderLayer:
 
     def step(self, x: Tensor, state: LayerState) -> Tensor:
         """(batch, d_model) → the same, updating the state."""
-        q, k, v = self.qkv(x).unflatten(-1, (3, self.n_heads, -1)).unbind(1)
-        q, k = attention.feature_map(q), attention.feature_map(k)
+        qkv = self.qkv(x).view(len(x), 3, self.n_heads, -1)
+        q, k = attention.feature_map(qkv[:, :2]).unbind(1)
+        v = qkv[:, 2]
         out, state.kv, state.k_sum = attention.recurrent(q, k, v, state.kv, state.k_sum)
         x = self.norm1(x + self.out(out.flatten(-2)))
         return self.norm2(x + self.linear2(F.gelu(self.linear1(x))))
@@ -135,22 +145,18 @@ def _word_table(model: CMT) -> tuple[Tensor, Tensor]:
     Returns:
         (classes of all embedded fields, d_model), and the first row of each of these fields.
     """
-    embedded = [field for field in FIELDS if field.width]
-    vectors = {
-        field.name: model.get_submodule(f"encoder_emb_{field.parameter}") for field in embedded
-    }
-    tables = {name: embedding.lut.weight * embedding.scale for name, embedding in vectors.items()}
-    linear = model.encoder_in_linear
+    tables = {field.name: _vectors(model, field) for field in FIELDS if field.width}
+    attributes, time = model.encoder_in_linear, model.encoder_time_linear
     widths = [tables[field.name].shape[1] for field in PREDICTED]
-    parts = linear.weight.double().split(widths, dim=1)
+    parts = attributes.weight.double().split(widths, dim=1)
     inputs = {field.name: part for field, part in zip(PREDICTED, parts, strict=True)}
-    inputs["p_beat"] = model.encoder_time_linear.weight.double()
-    rows = {name: table.double() @ inputs[name].T for name, table in tables.items()}
-    # Every word has one class of each field: the biases may go with any.
-    rows["p_beat"] += linear.bias + model.encoder_time_linear.bias
-    sizes = [len(rows[field.name]) for field in embedded]
-    first = torch.tensor([0, *itertools.accumulate(sizes[:-1])], device=linear.weight.device)
-    return torch.cat([rows[field.name] for field in embedded]).to(linear.weight.dtype), first
+    inputs["p_beat"] = time.weight.double()
+    rows = {name: table @ inputs[name].T for name, table in tables.items()}
+    # A word has one class of each field, so that the biases may go with any field.
+    rows["p_beat"] += attributes.bias + time.bias
+    first = [0, *itertools.accumulate(len(table) for table in rows.values())][:-1]
+    table = torch.cat(list(rows.values())).to(attributes.weight.dtype)
+    return table, torch.tensor(first, device=table.device)
 
 
 def _heads(model: CMT) -> tuple[Tensor, Tensor, dict[str, slice]]:
@@ -161,21 +167,27 @@ def _heads(model: CMT) -> tuple[Tensor, Tensor, dict[str, slice]]:
         goes with each type, and each field's columns.
     """
     project = model.project_concat_type
-    d_model = project.weight.shape[0]
-    types = model.get_submodule(f"encoder_emb_{FIELD['type'].parameter}")
-    with_type = project.weight.double()
-    of_type = (types.lut.weight * types.scale).double() @ with_type[:, d_model:].T + project.bias
+    d_model = project.out_features
+    of_hidden, of_type = project.weight.double().split((d_model, project.in_features - d_model), 1)
+    by_type = _vectors(model, FIELD["type"]) @ of_type.T + project.bias
     weights, biases, columns = [], [], {}
     end = 0
     for field in PREDICTED:
         head = model.get_submodule(f"proj_{field.parameter}")
-        weight, bias = head.weight.double(), head.bias.double().expand(len(of_type), -1)
+        assert isinstance(head, nn.Linear)
+        weight, bias = head.weight.double(), head.bias.expand(len(by_type), -1)
         if field.name != "type":
-            bias = bias + of_type @ weight.T
-            weight = weight @ with_type[:, :d_model]
+            weight, bias = weight @ of_hidden, by_type @ weight.T + bias
         weights.append(weight)
         biases.append(bias)
         columns[field.name] = slice(end, end + len(weight))
         end += len(weight)
     dtype = project.weight.dtype
     return torch.cat(weights).to(dtype), torch.cat(biases, dim=1).to(dtype), columns
+
+
+def _vectors(model: CMT, field: Field) -> Tensor:
+    """The vector of each class of a field, (classes, width), float64."""
+    embedding = model.get_submodule(f"encoder_emb_{field.parameter}")
+    assert isinstance(embedding, Embedding)
+    return embedding.lut.weight.double() * embedding.scale

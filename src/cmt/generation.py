@@ -529,7 +529,7 @@ def generate(
         style: what is asked besides rhythm; of it "original" takes the genre alone, pop by
             default.
         seed: of the first take; take k has seed + k, whatever the number of takes.
-        precision: of the model's weights, one of `cmt.decoder.PRECISIONS`.
+        precision: of the model's weights, as in `cmt.decoder.product`.
     """
     rngs = [np.random.RandomState(seed + index) for index in range(songs)]
     plan, _ = make_plan(control, min_strength, style.max_strength)
@@ -596,7 +596,7 @@ def decode(
         loops: one per song.
         rngs: one per song; seven numbers are drawn per word, in the loops' order.
         initial: (7, 3) initial tokens of all songs.
-        precision: of the model's weights, one of `cmt.decoder.PRECISIONS`.
+        precision: of the model's weights, as in `cmt.decoder.product`.
 
     Returns:
         Per song its words.
@@ -658,8 +658,10 @@ def _draw(
     if cache:
         cache.attend(hidden)
     for index, name in enumerate(loops[0].order):
-        masks = np.array([loop.allowed(name, word) for loop, word in zip(loops, words, strict=True)])
-        if (masks.sum(-1) == 1).all():
+        masks = np.array(
+            [loop.allowed(name, word) for loop, word in zip(loops, words, strict=True)]
+        )
+        if np.count_nonzero(masks) == len(masks):  # each has one at least
             drawn = masks.argmax(-1)
         else:
             sampling = loops[0].sampling[name]
@@ -674,9 +676,7 @@ def _draw(
                         values = np.log(given)
                 mixed = cache.mixed(torch.from_numpy(values).to(hidden.device), name)
                 values = mixed.cpu().numpy()
-            drawn = sample(
-                values, uniform[index], sampling.temperature, sampling.nucleus, masks
-            )
+            drawn = sample(values, uniform[index], sampling.temperature, sampling.nucleus, masks)
         if cache:
             cache.narrow(name, torch.from_numpy(drawn).to(hidden.device))
         for word, value in zip(words, drawn.tolist(), strict=True):
