@@ -21,7 +21,7 @@ BAR_ROWS = np.array([(BAR, 9, 0, 16 * bar, 64, 1 + 25 * bar) for bar in range(4)
 def outputs(model: CMT, songs: int, precision: str) -> tuple[Tensor, Tensor]:
     """The decoder's hidden states and logits of random words, less those of the model."""
     generator = torch.Generator().manual_seed(songs)
-    columns = [torch.randint(f.size, (20, songs), generator=generator) for f in FIELDS]
+    columns = [torch.randint(f.size, (12, songs), generator=generator) for f in FIELDS]
     initial = torch.zeros(songs, INITIAL_TOKENS, 3, dtype=torch.int64)
     decoder = Decoder(model, precision)
     ours, twin = decoder.start(initial), model.start(initial)
