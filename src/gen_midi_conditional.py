@@ -6,7 +6,8 @@
     gen_midi_conditional.py -f inference/clip.npz --instruments piano,strings --key D --mode minor
 
 Beside each MIDI file NAME.mid goes NAME.mid.json: how it was made, and the control errors
-(paper section 5.5). Take k of a run has seed + k − 1 and can be made again alone.
+(paper section 5.5). Take k of a run has seed + k − 1 and can be made again alone, in the default
+precision.
 """
 
 from __future__ import annotations

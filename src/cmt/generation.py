@@ -529,7 +529,8 @@ def generate(
         style: what is asked besides rhythm; of it "original" takes the genre alone, pop by
             default.
         seed: of the first take; take k has seed + k, whatever the number of takes.
-        precision: of the model's weights, as in `cmt.decoder.product`.
+        precision: of the model's weights, as in `cmt.decoder.product`. Other than in float32, the
+            songs of a batch are rounded together, so that a take made again alone may differ.
     """
     rngs = [np.random.RandomState(seed + index) for index in range(songs)]
     plan, _ = make_plan(control, min_strength, style.max_strength)
