@@ -1,62 +1,197 @@
-"""Does decoding cost the same per word however long the song is?
+"""How near does decoding come to the machine's memory, and does it stay there in long songs?
 
-Times the full-size model's step at the beginning of a song and after 4,000 words, in rounds
-taken in turn so that a busy machine slows both alike. The last line is the ratio of words
-4000–4100 to words 50–150.
+    benchmarks/decoding.py                    the full-size model
+    benchmarks/decoding.py --layers 2 --words 50
+
+Each word reads all weights once, so the floor of its time is their bytes over the bandwidth of
+memory, which copying a large array measures (bytes read and written). Timed is the whole of exact
+decoding, from a song's second word on: step, masks, cache and draws. The opponent is the original's
+stack, pytorch-fast-transformers' RecurrentEncoder with the same weights, embeddings and heads,
+where that package is installed, else our readable twin, `CMT.step`; neither has masks or draws.
+Everything runs in turn, in rounds, so that a busy machine slows all alike; the best round counts.
+
+Growth is the cost per word of one song in a model of the default's size, and the process's memory.
+The last lines are the ratios.
 """
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
+import importlib.util
+import resource
 import statistics
 import time
+from collections.abc import Callable
 
+import numpy as np
 import torch
+from torch import Tensor
 
-from cmt.model import CMT, CMTConfig, LayerState
-from cmt.vocabulary import FIELDS, INITIAL_TOKENS
+from cmt.dataset import initial_tokens
+from cmt.generation import ExactLoop, Word, decode
+from cmt.model import CMT, CMTConfig
+from cmt.plan import BarPlan
+from cmt.vocabulary import EOS, FIELDS, TICKS_PER_BAR
 
-ROUNDS = 7
-WINDOWS = ((50, 150), (4_000, 4_100))
+COPIED = 2**28  # bytes, far more than any cache holds
+DEFAULT = CMTConfig(d_model=256, n_layers=4, n_heads=4, d_ff=1024, meter=True)
+LENGTHS = (1_000, 2_000, 4_000, 8_000, 16_000)  # words
+PRECISIONS = {"float32": 4, "bf16": 2, "int8": 1}  # bytes of a weight
+MANY = 8  # songs
+DENSITY = 8  # onsets in a bar
 
 
-def words(count: int) -> torch.Tensor:
-    """Random words (count, 9)."""
-    return torch.stack([torch.randint(field.size, (count,)) for field in FIELDS], dim=-1)
+class TimedLoop(ExactLoop):
+    """A song that ends after some words, and remembers when each was drawn."""
+
+    def __init__(self, words: int) -> None:
+        bars = words // (2 * DENSITY) + 1  # an onset has two words at least
+        super().__init__([BarPlan(DENSITY, {})] * bars, bars * TICKS_PER_BAR)
+        self.words = words
+        self.times: list[float] = []
+        self.megabytes: list[float] = []
+
+    def take(self, word: Word) -> Word:
+        """Move on by the word drawn, or end."""
+        self.times.append(time.perf_counter())
+        if len(self.times) in LENGTHS:
+            self.megabytes.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+        return super().take(word if len(self.times) < self.words else {**word, "type": EOS})
 
 
-def seconds(model: CMT, state: list[LayerState], song: torch.Tensor) -> float:
-    """Time of reading words (count, 9) one by one, per word."""
-    started = time.perf_counter()
-    for word in song.unsqueeze(1):
-        hidden = model.step(word, state)
-        model.attribute_logits(hidden, model.type_logits(hidden).argmax(-1))
-    return (time.perf_counter() - started) / len(song)
+def decoded(model: CMT, words: int, songs: int = 1, precision: str = "float32") -> TimedLoop:
+    """Decode songs together; the last of them."""
+    loops = [TimedLoop(words) for _ in range(songs)]
+    rngs = [np.random.RandomState(seed) for seed in range(songs)]
+    decode(model, loops, rngs, torch.from_numpy(initial_tokens(None, None)), precision)
+    return loops[-1]
+
+
+def ours(model: CMT, songs: int, precision: str) -> Callable[[int], float]:
+    """What gives the seconds per step of decoding some words."""
+
+    def seconds(words: int) -> float:
+        times = decoded(model, words, songs, precision).times
+        return (times[-1] - times[0]) / (len(times) - 1)
+
+    return seconds
 
 
 @torch.inference_mode()
+def opponent(model: CMT) -> tuple[str, Callable[[int], float]]:
+    """Name and seconds per word of the stack to compare with."""
+    state: object = model.start(torch.from_numpy(initial_tokens(None, None)).unsqueeze(0))
+
+    def twin(words: Tensor) -> Tensor:
+        return model.step(words, state)  # type: ignore[arg-type]
+
+    name, step = "CMT.step", twin
+    if importlib.util.find_spec("fast_transformers"):
+        from fast_transformers.builders import RecurrentEncoderBuilder
+
+        config = model.config
+        stack = RecurrentEncoderBuilder.from_kwargs(
+            n_layers=config.n_layers,
+            n_heads=config.n_heads,
+            query_dimensions=config.d_model // config.n_heads,
+            value_dimensions=config.d_model // config.n_heads,
+            feed_forward_dimensions=config.d_ff,
+            activation="gelu",
+            attention_type="causal-linear",
+        ).get()
+        stack.load_state_dict(model.transformer_encoder.state_dict())
+        stack.eval()
+        memory = None
+
+        def theirs(words: Tensor) -> Tensor:
+            nonlocal memory
+            hidden, memory = stack(model._embed(words), memory)
+            return hidden
+
+        name, step = "fast-transformers", theirs
+
+    @torch.inference_mode()
+    def seconds(words: int) -> float:
+        song = torch.stack([torch.randint(field.size, (words, 1)) for field in FIELDS], dim=-1)
+        started = time.perf_counter()
+        for word in song:
+            hidden = step(word)
+            model.attribute_logits(hidden, model.type_logits(hidden).argmax(-1))
+        return (time.perf_counter() - started) / words
+
+    return name, seconds
+
+
+def copying() -> Callable[[int], float]:
+    """What gives the seconds per byte of copying a large array."""
+    source, target = torch.ones(2, COPIED // 4)
+
+    def seconds(words: int) -> float:
+        started = time.perf_counter()
+        target.copy_(source)
+        return (time.perf_counter() - started) / (2 * COPIED)
+
+    return seconds
+
+
 def main() -> None:
-    """Print a table and the ratio."""
+    """Print the tables and the ratios."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--layers", type=int, default=CMTConfig.n_layers)
+    parser.add_argument("--words", type=int, default=150, help="in each round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    model = CMT(CMTConfig()).eval()
-    song = words(max(end for _, end in WINDOWS))
-    state = model.start(torch.zeros(1, INITIAL_TOKENS, 3, dtype=torch.int64))
-    at: dict[int, list[LayerState]] = {}
-    for index in range(WINDOWS[-1][0] + 1):
-        if index in (start for start, _ in WINDOWS):
-            at[index] = [LayerState(layer.kv, layer.k_sum) for layer in state]
-        model.step(song[index : index + 1], state)
-    times: dict[int, list[float]] = {start: [] for start, _ in WINDOWS}
-    for _ in range(ROUNDS):
-        for start, end in WINDOWS:
-            copy = [LayerState(layer.kv, layer.k_sum) for layer in at[start]]
-            times[start].append(seconds(model, copy, song[start:end]))
-    print(f"full-size model, {torch.get_num_threads()} threads, float32, batch 1")
-    print(f"{'words':>16} {'ms per word':>12}")
-    medians = {start: statistics.median(times[start]) for start, _ in WINDOWS}
-    for start, end in WINDOWS:
-        print(f"{start:>8}–{end:<7} {1000 * medians[start]:>12.2f}")
-    early, late = medians.values()
-    print(f"ratio, late to early: {late / early:.3f}")
+    song = decoded(CMT(DEFAULT).eval(), LENGTHS[-1])
+    print(f"{'words':>8}{'ms/word':>10}{'peak MB':>10}")
+    costs = []
+    for words, megabytes in zip(LENGTHS, song.megabytes, strict=True):
+        # Over the second half of the song so far; the median leaves out disturbances.
+        costs.append(statistics.median(np.diff(song.times[words // 2 : words])))
+        print(f"{words:>8}{1000 * costs[-1]:>10.2f}{megabytes:>10.0f}")
+
+    model = CMT(dataclasses.replace(CMTConfig(), n_layers=args.layers)).eval()
+    layers = sum(p.numel() for p in model.transformer_encoder.parameters())
+    name, step = opponent(model)
+    rows = [(songs, precision) for songs in (1, MANY) for precision in PRECISIONS]
+    contenders: dict[object, Callable[[int], float]] = {row: ours(model, *row) for row in rows}
+    runs: dict[object, Callable[[int], float]] = {"copy": copying(), name: step, **contenders}
+    best: dict[object, float] = dict.fromkeys(runs, float("inf"))
+    for _ in range(args.rounds):
+        for key, run in runs.items():
+            best[key] = min(best[key], run(args.words))
+
+    print(f"{args.layers} layers of width 512, {args.threads} thread(s), best of {args.rounds}")
+    print(f"copying: {1e-9 / best['copy']:.1f} GB/s")
+    print(f"{'':20}{'songs':>6}{'words/s':>10}{'ms/step':>10}{'floor':>10}{'× floor':>10}")
+    print(f"{name:20}{1:>6}{1 / best[name]:>10.0f}{1000 * best[name]:>10.2f}")
+    floors = {}
+    for songs, precision in rows:
+        step_time = best[songs, precision]
+        floors[precision] = layers * PRECISIONS[precision] * best["copy"]
+        print(
+            f"{precision:20}{songs:>6}{songs / step_time:>10.0f}{1000 * step_time:>10.2f}"
+            f"{1000 * floors[precision]:>10.2f}{step_time / floors[precision]:>10.2f}"
+        )
+
+    one = best[1, "float32"]
+    print(f"one song in float32: {one / floors['float32']:.2f} × floor")
+    print(f"one song in float32: {best[name] / one:.2f} × the words/s of {name}")
+    for precision in PRECISIONS:
+        alone, together = best[1, precision], best[MANY, precision]
+        print(
+            f"{precision}: {one / alone:.2f} × float32's words/s;"
+            f" {MANY} songs: {MANY * alone / together:.2f} × the words/s of one"
+        )
+    print(
+        f"{LENGTHS[-1]} to {LENGTHS[0]} words: {costs[-1] / costs[0]:.2f} × ms/word,"
+        f" {song.megabytes[-1] - song.megabytes[0]:+.0f} MB"
+    )
 
 
 if __name__ == "__main__":

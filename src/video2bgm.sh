@@ -20,6 +20,7 @@ music and how well it follows), NAME.mp3, and the video with that music.
   --key TONIC, --mode MODE keep to a key, such as --key D --mode minor
   --seed N                 another number, another piece
   --control METHOD         how the music is steered, as in gen_midi_conditional.py
+  --precision P            of the model's weights: float32, or for speed bf16 or int8
   --keep-audio[=BALANCE]   keep the video's own sound and lay the music under it, gain 0 to 1
   --soundfont FILE         other instruments (.sf2)
   --visualize              pictures of speed and visual beats as well
@@ -43,7 +44,7 @@ while [ $# -gt 0 ]; do
         --keep-audio) sound+=(--keep-audio) ;;
         --keep-audio=*) sound+=(--keep-audio "${1#*=}") ;;
         -o | --output | --out_dir | -c | --checkpoint | -C | --C | --genre | --instruments | \
-            --tempo | --key | --mode | --seed | --control | --soundfont)
+            --tempo | --key | --mode | --seed | --control | --precision | --soundfont)
             [ $# -gt 1 ] || fail "$1 needs a value"
             case $1 in
                 -o | --output) output=$2 ;;

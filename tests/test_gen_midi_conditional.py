@@ -51,7 +51,7 @@ def test_ranked_takes_are_numbered_from_the_best_and_can_be_made_again(
 
 def test_the_whole_piece_is_as_asked(tmp_path: Path, arguments: list[str]) -> None:
     style = ["--instruments", "Piano,bass", "--key", "Eb", "--mode", "minor", "--tempo", "90"]
-    gen_midi_conditional.main([*arguments, *style])
+    gen_midi_conditional.main([*arguments, *style, "--precision", "bf16"])
     midi, entry = read_midi(tmp_path / "clip.mid"), report(tmp_path / "clip.mid")
     assert midi.tempo == pytest.approx(90, abs=1e-3)
     assert midi.song.length == 48  # 8 s
@@ -59,6 +59,7 @@ def test_the_whole_piece_is_as_asked(tmp_path: Path, arguments: list[str]) -> No
     assert set(midi.song.notes["pitch"] % 12) <= {3, 5, 6, 8, 10, 11, 1}
     assert entry["instruments"] == ["Piano", "Bass"]
     assert entry["key"] == "D# minor"
+    assert entry["precision"] == "bf16"
     assert entry["control_error"] == {"density": 0, "strength": 0, "time": 0}
 
 

@@ -8,6 +8,7 @@ Source: paper section 4.3, Algorithm 1; original: model.py, inference_from_scrat
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from cmt.dataset import initial_tokens, model_words
+from cmt.decoder import Decoder
 from cmt.keys import PITCH_CLASSES, Key, find_key
 from cmt.model import CMT, losses
 from cmt.plan import MIN_STRENGTH, BarPlan, make_plan, thinned
@@ -124,10 +126,12 @@ class Loop(Protocol):
         """How far the song is."""
 
 
+@functools.cache
 def only(name: str, *classes: int) -> Mask:
-    """Mask that allows some classes of a field."""
+    """Mask that allows some classes of a field; the same array each time, not to be written to."""
     mask = np.zeros(FIELD[name].size, bool)
     mask[list(classes)] = True
+    mask.flags.writeable = False
     return mask
 
 
@@ -511,6 +515,7 @@ def generate(
     min_strength: int = MIN_STRENGTH,
     style: Style = Style(),
     seed: int = 0,
+    precision: str = "float32",
 ) -> list[Take]:
     """Make music for control words.
 
@@ -524,6 +529,8 @@ def generate(
         style: what is asked besides rhythm; of it "original" takes the genre alone, pop by
             default.
         seed: of the first take; take k has seed + k, whatever the number of takes.
+        precision: of the model's weights, as in `cmt.decoder.product`. Other than in float32, the
+            songs of a batch are rounded together, so that a take made again alone may differ.
     """
     rngs = [np.random.RandomState(seed + index) for index in range(songs)]
     plan, _ = make_plan(control, min_strength, style.max_strength)
@@ -537,7 +544,7 @@ def generate(
     else:
         plans = [thinned(plan, degree, rng) for rng in rngs]
         loops = [ExactLoop(plan, n_beat, style) for plan in plans]
-    decoded = decode(model, loops, rngs, torch.from_numpy(initial))
+    decoded = decode(model, loops, rngs, torch.from_numpy(initial), precision)
     return [
         Take(data_words(words, n_beat), seed + index, plan)
         for index, (words, plan) in enumerate(zip(decoded, plans, strict=True))
@@ -577,7 +584,11 @@ def data_words(words: Sequence[Word], n_beat: int) -> NDArray[np.int64]:
 
 @torch.inference_mode()
 def decode(
-    model: CMT, loops: Sequence[Loop], rngs: Sequence[np.random.RandomState], initial: torch.Tensor
+    model: CMT,
+    loops: Sequence[Loop],
+    rngs: Sequence[np.random.RandomState],
+    initial: torch.Tensor,
+    precision: str = "float32",
 ) -> list[list[Word]]:
     """Decode songs together: each step reads one word per song and never the past again.
 
@@ -586,6 +597,7 @@ def decode(
         loops: one per song.
         rngs: one per song; seven numbers are drawn per word, in the loops' order.
         initial: (7, 3) initial tokens of all songs.
+        precision: of the model's weights, as in `cmt.decoder.product`.
 
     Returns:
         Per song its words.
@@ -595,16 +607,17 @@ def decode(
     model.encoder_pos_emb.reserve(math.ceil(1.01 * loops[0].n_beat) + TICKS_PER_BAR)
     songs = [[loop.first()] for loop in loops]
     active = list(range(len(loops)))
-    state = model.start(initial.to(device).expand(len(loops), -1, -1))
+    decoder = Decoder(model, precision)
+    state = decoder.start(initial.to(device).expand(len(loops), -1, -1))
     cache = None
     if loops[0].recalls:
         cache = Cache(len(loops), model.config.d_model, loops[0].order, device)
     with tqdm(total=loops[0].n_beat, unit="tick", disable=None) as bar:
         while active:
             rows = [[songs[song][-1][field.name] for field in FIELDS] for song in active]
-            hidden = model.step(torch.tensor(rows, device=device), state)
+            hidden = decoder.step(torch.tensor(rows, device=device), state)
             words = _draw(
-                model,
+                decoder,
                 hidden,
                 [loops[song] for song in active],
                 [rngs[song] for song in active],
@@ -631,57 +644,56 @@ def decode(
 
 
 def _draw(
-    model: CMT,
+    decoder: Decoder,
     hidden: torch.Tensor,
     loops: Sequence[Loop],
     rngs: Sequence[np.random.RandomState],
     cache: Cache | None,
 ) -> list[Word]:
     """Draw one word per song from hidden states (batch, d_model), attribute by attribute."""
-    numbers = np.stack([rng.random_sample(len(ORDER)) for rng in rngs], axis=1)
-    uniform = torch.from_numpy(numbers).to(hidden.device)
+    uniform = np.stack([rng.random_sample(len(ORDER)) for rng in rngs], axis=1)
+    logits = decoder.logits(hidden).cpu().numpy().astype(np.float64)
+    of_song = logits[:, 0]  # given the song's type, once it is drawn
     words: list[Word] = [{} for _ in loops]
-    logits = {"type": model.type_logits(hidden)}
     heads: list[Heads] = []
     if cache:
         cache.attend(hidden)
     for index, name in enumerate(loops[0].order):
-        masks = np.stack(
+        masks = np.array(
             [loop.allowed(name, word) for loop, word in zip(loops, words, strict=True)]
         )
-        if (masks.sum(-1) == 1).all():
-            drawn = torch.from_numpy(masks.argmax(-1)).to(hidden.device)
+        if np.count_nonzero(masks) == len(masks):  # each has one at least
+            drawn = masks.argmax(-1)
         else:
             sampling = loops[0].sampling[name]
-            values = logits[name]
+            values = of_song[:, decoder.columns[name]]
             if cache:
                 if heads:
                     given = [
                         loop.given(name, word, head)
                         for loop, word, head in zip(loops, words, heads, strict=True)
                     ]
-                    values = torch.from_numpy(np.stack(given)).to(hidden.device).log()
-                values = cache.mixed(values, name)
-            drawn = sample(
-                values,
-                uniform[index],
-                sampling.temperature,
-                sampling.nucleus,
-                torch.from_numpy(masks).to(hidden.device),
-            )
+                    with np.errstate(divide="ignore"):
+                        values = np.log(given)
+                mixed = cache.mixed(torch.from_numpy(values).to(hidden.device), name)
+                values = mixed.cpu().numpy()
+            drawn = sample(values, uniform[index], sampling.temperature, sampling.nucleus, masks)
         if cache:
-            cache.narrow(name, drawn)
+            cache.narrow(name, torch.from_numpy(drawn).to(hidden.device))
         for word, value in zip(words, drawn.tolist(), strict=True):
             word[name] = value
         if name == "type":
-            logits.update(model.attribute_logits(hidden, drawn))
+            of_song = logits[np.arange(len(loops)), drawn]
             if cache:
-                heads = _by_song(logits)
+                heads = _by_song(of_song, decoder.columns)
     return words
 
 
-def _by_song(logits: Mapping[str, torch.Tensor]) -> list[Heads]:
-    """Logits (songs, classes) of each field as probabilities song by song."""
-    heads = {name: values.double().softmax(-1).cpu().numpy() for name, values in logits.items()}
-    songs = len(next(iter(heads.values())))
-    return [{name: values[song] for name, values in heads.items()} for song in range(songs)]
+def _by_song(logits: NDArray[np.float64], columns: Mapping[str, slice]) -> list[Heads]:
+    """Logits (songs, classes) as probabilities song by song, field by field."""
+    heads = {}
+    for name, column in columns.items():
+        values = logits[:, column]
+        values = np.exp(values - values.max(-1, keepdims=True))
+        heads[name] = values / values.sum(-1, keepdims=True)
+    return [{name: values[song] for name, values in heads.items()} for song in range(len(logits))]

@@ -1,25 +1,26 @@
 """Drawing classes from logits: temperature, nucleus, masks, explicit randomness.
 
 Each draw takes its uniform number as an argument, so that a song depends on its own seed alone,
-whatever else is decoded in the batch. Original: utils.py.
+whatever else is decoded in the batch. In NumPy, whose calls on small arrays cost less than
+PyTorch's. Original: utils.py.
 """
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 # The original normalises nucleus probabilities by their sum plus this.
 NUCLEUS_EPSILON = 1e-5
 
 
 def sample(
-    logits: Tensor,
-    uniform: Tensor,
+    logits: NDArray[np.floating],
+    uniform: NDArray[np.float64],
     temperature: float = 1.0,
     nucleus: float | None = None,
-    allowed: Tensor | None = None,
-) -> Tensor:
+    allowed: NDArray[np.bool_] | None = None,
+) -> NDArray[np.int64]:
     """Draw one class per row by inverting the cumulative distribution.
 
     Classes are ordered from the likeliest to the least likely, as in the original, so that the
@@ -31,24 +32,26 @@ def sample(
         temperature: > 0; logits are divided by it.
         nucleus: keep the likeliest classes until their probability exceeds this (Holtzman et
             al. 2020); None keeps all.
-        allowed: (batch, classes) bool; others have probability 0. At least one per row.
+        allowed: (batch, classes); others have probability 0. At least one per row.
 
     Returns:
-        (batch,) int64 classes.
+        (batch,) classes.
     """
-    logits = logits.double() / temperature
+    logits = logits.astype(np.float64) / temperature
     if allowed is not None:
-        logits = logits.masked_fill(~allowed, -torch.inf)
-    probabilities, classes = logits.softmax(-1).sort(dim=-1, descending=True, stable=True)
-    if nucleus is not None:
-        cumulative = probabilities.cumsum(-1) / (1 + NUCLEUS_EPSILON)
-        # The class that crosses the threshold is kept, those after it are not.
-        before = cumulative.roll(1, -1)
-        before[..., 0] = 0
-        probabilities = probabilities.masked_fill(before > nucleus, 0)
+        logits[~allowed] = -np.inf
+    classes = (-logits).argsort(axis=-1, kind="stable")
+    rows = np.arange(len(logits))
+    logits = logits[rows[:, None], classes]
+    probabilities = np.exp(logits - logits[:, :1])
+    probabilities /= probabilities.sum(-1, keepdims=True)
     cumulative = probabilities.cumsum(-1)
-    cumulative = cumulative / cumulative[..., -1:]
-    drawn = torch.searchsorted(cumulative, uniform.double().unsqueeze(-1), right=True)
+    if nucleus is not None:
+        # The class that crosses the threshold is kept, those after it are not.
+        after = cumulative[:, :-1] / (1 + NUCLEUS_EPSILON) > nucleus
+        probabilities[:, 1:][after] = 0
+        cumulative = probabilities.cumsum(-1)
+    drawn = (cumulative / cumulative[:, -1:] <= uniform[:, None]).sum(-1)
     # Rounding may leave the last cumulative value below the number: take the last real class.
-    last = (probabilities > 0).sum(-1, keepdim=True) - 1
-    return classes.gather(-1, torch.minimum(drawn, last)).squeeze(-1)
+    last = (probabilities > 0).sum(-1) - 1
+    return classes[rows, np.minimum(drawn, last)]
