@@ -611,7 +611,7 @@ def decode(
     state = decoder.start(initial.to(device).expand(len(loops), -1, -1))
     cache = None
     if loops[0].recalls:
-        cache = Cache(len(loops), model.config.d_model, loops[0].order, device)
+        cache = Cache(len(loops), model.config.d_model, loops[0].order)
     with tqdm(total=loops[0].n_beat, unit="tick", disable=None) as bar:
         while active:
             rows = [[songs[song][-1][field.name] for field in FIELDS] for song in active]
@@ -636,7 +636,7 @@ def decode(
                 kept = torch.tensor(going_on, dtype=torch.int64, device=device)
                 state = [layer.rows(kept) for layer in state]
                 if cache:
-                    cache.rows(kept)
+                    cache.rows(going_on)
                 active = [active[index] for index in going_on]
             if active:
                 bar.update(max(0, min(loops[song].tick for song in active) - bar.n))
@@ -654,10 +654,10 @@ def _draw(
     uniform = np.stack([rng.random_sample(len(ORDER)) for rng in rngs], axis=1)
     logits = decoder.logits(hidden).cpu().numpy().astype(np.float64)
     of_song = logits[:, 0]  # given the song's type, once it is drawn
+    heads = {"type": _softmax(of_song[:, decoder.columns["type"]])}
     words: list[Word] = [{} for _ in loops]
-    heads: list[Heads] = []
     if cache:
-        cache.attend(hidden)
+        cache.attend(hidden.float().cpu().numpy())
     for index, name in enumerate(loops[0].order):
         masks = np.array(
             [loop.allowed(name, word) for loop, word in zip(loops, words, strict=True)]
@@ -668,32 +668,30 @@ def _draw(
             sampling = loops[0].sampling[name]
             values = of_song[:, decoder.columns[name]]
             if cache:
-                if heads:
-                    given = [
-                        loop.given(name, word, head)
-                        for loop, word, head in zip(loops, words, heads, strict=True)
-                    ]
-                    with np.errstate(divide="ignore"):
-                        values = np.log(given)
-                mixed = cache.mixed(torch.from_numpy(values).to(hidden.device), name)
-                values = mixed.cpu().numpy()
+                given = heads[name]
+                if name != "type":
+                    given = np.array(
+                        [
+                            loop.given(name, word, {key: head[song] for key, head in heads.items()})
+                            for song, (loop, word) in enumerate(zip(loops, words, strict=True))
+                        ]
+                    )
+                    given /= given.sum(-1, keepdims=True)
+                with np.errstate(divide="ignore"):
+                    values = np.log(cache.mixed(given, name))
             drawn = sample(values, uniform[index], sampling.temperature, sampling.nucleus, masks)
         if cache:
-            cache.narrow(name, torch.from_numpy(drawn).to(hidden.device))
+            cache.narrow(name, drawn, heads[name])
         for word, value in zip(words, drawn.tolist(), strict=True):
             word[name] = value
         if name == "type":
             of_song = logits[np.arange(len(loops)), drawn]
             if cache:
-                heads = _by_song(of_song, decoder.columns)
+                heads = {key: _softmax(of_song[:, c]) for key, c in decoder.columns.items()}
     return words
 
 
-def _by_song(logits: NDArray[np.float64], columns: Mapping[str, slice]) -> list[Heads]:
-    """Logits (songs, classes) as probabilities song by song, field by field."""
-    heads = {}
-    for name, column in columns.items():
-        values = logits[:, column]
-        values = np.exp(values - values.max(-1, keepdims=True))
-        heads[name] = values / values.sum(-1, keepdims=True)
-    return [{name: values[song] for name, values in heads.items()} for song in range(len(logits))]
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities (…, classes) of logits (…, classes)."""
+    values = np.exp(logits - logits.max(-1, keepdims=True))
+    return values / values.sum(-1, keepdims=True)

@@ -19,9 +19,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from cmt.vocabulary import BAR
 
@@ -39,95 +38,85 @@ SAME_BAR = 1.7
 # Words agree if these do: density and strength, which a video sets, and duration may differ.
 AGREEING = ("type", "beat", "instr_type", "pitch")
 BEFORE_BAR = -1  # place in the bar of what follows a bar word
+TINY = 1e-12  # added to a probability whose logarithm is taken
 
 
 class Cache:
     """The last `SPAN` words of several songs and the states that led to them.
 
     For each word: `attend`, then `mixed` and `narrow` attribute by attribute, then `add`.
+    In NumPy, as sampling is.
 
     Args:
         songs: in the batch.
         width: of the hidden states.
         order: the words' attributes as they are drawn.
-        device: where the states are.
     """
 
-    def __init__(
-        self, songs: int, width: int, order: tuple[str, ...], device: torch.device
-    ) -> None:
+    def __init__(self, songs: int, width: int, order: tuple[str, ...]) -> None:
         self.order = order
-        self.states = torch.zeros(songs, SPAN, width, device=device)
-        self.words = torch.zeros(songs, SPAN, len(order), dtype=torch.int64, device=device)
+        self.agreeing = [order.index(name) for name in AGREEING]
+        self.states = np.zeros((songs, SPAN, width), np.float32)
+        self.words = np.zeros((songs, SPAN, len(order)), np.int16)
         # Of what led to each word: its bar and its place in it, in ticks; words of the run before.
-        self.bars, self.places, self.runs = torch.zeros(
-            3, songs, SPAN, dtype=torch.int64, device=device
-        )
-        self.bar, self.place = torch.zeros(2, songs, 1, dtype=torch.int64, device=device)
-        self.place += BEFORE_BAR
+        self.bars, self.places, self.runs = np.zeros((3, songs, SPAN), np.int32)
+        self.bar: NDArray[np.int64] = np.zeros((songs, 1), np.int64)
+        self.place: NDArray[np.int64] = np.full((songs, 1), BEFORE_BAR)
         self.count = 0  # words added
         self.state = self.states[:, 0]  # the present one
-        self.weights = self.states[:, :0, 0].double()  # logarithms; −∞ rules a word out
-        self.own = self.weights.new_zeros(songs)  # logarithm of the model's weight
-        self.model: dict[str, Tensor] = {}  # its distribution of each attribute
-        self.lags = torch.tensor(
-            [SAME_BAR] + [_lag_weight(bars) for bars in range(1, SPAN + 1)],
-            dtype=torch.float64,
-            device=device,
-        )
+        self.weights = np.zeros((songs, 0))  # logarithms; −∞ rules a word out
+        self.own = np.zeros((songs, 1))  # logarithm of the model's weight
+        lags = [SAME_BAR, *(_lag_weight(bars) for bars in range(1, SPAN + 1))]
+        self.lags = np.array(lags)
 
-    def rows(self, rows: Tensor) -> None:
+    def rows(self, rows: Sequence[int]) -> None:
         """Keep some songs of the batch."""
         for name in ("states", "words", "bars", "places", "runs", "bar", "place"):
             setattr(self, name, getattr(self, name)[rows])
 
-    def attend(self, hidden: Tensor) -> None:
+    def attend(self, hidden: NDArray[np.float32]) -> None:
         """Weigh the words in the cache for states (songs, width) that lead to the next words."""
         # Of mean 0 and length 1, so that their product is a cosine.
-        width = hidden.shape[-1]
-        self.state = F.layer_norm(hidden.float(), (width,)) / width**0.5
+        centred = hidden - hidden.mean(-1, keepdims=True)
+        self.state = centred / np.linalg.norm(centred, axis=-1, keepdims=True)
         kept = slice(min(self.count, SPAN))
-        cosine = (self.states[:, kept] @ self.state.unsqueeze(-1)).squeeze(-1).double()
+        cosine = (self.states[:, kept] @ self.state[:, :, None])[:, :, 0]
         self.weights = (
-            FOCUS * (cosine - 1)
-            + RUN * self.runs[:, kept].clamp(max=LONGEST_RUN)
+            FOCUS * (cosine.astype(np.float64) - 1)
+            + RUN * np.minimum(self.runs[:, kept], LONGEST_RUN)
             + SAME_PLACE * (self.places[:, kept] == self.place)
             + self.lags[self.bar - self.bars[:, kept]]
         )
-        self.own = self.weights.new_full((len(hidden),), SENTINEL)
-        self.model = {}
+        self.own = np.full((len(hidden), 1), SENTINEL)
 
-    def mixed(self, logits: Tensor, name: str) -> Tensor:
-        """Mix the model's logits (songs, classes) with what the cache says of an attribute.
+    def mixed(self, model: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+        """Mix the model's probabilities (songs, classes) of an attribute with the cache's.
 
-        Returns:
-            Logarithms of the mixture, in float64; a song in whose cache no word agrees has the
-            model's distribution.
+        A song in whose cache no word agrees has the model's.
         """
-        model = logits.double().softmax(-1)
-        self.model[name] = model
-        everything = torch.cat([self.own.unsqueeze(-1), self.weights], dim=-1).softmax(-1)
-        mixture = everything[:, :1] * model
-        return mixture.scatter_add_(-1, self._column(name), everything[:, 1:]).log()
+        largest = np.maximum(self.own, self.weights.max(-1, keepdims=True, initial=-np.inf))
+        recalled = np.exp(self.weights - largest)
+        own = np.exp(self.own - largest)
+        total = own + recalled.sum(-1, keepdims=True)
+        mixture = model * (own / total)
+        for song, column in zip(range(len(mixture)), self._column(name), strict=True):
+            mixture[song] += np.bincount(column, recalled[song] / total[song], model.shape[-1])
+        return mixture
 
-    def narrow(self, name: str, drawn: Tensor) -> None:
+    def narrow(self, name: str, drawn: NDArray[np.int64], model: NDArray[np.float64]) -> None:
         """Attend from now on only to words whose attribute is what was drawn (songs,).
 
-        The model loses weight as far as it would not have drawn it.
+        The model, which gives its classes the probabilities `model` (songs, classes), loses
+        weight as far as it would not have drawn it.
         """
-        drawn = drawn.unsqueeze(-1)
-        self.weights = self.weights.masked_fill(self._column(name) != drawn, -torch.inf)
-        if name in self.model:
-            self.own = self.own + self.model[name].gather(-1, drawn).squeeze(-1).log()
+        drawn = drawn[:, None]
+        self.weights[self._column(name) != drawn] = -np.inf
+        self.own = self.own + np.log(np.take_along_axis(model, drawn, -1) + TINY)
 
     def add(self, words: Sequence[Mapping[str, int]]) -> None:
         """Keep the words that were drawn, one per song, in place of the oldest."""
-        device = self.words.device
-        values = torch.tensor(
-            [[word[name] for name in self.order] for word in words], device=device
-        )
-        agreeing = [self.order.index(name) for name in AGREEING]
-        agree = (self.words[..., agreeing] == values[:, None, agreeing]).all(-1)
+        values = np.array([[word[name] for name in self.order] for word in words])
+        agree = (self.words[..., self.agreeing] == values[:, None, self.agreeing]).all(-1)
         slot = self.count % SPAN
         self.states[:, slot] = self.state
         self.words[:, slot] = values
@@ -136,13 +125,13 @@ class Cache:
         self.count += 1
         # What led to the word after one that agrees is a longer run. A slot without a word has
         # type 0, which only the last word of a song has.
-        self.runs = ((self.runs + 1) * agree).roll(1, -1)
-        beat = torch.tensor([[word["beat"]] for word in words], device=device)
+        self.runs = np.roll((self.runs + 1) * agree, 1, axis=-1)
+        beat = values[:, [self.order.index("beat")]]
         self.bar = self.bar + (beat == BAR)
-        place = torch.where(beat == BAR, BEFORE_BAR, beat - 1)
-        self.place = torch.where(beat > 0, place, self.place)
+        place = np.where(beat == BAR, BEFORE_BAR, beat - 1)
+        self.place = np.where(beat > 0, place, self.place)
 
-    def _column(self, name: str) -> Tensor:
+    def _column(self, name: str) -> NDArray[np.int16]:
         return self.words[:, : self.count, self.order.index(name)]
 
 
