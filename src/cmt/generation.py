@@ -685,15 +685,20 @@ def _draw(
         if name == "type":
             of_song = logits[np.arange(len(loops)), drawn]
             if cache:
-                heads = _by_song(of_song, decoder.columns)
+                heads = [_Probabilities(song, decoder.columns) for song in of_song]
     return words
 
 
-def _by_song(logits: NDArray[np.float64], columns: Mapping[str, slice]) -> list[Heads]:
-    """Logits (songs, classes) as probabilities song by song, field by field."""
-    heads = {}
-    for name, column in columns.items():
-        values = logits[:, column]
-        values = np.exp(values - values.max(-1, keepdims=True))
-        heads[name] = values / values.sum(-1, keepdims=True)
-    return [{name: values[song] for name, values in heads.items()} for song in range(len(logits))]
+class _Probabilities(dict[str, NDArray[np.float64]]):
+    """Logits of a song's next word (classes,) as probabilities, of each field once asked for."""
+
+    def __init__(self, logits: NDArray[np.float64], columns: Mapping[str, slice]) -> None:
+        super().__init__()
+        self.logits = logits
+        self.columns = columns
+
+    def __missing__(self, name: str) -> NDArray[np.float64]:
+        logits = self.logits[self.columns[name]]
+        weights = np.exp(logits - logits.max())
+        self[name] = weights / weights.sum()
+        return self[name]
