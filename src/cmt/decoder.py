@@ -52,6 +52,8 @@ def product(weight: Tensor, bias: Tensor, precision: str = "float32") -> Product
     # processors, and reorders bfloat16 weights at each call.
     packed = torch.ops.mkldnn._reorder_linear_weight(weight, FEW)
     linear = torch.ops.mkldnn._linear_pointwise
+    if dtype == torch.float32:
+        return lambda x: linear(x, packed, bias, "none", [], "")
     return lambda x: linear(x.to(dtype), packed, bias, "none", [], "").float()
 
 
