@@ -43,19 +43,18 @@ def test_files_of_a_killed_worker_are_done_again(
 ) -> None:
     for copy in range(20):
         shutil.copytree(REFERENCE / "midi" / "in", tmp_path / "midi" / f"{copy:02}")
-    (tmp_path / "midi" / "10" / "crash.mid").write_bytes(CRASHING)
+    (tmp_path / "midi" / "19" / "crash.mid").write_bytes(CRASHING)
     arguments = ["--midi_dir", str(tmp_path / "midi"), "--out_name"]
     midi2numpy_mix.main([*arguments, str(tmp_path / "here.npz")])
     here = capsys.readouterr().out
 
     write: Callable[..., int] = cmt.words.write_dataset
-    killed = two_workers.workers[0].pid
 
     def write_and_kill(path: Path, songs: Iterator[tuple[np.ndarray, dict]]) -> int:
         def watched() -> Iterator[tuple[np.ndarray, dict]]:
             for index, song in enumerate(songs):
                 if index == 3:
-                    os.kill(killed, signal.SIGKILL)
+                    os.kill(two_workers.workers[0].pid, signal.SIGKILL)
                 yield song
 
         return write(path, watched())
@@ -72,15 +71,16 @@ def test_files_of_a_killed_worker_are_done_again(
 def test_workers_write_what_this_machine_writes(
     two_workers: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    here = tmp_path / "here"
+    pianoroll2midi.main(["--in_dir", str(REFERENCE / "lpd"), "--out_dir", str(here)])
     monkeypatch.chdir(tmp_path)  # where the workers are not
     shutil.copytree(REFERENCE / "lpd", "lpd")
-    scheduler = ["--dask", two_workers.scheduler_address]
-    for name, where in (("here", []), ("there", scheduler)):
-        pianoroll2midi.main(["--in_dir", "lpd", "--out_dir", f"{name}/midi", *where])
-    written = sorted(path.name for path in Path("here", "midi").iterdir())
-    assert written == sorted(path.name for path in Path("there", "midi").iterdir())
-    for name in written:
-        assert Path("here", "midi", name).read_bytes() == Path("there", "midi", name).read_bytes()
+    scheduler = two_workers.scheduler_address
+    pianoroll2midi.main(["--in_dir", "lpd", "--out_dir", "there", "--dask", scheduler])
+    names = sorted(path.name for path in here.iterdir())
+    assert names == sorted(path.name for path in Path("there").iterdir())
+    for name in names:
+        assert (here / name).read_bytes() == Path("there", name).read_bytes()
 
 
 def test_videos_are_spread_and_bad_ones_named(
