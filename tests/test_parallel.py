@@ -132,7 +132,9 @@ def test_a_cluster_without_workers_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("cmt.parallel.PATIENCE", 0.5)
     with (
         LocalCluster(n_workers=0, dashboard_address=None) as local,
-        pytest.raises(InputError, match="has no workers; start some with: dask worker tcp"),
+        pytest.raises(
+            InputError, match="has no workers; start some on each machine: dask worker tcp"
+        ),
         cluster(local.scheduler_address),
     ):
         pass

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DASK_HELP = (
-    "do the work on the Dask cluster of this scheduler, such as tcp://HOST:8786; its workers"
+    "do the work on the Dask cluster of this scheduler, such as HOST:8786; its workers"
     " have this project installed, and see the files under the same paths"
 )
 PATIENCE = 10  # seconds to wait for the scheduler, and for its first worker
@@ -104,7 +104,7 @@ def cluster(scheduler: str | None) -> Iterator[None]:
             client.wait_for_workers(1, timeout=PATIENCE)
         except TimeoutError as error:
             raise InputError(
-                f"{scheduler}: has no workers; start some with: dask worker {scheduler}"
+                f"{scheduler}: has no workers; start some on each machine: dask worker {scheduler}"
             ) from error
         try:
             with parallel_config(backend=_backend(client)):
