@@ -16,7 +16,9 @@ lint: .venv/tested
 	$(BIN)/mypy
 
 bench: .venv/installed
-	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
+	for benchmark in benchmarks/*.py; do \
+		echo "== $$benchmark"; $(BIN)/python $$benchmark || exit 1; \
+	done
 
 # The stamps make a finished install free to repeat and an interrupted one start again.
 .venv/installed: requirements.txt pyproject.toml

@@ -1,13 +1,14 @@
 """How fast, and in how much memory, does the full-size model train?
 
-    benchmarks/training.py                           lengths 512, 2048, 9999, one song a batch
-    benchmarks/training.py --lengths 512             a quick look
+    benchmarks/training.py                           lengths 512 and 2048, one song a batch
+    benchmarks/training.py --lengths 9999            the original's, takes minutes
     benchmarks/training.py --epoch dataset/lpd.npz   and an epoch over songs of real lengths
 
 Each row is a process of its own, so that its peak memory is its own. The opponent is the
 original's stack, pytorch-fast-transformers' causal-linear encoder of the same size, where that
 package is installed, else our readable quadratic twin (which does not fit in memory at 9,999
-words; our float32 then stands in for the padded epoch). The last lines are ratios to the opponent.
+words; our float32 then stands in for the padded epoch). The last lines are ratios to the opponent,
+and the share of a step that loading its batch takes.
 
 An epoch is as train.py runs it by default, batches of 6 by length in micro-batches of one song,
 sampled at a few batches spread evenly over the lengths. Beside it the same songs as the original
@@ -21,6 +22,7 @@ import functools
 import importlib.util
 import json
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -33,13 +35,37 @@ if TYPE_CHECKING:
     from cmt.model import CMT, CMTConfig
 
 STEPS = 3  # timed after one that is not
+LOADS = 20
 VARIANTS = ("float32", "bfloat16", "bfloat16, recomputed")
 PADDED = 9999  # words of every song in the original's batches
 BATCH_SIZE = 6
 
 
+def loading_seconds(length: int) -> float:
+    """Time of loading a batch of one crop of about `length` words, changed at random."""
+    import numpy as np
+
+    from cmt.dataset import Augmentation, Songs, collate
+    from cmt.words import NOTE_DTYPE, Song, song_to_words
+
+    rng = np.random.default_rng(0)
+    notes = np.empty(length, NOTE_DTYPE)  # more words than notes
+    for name, low, high in (("tick", 0, length), ("pitch", 30, 90), ("duration", 1, 17)):
+        notes[name] = rng.integers(low, high, length)
+    notes["instrument"] = rng.integers(1, 6, length)
+    notes = notes[np.lexsort([notes["instrument"], notes["tick"]])]
+    words = song_to_words(Song(notes, 2 * length)).astype(np.int16)
+    songs = Songs([words], [None], length, Augmentation(transpose=6, drop_track=1.0))
+    times = []
+    for _ in range(LOADS):
+        started = time.perf_counter()
+        collate([songs[0]])
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
+
+
 def measure(variant: str, length: int) -> dict[str, float]:
-    """Words/s and peak memory (GB) of training steps on one song."""
+    """Words/s, peak memory (GB) and share of loading, 0 … 1, of training steps on one song."""
     import torch
 
     from cmt import attention
@@ -72,7 +98,11 @@ def measure(variant: str, length: int) -> dict[str, float]:
         optimizer.zero_grad()
         best = min(best, time.perf_counter() - started)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    return {"words_per_s": length / best, "peak_gb": peak}
+    return {
+        "words_per_s": length / best,
+        "peak_gb": peak,
+        "loading": loading_seconds(length) / best,
+    }
 
 
 def measure_epoch(data: Path, sampled: int) -> dict[str, float]:
@@ -151,7 +181,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--lengths", type=int, nargs="+", default=[512, 2048, PADDED])
+    parser.add_argument("--lengths", type=int, nargs="+", default=[512, 2048])
     parser.add_argument("--epoch", type=Path, metavar="NPZ", help="data set of compound words")
     parser.add_argument("--batches", type=int, default=3, help="batches sampled of the epoch")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
@@ -164,8 +194,9 @@ def main() -> None:
         return
     installed = importlib.util.find_spec("fast_transformers") is not None
     opponent = "fast-transformers" if installed else "quadratic twin"
-    print(f"{'':22}{'length':>8}{'words/s':>10}{'peak GB':>10}")
+    print(f"{'':22}{'length':>8}{'words/s':>10}{'peak GB':>10}{'loading':>10}")
     ratios = []
+    loading = [0.0]
 
     @functools.cache
     def row(variant: str, length: int) -> dict[str, float] | None:
@@ -173,8 +204,10 @@ def main() -> None:
         if result is None:
             print(f"{variant:22}{length:>8}{'does not fit':>20}")
         else:
+            loading.append(result["loading"])
             print(
                 f"{variant:22}{length:>8}{result['words_per_s']:>10,.0f}{result['peak_gb']:>10.2f}"
+                f"{result['loading']:>10.3%}"
             )
         return result
 
@@ -197,6 +230,7 @@ def main() -> None:
             print(f"{'epoch':22}{length:>8}{epoch['words_per_s']:>10,.0f}{epoch['peak_gb']:>10.2f}")
             ratios.append(f"epoch to padded epoch: {epoch['words_per_s'] / real:.2f} × words/s")
     print(f"ratios to the {opponent}:", *ratios, sep="\n")
+    print(f"ratio, loading a batch to its step, at most: {max(loading):.3%}")
 
 
 if __name__ == "__main__":

@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmt.files import DATASET, InputError, run_script
+from cmt.parallel import DASK_HELP, cluster, in_order
 
 if TYPE_CHECKING:
     import numpy as np
 
 MIDI_SUFFIXES = (".mid", ".midi")
 MIN_NOTES = 21  # as in the original
+FILES_AT_ONCE = 16  # to a process: a file takes a millisecond or two
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -52,6 +54,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--metadata", type=Path, help="CSV with path, genre, …")
     parser.add_argument("--jobs", type=int, default=-1, help="processes (default: one per core)")
+    parser.add_argument("--dask", metavar="SCHEDULER", help=DASK_HELP)
     args = parser.parse_args(argv)
 
     from tqdm import tqdm
@@ -59,9 +62,8 @@ def main(argv: list[str] | None = None) -> None:
     from cmt.vocabulary import FIELD
     from cmt.words import write_dataset
 
-    paths = sorted(
-        path for path in args.midi_dir.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES
-    )
+    folder = args.midi_dir.absolute() if args.dask else args.midi_dir
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)
     if not paths:
         raise InputError(f"{args.midi_dir}: no folder with .mid or .midi files")
     about = read_metadata(args.metadata) if args.metadata else {}
@@ -74,7 +76,8 @@ def main(argv: list[str] | None = None) -> None:
     max_strength = FIELD["strength"].size - 1
 
     def songs() -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
-        encoded = encode_all(paths, args.strict_names, args.min_notes, args.jobs)
+        tasks = [(path, args.strict_names, args.min_notes) for path in paths]
+        encoded = in_order(encode, tasks, crashed, args.jobs, FILES_AT_ONCE)
         for path, song in tqdm(
             zip(paths, encoded, strict=True), total=len(paths), unit="file", disable=None
         ):
@@ -82,7 +85,7 @@ def main(argv: list[str] | None = None) -> None:
                 skipped.append(song)
                 continue
             words, instruments, by_name = song
-            relative = path.relative_to(args.midi_dir)
+            relative = path.relative_to(folder)
             count["words"] += len(words)
             count["in table"] += relative.as_posix() in about
             count["by name" if by_name else "by program"] += 1
@@ -99,7 +102,8 @@ def main(argv: list[str] | None = None) -> None:
             )
 
     try:
-        written = write_dataset(out, songs())
+        with cluster(args.dask):
+            written = write_dataset(out, songs())
     finally:
         if skipped:
             print(f"skipped {len(skipped)} of {len(paths)} files:", *skipped, sep="\n  ")
@@ -159,38 +163,9 @@ def encode(
     return f"{path}: more than {MAX_WORDS} words; cut it into shorter files"
 
 
-def encode_all(
-    paths: list[Path], strict_names: bool, min_notes: int, jobs: int
-) -> Iterator[tuple[np.ndarray, list[str], bool] | str]:
-    """Encode files on all cores, in order, a bounded number ahead.
-
-    A damaged file can crash the MIDI library and with it a worker process. The files that
-    were under way are then done one by one, each in a process of its own, and the crash
-    becomes the reason why one is skipped.
-    """
-    from joblib import Parallel, delayed, effective_n_jobs
-    from joblib.externals.loky.process_executor import ProcessPoolExecutor, TerminatedWorkerError
-
-    # Never one: joblib would then work in this process, which a crash would end.
-    workers = max(effective_n_jobs(jobs), 2)
-    ahead = 2 * workers
-    done = 0
-    while done < len(paths):
-        parallel = Parallel(workers, return_as="generator", pre_dispatch=ahead)
-        try:
-            for song in parallel(
-                delayed(encode)(path, strict_names, min_notes) for path in paths[done:]
-            ):
-                done += 1
-                yield song
-        except TerminatedWorkerError:
-            for path in paths[done : done + ahead]:
-                done += 1
-                with ProcessPoolExecutor(1) as alone:
-                    try:
-                        yield alone.submit(encode, path, strict_names, min_notes).result()
-                    except TerminatedWorkerError:
-                        yield f"{path}: damaged MIDI file (it crashes the MIDI library)"
+def crashed(path: Path, *_: object) -> str:
+    """Why a file is skipped whose process ended."""
+    return f"{path}: damaged MIDI file (it crashes the MIDI library)"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmt.files import InputError, replacing, run_script
+from cmt.parallel import DASK_HELP, cluster, in_order
 
 if TYPE_CHECKING:
     import pypianoroll
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 # The resolution of the MIDI files that the original makes (pretty_midi's default).
 TICKS_PER_QUARTER = 220
 DEFAULT_VELOCITY = 64  # of rolls that only say on or off
+FILES_AT_ONCE = 4  # to a process: a roll takes 20 ms
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -35,20 +37,21 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--in_dir", type=Path, required=True, help="folder of .npz piano rolls")
     parser.add_argument("--out_dir", type=Path, required=True, help="folder for the MIDI files")
     parser.add_argument("--jobs", type=int, default=-1, help="processes (default: one per core)")
+    parser.add_argument("--dask", metavar="SCHEDULER", help=DASK_HELP)
     args = parser.parse_args(argv)
 
-    from joblib import Parallel, delayed
     from tqdm import tqdm
 
+    if args.dask:
+        args.in_dir, args.out_dir = args.in_dir.absolute(), args.out_dir.absolute()
     outputs = midi_names(sorted(args.in_dir.rglob("*.npz")), args.in_dir)
     if not outputs:
         raise InputError(f"{args.in_dir}: no folder with .npz piano rolls")
-    reasons = Parallel(args.jobs, return_as="generator")(
-        delayed(convert)(roll, args.out_dir / name) for roll, name in outputs.items()
-    )
-    skipped = [
-        reason for reason in tqdm(reasons, total=len(outputs), unit="file", disable=None) if reason
-    ]
+    tasks = [(roll, args.out_dir / name) for roll, name in outputs.items()]
+    with cluster(args.dask):
+        reasons = in_order(convert, tasks, crashed, args.jobs, FILES_AT_ONCE)
+        progress = tqdm(reasons, total=len(tasks), unit="file", disable=None)
+        skipped = [reason for reason in progress if reason]
     if skipped:
         print(f"skipped {len(skipped)} of {len(outputs)} files:", *skipped, sep="\n  ")
     if len(skipped) == len(outputs):
@@ -82,6 +85,11 @@ def convert(roll: Path, out: Path) -> str | None:
     except InputError as error:
         return str(error)
     return None
+
+
+def crashed(roll: Path, *_: object) -> str:
+    """Why a file is skipped whose process ended."""
+    return f"{roll}: not a usable piano roll (the process that read it ended)"
 
 
 def to_score(multitrack: pypianoroll.Multitrack) -> ScoreTick:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 PITCH_CLASSES = 12
 # Spellings of the tonics → pitch class.
@@ -91,6 +93,8 @@ def find_key(weights: NDArray[np.float64]) -> Key | None:
     None where the weights are all equal. Source: Krumhansl 1990, "Cognitive Foundations of
     Musical Pitch", chapter 4.
     """
+    import numpy as np
+
     if np.ptp(weights) == 0:
         return None
     profiles = [np.roll(MODES[key.mode].profile, key.tonic) for key in KEYS]

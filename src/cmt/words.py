@@ -9,6 +9,7 @@ Source: paper section 4.1; original: midi2numpy_mix.py, numpy2midi_mix.py.
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import tempfile
 import zipfile
@@ -215,37 +216,39 @@ def write_dataset(path: str | Path, songs: Iterable[tuple[np.ndarray, dict[str, 
         InputError: there are no songs, or the folder cannot be written to.
         ValueError: words of another shape.
     """
-    lengths, metadata, largest = [], [], 0
+    spooled, metadata, largest = [], [], 0
     with replacing(path) as target, tempfile.TemporaryFile(dir=target.parent) as spool:
         for words, about in songs:
             if words.ndim != 2 or words.shape[1] != len(COLUMNS) or len(words) > MAX_WORDS:
                 raise ValueError(f"words must be (≤ {MAX_WORDS}, {len(COLUMNS)}): {words.shape}")
-            spool.write(words.astype(_WIDE).tobytes())
-            lengths.append(len(words))
+            top = int(words.max())
+            narrow = words.astype(np.min_scalar_type(-top - 1))  # the disk is what takes time
+            spool.write(narrow.tobytes())
+            spooled.append((narrow.shape, narrow.dtype))
             metadata.append(about)
-            largest = max(largest, int(words.max()))
-        if not lengths:
+            largest = max(largest, top)
+        if not spooled:
             raise InputError(f"{path}: not written, as there are no songs")
         dtype = np.min_scalar_type(-largest - 1)
 
         def padded(first: int) -> Iterator[np.ndarray]:
             """The songs from their word `first` on, one array of equal shape after another."""
             spool.seek(0)
-            for length in lengths:
-                song = spool.read(length * len(COLUMNS) * _WIDE.itemsize)
-                words = np.frombuffer(song, _WIDE).reshape(length, len(COLUMNS))[first:]
+            for shape, narrow in spooled:
+                song = spool.read(math.prod(shape) * narrow.itemsize)
+                words = np.frombuffer(song, narrow).reshape(shape)[first:]
                 rows = np.zeros((MAX_WORDS - 1, len(COLUMNS)), dtype)
                 rows[: len(words)] = words[: len(rows)]
                 yield rows
 
-        masks = ((np.arange(MAX_WORDS) < length).astype(np.int8) for length in lengths)
+        masks = ((np.arange(MAX_WORDS) < length).astype(np.int8) for (length, _), _ in spooled)
         # Level 1: most of the file is padding, which higher levels hardly shrink further.
         with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-            _write_member(archive, "x", padded(0), len(lengths))
-            _write_member(archive, "y", padded(1), len(lengths))
-            _write_member(archive, "decoder_mask", masks, len(lengths))
+            _write_member(archive, "x", padded(0), len(spooled))
+            _write_member(archive, "y", padded(1), len(spooled))
+            _write_member(archive, "decoder_mask", masks, len(spooled))
             _write_member(archive, "metadata", iter([np.array(json.dumps(metadata))]))
-    return len(lengths)
+    return len(spooled)
 
 
 def _write_member(

@@ -14,9 +14,11 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from itertools import starmap
 from pathlib import Path
 
 from cmt.files import INFERENCE, InputError, run_script
+from cmt.parallel import DASK_HELP, cluster, in_order
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -42,6 +44,11 @@ def main(argv: list[str] | None = None) -> None:
         " about as strong, others may be chosen",
     )
     parser.add_argument("--visualize", action="store_true", help="also draw what was found")
+    parser.add_argument(
+        "--dask",
+        metavar="SCHEDULER",
+        help=f"{DASK_HELP}; one worker a machine, as a video takes all cores",
+    )
     arguments = parser.parse_args(argv)
 
     try:  # before minutes of work
@@ -52,15 +59,25 @@ def main(argv: list[str] | None = None) -> None:
         ) from error
 
     names: set[str] = set()
-    skipped = []
+    tasks = []
     for video in arguments.videos:
         name = unused_name(video.stem, names)
         names.add(name)
-        try:
-            analyse(video, arguments.out_dir / name, arguments)
-        except InputError as error:
-            print(f"skipped: {error}", file=sys.stderr)
-            skipped.append(video)
+        output = arguments.out_dir / name
+        paths = (video.absolute(), output.absolute()) if arguments.dask else (video, output)
+        tasks.append((*paths, arguments))
+    skipped = []
+    with cluster(arguments.dask):
+        results = in_order(attempt, tasks, crashed) if arguments.dask else starmap(attempt, tasks)
+        for video, result in zip(arguments.videos, results, strict=True):
+            if isinstance(result, InputError):
+                print(f"skipped: {result}", file=sys.stderr)
+                skipped.append(video)
+                continue
+            line, problems = result
+            for problem in problems:
+                print(f"warning: {problem}; what could be decoded was used", file=sys.stderr)
+            print(line)
     if skipped and len(arguments.videos) > 1:
         listed = ", ".join(map(str, skipped))
         print(f"skipped {len(skipped)} of {len(arguments.videos)}: {listed}", file=sys.stderr)
@@ -76,8 +93,27 @@ def unused_name(stem: str, names: set[str]) -> str:
     return name
 
 
-def analyse(video: Path, output: Path, arguments: argparse.Namespace) -> None:
-    """Write the results for one video as OUTPUT.npz, OUTPUT.json, … and print a line on it."""
+def attempt(
+    video: Path, output: Path, arguments: argparse.Namespace
+) -> tuple[str, list[str]] | InputError:
+    """What `analyse` returns, or why it cannot."""
+    try:
+        return analyse(video, output, arguments)
+    except InputError as error:
+        return error
+
+
+def crashed(video: Path, *_: object) -> InputError:
+    """Why a video is skipped whose process ended."""
+    return InputError(f"{video}: ends the process that reads it; damaged, or too large for memory")
+
+
+def analyse(video: Path, output: Path, arguments: argparse.Namespace) -> tuple[str, list[str]]:
+    """Write the results for one video as OUTPUT.npz, OUTPUT.json, …
+
+    Returns:
+        A line on it, and the problems that it had.
+    """
     from tqdm import tqdm
 
     from cmt.control import control_words, save_control, save_rhythm
@@ -103,13 +139,12 @@ def analyse(video: Path, output: Path, arguments: argparse.Namespace) -> None:
         plot_saliency(pictures[1], motion, rhythm, frames)
         written += pictures
 
-    for problem in frames.problems:
-        print(f"warning: {video}: {problem}; what could be decoded was used", file=sys.stderr)
-    print(
+    return (
         f"{video.name}: {rhythm.duration:.2f} s, {frames.width}x{frames.height} at"
         f" {frames.fps:.4g} fps, tempo {rhythm.tempo:.1f} BPM, {rhythm.n_bars} bars,"
         f" {len(rhythm.vbeats)} visual beats, in {time.perf_counter() - began:.1f} s →"
-        f" {', '.join(map(str, written))}"
+        f" {', '.join(map(str, written))}",
+        [f"{video}: {problem}" for problem in frames.problems],
     )
 
 

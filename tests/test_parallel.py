@@ -1,0 +1,146 @@
+"""Work on a Dask cluster gives what it gives here, also when workers die."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dask
+import numpy as np
+import pytest
+from distributed import LocalCluster
+
+import cmt.words
+import midi2numpy_mix
+import pianoroll2midi
+from cmt.files import InputError
+from cmt.parallel import cluster
+from test_midi2numpy_mix import CRASHING
+from video2npz import video2npz
+
+REFERENCE = Path(__file__).parent / "reference"
+
+
+@pytest.fixture(scope="module")
+def two_workers() -> Iterator[LocalCluster]:
+    # A task is given up when it has ended two workers, not four: that saves seconds.
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local,
+    ):
+        yield local
+
+
+def test_files_of_a_killed_worker_are_done_again(
+    two_workers: LocalCluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for copy in range(20):
+        shutil.copytree(REFERENCE / "midi" / "in", tmp_path / "midi" / f"{copy:02}")
+    (tmp_path / "midi" / "19" / "crash.mid").write_bytes(CRASHING)
+    arguments = ["--midi_dir", str(tmp_path / "midi"), "--out_name"]
+    midi2numpy_mix.main([*arguments, str(tmp_path / "here.npz")])
+    here = capsys.readouterr().out
+
+    write: Callable[..., int] = cmt.words.write_dataset
+
+    def write_and_kill(path: Path, songs: Iterator[tuple[np.ndarray, dict]]) -> int:
+        def watched() -> Iterator[tuple[np.ndarray, dict]]:
+            for index, song in enumerate(songs):
+                if index == 3:
+                    os.kill(two_workers.workers[0].pid, signal.SIGKILL)
+                yield song
+
+        return write(path, watched())
+
+    monkeypatch.setattr(cmt.words, "write_dataset", write_and_kill)
+    there = [*arguments, str(tmp_path / "there.npz"), "--dask", two_workers.scheduler_address]
+    midi2numpy_mix.main(there)
+    assert (tmp_path / "here.npz").read_bytes() == (tmp_path / "there.npz").read_bytes()
+    assert capsys.readouterr().out == here.replace("here.npz", "there.npz")
+    assert "crash.mid: damaged MIDI file (it crashes" in here
+    assert "skipped 1 of" in here
+
+
+def test_workers_write_what_this_machine_writes(
+    two_workers: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    pianoroll2midi.main(["--in_dir", str(REFERENCE / "lpd"), "--out_dir", str(here)])
+    monkeypatch.chdir(tmp_path)  # where the workers are not
+    shutil.copytree(REFERENCE / "lpd", "lpd")
+    scheduler = two_workers.scheduler_address
+    pianoroll2midi.main(["--in_dir", "lpd", "--out_dir", "there", "--dask", scheduler])
+    names = sorted(path.name for path in here.iterdir())
+    assert names == sorted(path.name for path in Path("there").iterdir())
+    for name in names:
+        assert (here / name).read_bytes() == Path("there", name).read_bytes()
+
+
+def test_videos_are_spread_and_bad_ones_named(
+    two_workers: LocalCluster,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_clip(tmp_path / "a.mp4")
+    shutil.copy("a.mp4", "b.mp4")
+    Path("bad.mp4").write_text("no video")
+    videos = ["a.mp4", "bad.mp4", "b.mp4"]
+    video2npz.main([*videos, "--out_dir", "here"])
+    capsys.readouterr()
+    video2npz.main([*videos, "--out_dir", "there", "--dask", two_workers.scheduler_address])
+    captured = capsys.readouterr()
+    assert [line.split(":")[0] for line in captured.out.splitlines()] == ["a.mp4", "b.mp4"]
+    assert "skipped 1 of 3: bad.mp4" in captured.err
+    for name in ("a.json", "b.json"):
+        assert Path("here", name).read_bytes() == Path("there", name).read_bytes()
+    with np.load("here/a.npz") as here, np.load("there/a.npz") as there:
+        np.testing.assert_array_equal(here["input"], there["input"])
+
+
+def make_clip(path: Path) -> None:
+    """A second of stripes that move."""
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        for index in range(10):
+            row = 128 + 100 * np.sin((np.arange(64) + 2 * index) / 5)
+            picture = np.repeat(row.astype(np.uint8)[None, :, None], 64, 0).repeat(3, 2)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        container.mux(stream.encode())
+
+
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cmt.parallel.PATIENCE", 0.5)
+    for address in ("tcp://127.0.0.1:9", "ftp://nowhere"):
+        with pytest.raises(InputError, match=f"{address}: no Dask scheduler"), cluster(address):
+            pass
+
+
+def test_a_cluster_without_workers_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cmt.parallel.PATIENCE", 0.5)
+    with (
+        LocalCluster(n_workers=0, dashboard_address=None) as local,
+        pytest.raises(
+            InputError, match="has no workers; start some on each machine: dask worker tcp"
+        ),
+        cluster(local.scheduler_address),
+    ):
+        pass
+
+
+def test_dask_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(InputError, match=r"pip install -e '\.\[cluster\]'"), cluster("tcp://a:1"):
+        pass
