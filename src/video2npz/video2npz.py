@@ -4,7 +4,7 @@
     src/video2npz/video2npz.py VIDEO... --out_dir DIR
     src/video2npz/video2npz.py VIDEO... --visualize      # and NAME_speed.png, NAME_saliency.png
     src/video2npz/video2npz.py VIDEO... --resolution 4   # visual beats on quarter notes only
-    src/video2npz/video2npz.py VIDEO... --flow fast      # a fifth of the time, other visual beats
+    src/video2npz/video2npz.py VIDEO... --flow fast      # a quarter of the time, other visual beats
                                                          # where several are about as strong
 
 NAME.npz holds the control words (`input`), `tempo` (BPM) and `duration` (s); NAME.json the
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
         choices=("exact", "single", "fast"),
         default="exact",
         help="optical flow: the original's (exact), speed and visual beats from one flow in half"
-        " the time (single), from smaller frames in a fifth (fast); %(default)s by default",
+        " the time (single), from smaller frames in a quarter (fast); %(default)s by default",
     )
     parser.add_argument("--visualize", action="store_true", help="also draw what was found")
     arguments = parser.parse_args(argv)
