@@ -22,7 +22,7 @@ music and how well it follows), NAME.mp3, and the video with that music.
   --control METHOD         how the music is steered, as in gen_midi_conditional.py
   --keep-audio[=BALANCE]   keep the video's own sound and lay the music under it, gain 0 to 1
   --soundfont FILE         other instruments (.sf2)
-  --flow METHOD            how motion is measured, as in video2npz.py; fast takes a quarter of the time
+  --flow METHOD            exact, single or fast (a quarter of the time), as in video2npz.py
   --visualize              pictures of speed and visual beats as well
   -h, --help               this page
 END
