@@ -23,6 +23,7 @@ music and how well it follows), NAME.mp3, and the video with that music.
   --precision P            of the model's weights: float32, or for speed bf16 or int8
   --keep-audio[=BALANCE]   keep the video's own sound and lay the music under it, gain 0 to 1
   --soundfont FILE         other instruments (.sf2)
+  --flow METHOD            exact, single or fast (a quarter of the time), as in video2npz.py
   --visualize              pictures of speed and visual beats as well
   -h, --help               this page
 END
@@ -44,13 +45,14 @@ while [ $# -gt 0 ]; do
         --keep-audio) sound+=(--keep-audio) ;;
         --keep-audio=*) sound+=(--keep-audio "${1#*=}") ;;
         -o | --output | --out_dir | -c | --checkpoint | -C | --C | --genre | --instruments | \
-            --tempo | --key | --mode | --seed | --control | --precision | --soundfont)
+            --tempo | --key | --mode | --seed | --control | --precision | --soundfont | --flow)
             [ $# -gt 1 ] || fail "$1 needs a value"
             case $1 in
                 -o | --output) output=$2 ;;
                 --out_dir) out_dir=$2 ;;
                 -c | --checkpoint) generation+=(-c "$2") ;;
                 -C | --C) generation+=(--C "$2") ;;
+                --flow) analysis+=(--flow "$2") ;;
                 --soundfont) sound+=(--soundfont "$2") ;;
                 *) generation+=("$1" "$2") ;;
             esac

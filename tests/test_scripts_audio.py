@@ -122,6 +122,12 @@ def test_video2bgm_tells_what_it_does_not_understand(video: Path) -> None:
         assert result.returncode == 2 and result.stderr
 
 
+def test_video2bgm_passes_the_flow_on(video: Path, tmp_path: Path) -> None:
+    result = run(video, "--out_dir", tmp_path / "out", "--flow", "slow")
+    assert result.returncode == 1
+    assert "--flow: invalid choice: 'slow'" in result.stderr
+
+
 def test_the_demo_video_is_small_silent_and_16_bars_long() -> None:
     sample = VIDEOS / "sample.mp4"
     assert sample.stat().st_size < 1_500_000

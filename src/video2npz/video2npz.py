@@ -4,6 +4,8 @@
     src/video2npz/video2npz.py VIDEO... --out_dir DIR
     src/video2npz/video2npz.py VIDEO... --visualize      # and NAME_speed.png, NAME_saliency.png
     src/video2npz/video2npz.py VIDEO... --resolution 4   # visual beats on quarter notes only
+    src/video2npz/video2npz.py VIDEO... --flow fast      # a quarter of the time, other visual beats
+                                                         # where several are about as strong
 
 NAME.npz holds the control words (`input`), `tempo` (BPM) and `duration` (s); NAME.json the
 rhythm they were made from. A video that cannot be used is named and skipped.
@@ -38,10 +40,11 @@ def main(argv: list[str] | None = None) -> None:
         help="keep visual beats on multiples of this many ticks, a quarter note being 4 (1)",
     )
     parser.add_argument(
-        "--one_flow",
-        action="store_true",
-        help="half the time: visual beats from the flow that gives the speed; where several are"
-        " about as strong, others may be chosen",
+        "--flow",
+        choices=("exact", "single", "fast"),
+        default="exact",
+        help="optical flow: the original's (exact), speed and visual beats from one flow in half"
+        " the time (single), from smaller frames in a quarter (fast); %(default)s by default",
     )
     parser.add_argument("--visualize", action="store_true", help="also draw what was found")
     parser.add_argument(
@@ -124,7 +127,7 @@ def analyse(video: Path, output: Path, arguments: argparse.Namespace) -> tuple[s
     began = time.perf_counter()
     frames = VideoFrames(video)
     bar = tqdm(frames, video.name, frames.expected, unit="frame", leave=False, disable=None)
-    motion = measure_motion(bar, frames.fps, arguments.one_flow)
+    motion = measure_motion(bar, frames.fps, arguments.flow)
     rhythm = find_rhythm(motion, arguments.resolution)
 
     # Not with_suffix: a name may have dots of its own.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import shift
 
+from cmt.control import DENSITY_THRESHOLDS, VideoRhythm
 from cmt.files import REPOSITORY
 from cmt.video import flow
 from cmt.video.flow import DIRECTIONS, Motion, directions, measure_motion
@@ -19,6 +21,7 @@ from cmt.video.visual_beats import find_rhythm
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "video"
 SHARED = REPOSITORY.parent / "shared" / "reference" / "video"
+CLIPS = REPOSITORY.parent / "shared" / "clips"
 
 
 def moved(texture: np.ndarray, x: float, y: float) -> np.ndarray:
@@ -83,6 +86,20 @@ def test_held_frames_and_a_lone_frame_do_not_move() -> None:
     assert (held.speed.tolist(), held.directogram.max()) == ([0, 0], 0)
 
 
+def test_fast_flow_measures_a_translation_on_its_own_scale(texture: np.ndarray) -> None:
+    frames = [moved(texture, 0, 0), moved(texture, 2, 1)]
+    exact, fast = measure_motion(frames, fps=25), measure_motion(frames, fps=25, method="fast")
+    # Its scale makes up for what it sees in real pictures, where there is less to go by.
+    assert fast.speed / flow.FAST_SPEED == pytest.approx(exact.speed, rel=0.1)
+    column, expected = fast.directogram[:, 1], exact.directogram[:, 1]
+    assert column.sum() == pytest.approx(expected.sum(), rel=0.1)
+    assert abs(int(column.argmax()) - int(expected.argmax())) <= 2
+
+
+def beat_frames(rhythm: VideoRhythm, fps: float) -> np.ndarray:
+    return np.round([beat.start_time * fps for beat in rhythm.vbeats])
+
+
 def matches(found: np.ndarray, recorded: np.ndarray) -> int:
     """How many beats of the one are within a frame of one of the other, each counted once."""
     left = list(recorded)
@@ -93,12 +110,17 @@ def matches(found: np.ndarray, recorded: np.ndarray) -> int:
     return len(recorded) - len(left)
 
 
+@cache
+def exact_motion(video: Path) -> Motion:
+    frames = VideoFrames(video)
+    return measure_motion(frames, frames.fps)
+
+
 def compare_with_recorded(name: str, folder: Path, precision: float, recall: float) -> None:
     """Go from the frames that the original saw to its speed, tempo and visual beats."""
     recorded = np.load(REFERENCE / f"{name}.npz")
     video = folder / f"{name}.mp4"
-    frames = VideoFrames(video if video.exists() else folder / name / "input_360p.mp4")
-    motion = measure_motion(frames, frames.fps)
+    motion = exact_motion(video if video.exists() else folder / name / "input_360p.mp4")
     np.testing.assert_array_equal(motion.speed, recorded["flow"])
 
     # The original took its beats from a second encoding, often without the last frame.
@@ -106,7 +128,7 @@ def compare_with_recorded(name: str, folder: Path, precision: float, recall: flo
     motion = Motion(motion.fps, motion.speed[: columns - 1], motion.directogram[:, :columns])
     rhythm = find_rhythm(motion)
     assert rhythm.tempo == pytest.approx(recorded["tempo"], rel=1e-4)
-    beats = np.round([beat.start_time * frames.fps for beat in rhythm.vbeats])
+    beats = beat_frames(rhythm, motion.fps)
     beats_recorded = np.round(recorded["path_times"] * recorded["fps"])
     common = matches(beats, beats_recorded)
     assert common >= precision * len(beats)
@@ -119,9 +141,29 @@ def test_a_bouncing_ball_has_the_recorded_speed_tempo_and_beats() -> None:
 
 def test_a_still_has_the_recorded_speed() -> None:
     frames = VideoFrames(REFERENCE / "syn_static_25.mp4")
-    motion = measure_motion(islice(frames, 40), frames.fps, one_flow=True)
+    motion = measure_motion(islice(frames, 40), frames.fps, method="single")
     recorded = np.load(REFERENCE / "syn_static_25.npz")["flow"]
     np.testing.assert_array_equal(motion.speed, recorded[: len(motion.speed)])
+
+
+def compare_fast_with_exact(video: Path, recall: float) -> None:
+    exact, frames = exact_motion(video), VideoFrames(video)
+    rhythm, expected = find_rhythm(measure_motion(frames, exact.fps, "fast")), find_rhythm(exact)
+    assert rhythm.tempo == expected.tempo
+    beats, beats_expected = beat_frames(rhythm, exact.fps), beat_frames(expected, exact.fps)
+    common = matches(beats, beats_expected)
+    assert common >= 0.85 * len(beats)
+    assert common >= recall * len(beats_expected)
+    classes, classes_expected = (
+        np.searchsorted(DENSITY_THRESHOLDS, each.flow_magnitude_per_bar)
+        for each in (rhythm, expected)
+    )
+    # One of the five bars of `bikes` is two classes off.
+    assert np.mean(np.abs(classes - classes_expected) <= 1) >= 0.8
+
+
+def test_fast_flow_finds_the_rhythm_of_a_bouncing_ball() -> None:
+    compare_fast_with_exact(REFERENCE / "syn_ball_25.mp4", 0.85)
 
 
 # `car` is chaotic: encoding its frames once more with 1, 2, 3 or 6 encoder threads leaves
@@ -142,3 +184,21 @@ def test_other_clips_have_the_recorded_speed_tempo_and_beats(
     name: str, precision: float, recall: float
 ) -> None:
     compare_with_recorded(name, SHARED, precision, recall)
+
+
+@pytest.mark.skipif(not CLIPS.exists(), reason="the clips are not ours to keep here")
+@pytest.mark.skipif("CMT_ALL_CLIPS" not in os.environ, reason="minutes; set CMT_ALL_CLIPS=1")
+@pytest.mark.parametrize(
+    ("name", "recall"),
+    [
+        ("bbb", 0.85),
+        ("bikes", 0.85),
+        ("car", 0.7),
+        ("portrait_hand", 0.85),
+        ("syn_ball_25", 0.85),
+        ("syn_cuts_2997", 0.85),
+        ("syn_static_25", 0.85),
+    ],
+)
+def test_fast_flow_finds_the_rhythm_of_other_clips(name: str, recall: float) -> None:
+    compare_fast_with_exact(CLIPS / f"{name}.mp4", recall)

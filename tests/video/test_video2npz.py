@@ -41,7 +41,7 @@ def test_control_and_rhythm_agree(clip: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_pictures_are_drawn(clip: Path) -> None:
-    main([str(clip), "--out_dir", str(clip.parent), "--visualize", "--one_flow"])
+    main([str(clip), "--out_dir", str(clip.parent), "--visualize", "--flow", "single"])
     for kind in ("speed", "saliency"):
         with av.open(str(clip.parent / f"clip_{kind}.png")) as container:
             picture = next(container.decode(video=0)).to_ndarray(format="rgb24")
@@ -66,7 +66,7 @@ def test_names_are_kept_apart(clip: Path) -> None:
     other = shutil.copy(clip, clip.with_name("clip.mov"))
     named = shutil.copy(clip, clip.with_name("mein Film.v2 – 映画.mp4"))
     out = clip.parent / "out"
-    main([*map(str, (clip, other, named)), "--out_dir", str(out), "--one_flow"])
+    main([*map(str, (clip, other, named)), "--out_dir", str(out), "--flow", "single"])
     assert sorted(path.name for path in out.glob("*.npz")) == [
         "clip-2.npz",
         "clip.npz",
@@ -82,7 +82,7 @@ def test_a_cut_off_video_is_used_and_said(
     path = encode("a.mkv", list(noise))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 3])
-    main([str(path), "--out_dir", str(path.parent), "--one_flow"])
+    main([str(path), "--out_dir", str(path.parent), "--flow", "single"])
     assert "warning" in capsys.readouterr().err
     assert 0 < load_control(path.with_suffix(".npz")).duration < 1.2
 

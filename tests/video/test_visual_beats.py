@@ -107,7 +107,7 @@ def test_a_still_has_low_density_no_beats_and_the_default_tempo(
     encode: Callable[..., Path], texture: np.ndarray, settings: dict[str, int]
 ) -> None:
     frames = VideoFrames(encode("still.mp4", [texture] * 60, **settings))
-    rhythm = find_rhythm(measure_motion(frames, frames.fps, one_flow=True))
+    rhythm = find_rhythm(measure_motion(frames, frames.fps, method="single"))
     assert (rhythm.tempo, rhythm.vbeats) == (DEFAULT_TEMPO, ())
     words = control_words(rhythm)
     assert np.all(words[:, 0] == BAR)
