@@ -9,7 +9,7 @@ Source: paper section 4.3, Algorithm 1; original: model.py, inference_from_scrat
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -44,6 +44,7 @@ Word = dict[str, int]
 Mask = NDArray[np.bool_]
 # What the model's heads say of a song's next word: field name → probability of each class.
 Heads = Mapping[str, NDArray[np.float64]]
+Progress = Callable[[int, int], None]
 
 # The original's order of drawing: each attribute may depend on those before it.
 ORDER = ("type", "beat", "pitch", "duration", "instr_type", "strength", "density")
@@ -511,6 +512,7 @@ def generate(
     min_strength: int = MIN_STRENGTH,
     style: Style = Style(),
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> list[Take]:
     """Make music for control words.
 
@@ -524,6 +526,7 @@ def generate(
         style: what is asked besides rhythm; of it "original" takes the genre alone, pop by
             default.
         seed: of the first take; take k has seed + k, whatever the number of takes.
+        progress: see `decode`.
     """
     rngs = [np.random.RandomState(seed + index) for index in range(songs)]
     plan, _ = make_plan(control, min_strength, style.max_strength)
@@ -537,7 +540,7 @@ def generate(
     else:
         plans = [thinned(plan, degree, rng) for rng in rngs]
         loops = [ExactLoop(plan, n_beat, style) for plan in plans]
-    decoded = decode(model, loops, rngs, torch.from_numpy(initial))
+    decoded = decode(model, loops, rngs, torch.from_numpy(initial), progress)
     return [
         Take(data_words(words, n_beat), seed + index, plan)
         for index, (words, plan) in enumerate(zip(decoded, plans, strict=True))
@@ -577,7 +580,11 @@ def data_words(words: Sequence[Word], n_beat: int) -> NDArray[np.int64]:
 
 @torch.inference_mode()
 def decode(
-    model: CMT, loops: Sequence[Loop], rngs: Sequence[np.random.RandomState], initial: torch.Tensor
+    model: CMT,
+    loops: Sequence[Loop],
+    rngs: Sequence[np.random.RandomState],
+    initial: torch.Tensor,
+    progress: Progress | None = None,
 ) -> list[list[Word]]:
     """Decode songs together: each step reads one word per song and never the past again.
 
@@ -586,6 +593,7 @@ def decode(
         loops: one per song.
         rngs: one per song; seven numbers are drawn per word, in the loops' order.
         initial: (7, 3) initial tokens of all songs.
+        progress: is told the ticks that are done and those of a song; what it raises ends the work.
 
     Returns:
         Per song its words.
@@ -627,6 +635,8 @@ def decode(
                 active = [active[index] for index in going_on]
             if active:
                 bar.update(max(0, min(loops[song].tick for song in active) - bar.n))
+                if progress:
+                    progress(bar.n, bar.total)
     return songs
 
 

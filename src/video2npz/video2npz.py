@@ -2,11 +2,12 @@
 
     src/video2npz/video2npz.py VIDEO...                  # → inference/NAME.npz, inference/NAME.json
     src/video2npz/video2npz.py VIDEO... --out_dir DIR
-    src/video2npz/video2npz.py VIDEO... --visualize      # and NAME_speed.png, NAME_saliency.png
+    src/video2npz/video2npz.py VIDEO... --visualize      # and NAME_rhythm.png
+    src/video2npz/video2npz.py VIDEO... --visualize --format pdf svg
     src/video2npz/video2npz.py VIDEO... --resolution 4   # visual beats on quarter notes only
 
-NAME.npz holds the control words (`input`), `tempo` (BPM) and `duration` (s); NAME.json the
-rhythm they were made from. A video that cannot be used is named and skipped.
+NAME.npz holds the control words (`input`), `tempo` (BPM) and `duration` (s), and, to look at, the
+curves of speed and saliency; NAME.json the rhythm they were made from. A video that cannot be used is named and skipped.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import sys
 import time
 from pathlib import Path
 
-from cmt.files import INFERENCE, InputError, run_script
+from cmt.files import INFERENCE, PICTURES, InputError, run_script
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -42,6 +43,9 @@ def main(argv: list[str] | None = None) -> None:
         " about as strong, others may be chosen",
     )
     parser.add_argument("--visualize", action="store_true", help="also draw what was found")
+    parser.add_argument(
+        "--format", choices=PICTURES, nargs="+", default=["png"], help="of the pictures (png)"
+    )
     arguments = parser.parse_args(argv)
 
     try:  # before minutes of work
@@ -80,10 +84,10 @@ def analyse(video: Path, output: Path, arguments: argparse.Namespace) -> None:
     """Write the results for one video as OUTPUT.npz, OUTPUT.json, … and print a line on it."""
     from tqdm import tqdm
 
-    from cmt.control import control_words, save_control, save_rhythm
+    from cmt.control import Curves, control_words, save_control, save_rhythm
     from cmt.video.flow import measure_motion
     from cmt.video.frames import VideoFrames
-    from cmt.video.visual_beats import find_rhythm
+    from cmt.video.visual_beats import find_rhythm, saliency
 
     began = time.perf_counter()
     frames = VideoFrames(video)
@@ -93,14 +97,14 @@ def analyse(video: Path, output: Path, arguments: argparse.Namespace) -> None:
 
     # Not with_suffix: a name may have dots of its own.
     written = [output.with_name(output.name + suffix) for suffix in (".npz", ".json")]
-    save_control(written[0], control_words(rhythm), rhythm.tempo, rhythm.duration)
+    curves = Curves(frames.fps, motion.speed, saliency(motion))
+    save_control(written[0], control_words(rhythm), rhythm.tempo, rhythm.duration, curves)
     save_rhythm(written[1], rhythm)
     if arguments.visualize:
-        from cmt.video.plots import plot_saliency, plot_speed
+        from cmt.plots import Video, plot, thumbnails
 
-        pictures = [output.with_name(f"{output.name}_{kind}.png") for kind in ("speed", "saliency")]
-        plot_speed(pictures[0], motion, rhythm)
-        plot_saliency(pictures[1], motion, rhythm, frames)
+        pictures = [output.with_name(f"{output.name}_rhythm.{kind}") for kind in arguments.format]
+        plot(pictures, Video(rhythm, curves, thumbnails(frames, rhythm.duration)))
         written += pictures
 
     for problem in frames.problems:
