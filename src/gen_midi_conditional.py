@@ -26,6 +26,7 @@ from cmt.keys import MODES, TONICS, Key
 from cmt.vocabulary import GENRES, INSTRUMENT_CLASS
 
 if TYPE_CHECKING:
+    from cmt.composition import Settings
     from cmt.model import CMT
     from cmt.plots import Video
 
@@ -131,31 +132,14 @@ def main(argv: list[str] | None = None) -> None:
 
 def make(path: Path, model: CMT, args: argparse.Namespace) -> None:
     """Make and write the takes for one control file."""
-    from cmt.composition import Settings, compose
+    from cmt.composition import compose
     from cmt.control import load_control
-    from cmt.generation import Style
     from cmt.midi import write_midi
 
     control = load_control(path)
     video = video_panels(path, args.video) if args.visualize else None
-    settings = Settings(
-        takes=args.num_songs,
-        control=args.control,
-        degree=args.C,
-        min_strength=args.min_strength,
-        tempo=args.tempo,
-        style=Style(
-            genre=None if args.genre == "any" else args.genre,
-            instruments=args.instruments,
-            beat_instruments=args.beat_instruments,
-            key=Key(TONICS[args.key], args.mode) if args.key else None,
-            ending=args.ending,
-        ),
-        seed=args.seed,
-        rank=args.rank,
-    )
     started = time.perf_counter()
-    pieces = compose(model, control, settings)
+    pieces = compose(model, control, settings(args))
     seconds = time.perf_counter() - started
     for number, piece in enumerate(pieces, start=1):
         name = path.stem if len(pieces) == 1 else f"{path.stem}_{number}"
@@ -178,6 +162,29 @@ def make(path: Path, model: CMT, args: argparse.Namespace) -> None:
         )
     words = sum(len(piece.take.words) for piece in pieces)
     print(f"{path.name}: {words} words in {seconds:.1f} s, {words / seconds:,.0f} words/s")
+
+
+def settings(args: argparse.Namespace) -> Settings:
+    """What the command line asks for."""
+    from cmt.composition import Settings
+    from cmt.generation import Style
+
+    return Settings(
+        takes=args.num_songs,
+        control=args.control,
+        degree=args.C,
+        min_strength=args.min_strength,
+        tempo=args.tempo,
+        style=Style(
+            genre=None if args.genre == "any" else args.genre,
+            instruments=args.instruments,
+            beat_instruments=args.beat_instruments,
+            key=Key(TONICS[args.key], args.mode) if args.key else None,
+            ending=args.ending,
+        ),
+        seed=args.seed,
+        rank=args.rank,
+    )
 
 
 def video_panels(path: Path, video: Path | None) -> Video | None:

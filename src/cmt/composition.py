@@ -125,6 +125,33 @@ def compose(
     return pieces
 
 
+def arguments(settings: Settings) -> list[str]:
+    """The options of gen_midi_conditional.py that ask for the same."""
+    style = settings.style
+    options: dict[str, object] = {
+        "--num_songs": settings.takes,
+        "--control": settings.control,
+        "--C": settings.degree,
+        "--min_strength": settings.min_strength,
+        "--seed": settings.seed,
+        "--tempo": settings.tempo,
+        "--genre": style.genre,
+        "--instruments": ",".join(style.instruments or ()).lower(),
+        "--beat_instruments": ",".join(style.beat_instruments or ()).lower(),
+    }
+    if style.key:
+        tonic, mode = str(style.key).split()
+        options |= {"--key": tonic, "--mode": mode}
+    given = [
+        text
+        for name, value in options.items()
+        if value not in (None, "")
+        for text in (name, str(value))
+    ]
+    flags = {"--rank": settings.rank, "--no-ending": not style.ending}
+    return given + [name for name, wanted in flags.items() if wanted]
+
+
 def ranked(
     takes: Sequence[Take], plan: Sequence[BarPlan], model: CMT, style: Style
 ) -> tuple[list[Take], list[dict[str, float | None]]]:

@@ -276,7 +276,7 @@ def _draw_notes(axes: Axes, music: Music, notes: np.ndarray) -> None:
     colours = [COLOURS[INSTRUMENTS[label - 1].name] for label in notes["instrument"].tolist()]
     axes.add_collection(
         PolyCollection(
-            np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1),
+            list(np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)),
             facecolors=colours,
             edgecolors="white",
             linewidths=0.3,

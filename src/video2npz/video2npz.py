@@ -7,7 +7,8 @@
     src/video2npz/video2npz.py VIDEO... --resolution 4   # visual beats on quarter notes only
 
 NAME.npz holds the control words (`input`), `tempo` (BPM) and `duration` (s), and, to look at, the
-curves of speed and saliency; NAME.json the rhythm they were made from. A video that cannot be used is named and skipped.
+curves of speed and saliency; NAME.json the rhythm they were made from. A video that cannot be
+used is named and skipped.
 """
 
 from __future__ import annotations
