@@ -22,7 +22,7 @@ from cmt.files import VIDEOS, InputError
 from cmt.generation import Style
 from cmt.keys import KEYS
 from cmt.studio import Analysis, Clip, Progress, Result, Studio
-from cmt.vocabulary import GENRES, INSTRUMENT_CLASS
+from cmt.vocabulary import DEFAULT_TEMPO, GENRES, INSTRUMENT_CLASS
 
 SAMPLE = VIDEOS / "sample.mp4"
 LONG = 180.0  # seconds of work before which a visitor is asked
@@ -43,21 +43,47 @@ CRASHED = (
 
 # Fonts that are there: none is fetched.
 THEME = gr.themes.Soft(
-    primary_hue="rose",
+    primary_hue="indigo",
     secondary_hue="slate",
     neutral_hue="slate",
     font=["system-ui", "Segoe UI", "Roboto", "Liberation Sans", "sans-serif"],
     font_mono=["ui-monospace", "Consolas", "Liberation Mono", "monospace"],
+).set(
+    body_background_fill="*neutral_50",
+    block_border_width="1px",
+    block_title_background_fill="none",
+    block_title_background_fill_dark="none",
+    block_title_padding="0",
+    block_title_text_color="*body_text_color",
+    block_title_text_color_dark="*body_text_color",
+    block_title_text_weight="600",
+    block_label_background_fill="*background_fill_primary",
+    block_label_text_color="*body_text_color",
+    checkbox_label_background_fill_selected="*primary_100",
+    checkbox_label_background_fill_selected_dark="*primary_900",
+    checkbox_label_text_color_selected="*body_text_color",
+    checkbox_label_text_color_selected_dark="*body_text_color",
 )
 CSS = """
-.gradio-container { max-width: 1180px !important; margin: 0 auto !important; }
-#title h1 { margin: 0.5rem 0 0.1rem; }
-.picture { overflow-x: auto; }
-.picture img { width: 100%; min-width: 560px; background: white; border-radius: 8px; }
-.told { padding: 0.7rem 1rem; border-radius: 8px; background: var(--background-fill-secondary); }
-.told.wrong { background: #fdecee; color: #8c1d2f; }
+.gradio-container { width: 100%; max-width: 1180px !important; margin: 0 auto !important; }
+#title h1 { margin: 0.4rem 0 0; }
+#upload .icon-button-wrapper button[aria-label]:not([aria-label="Clear"]) { display: none; }
+.told { padding: 1rem 1.2rem; border-radius: 8px; background: var(--background-fill-secondary); }
+.told.tall { height: 318px; display: grid; place-items: center; text-align: center;
+    color: var(--body-text-color-subdued); border: 1px dashed var(--border-color-primary); }
+.told.wrong { background: #fdecee; color: #8c1d2f; border-color: #e9b3bc; }
 .dark .told.wrong { background: #4a1620; color: #ffd9de; }
+.picture { overflow-x: auto; background: white; border-radius: 8px; }
+.picture img { width: 100%; min-width: 560px; }
+.said { margin: 0.5rem 0.2rem; }
+.scores { display: grid; grid-template-columns: 1fr auto; gap: 0.15rem 1rem; margin: 0.2rem; }
+.scores dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; }
 """
+# The browser itself refuses to fetch anything from elsewhere.
+HEAD = (
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'self' 'unsafe-inline'"
+    " 'unsafe-eval' data: blob:\">"
+)
 
 log = logging.getLogger(__name__)
 
@@ -69,16 +95,19 @@ class Stopped(Exception):
     """A visitor no longer wants it."""
 
 
-def told(text: str, wrong: bool = False) -> str:
-    """A sentence to a visitor."""
-    return f'<div class="told{" wrong" * wrong}" role="status">{html.escape(text)}</div>'
+def told(text: str, *kinds: str) -> str:
+    """A sentence to a visitor; of the kinds "wrong" and "tall"."""
+    return f'<div class="{" ".join(("told", *kinds))}" role="status">{html.escape(text)}</div>'
 
 
 def picture(path: Path, text: str) -> str:
-    """A picture, with words for those who cannot see it; on narrow screens it scrolls."""
+    """A picture, and what it shows; on narrow screens it scrolls."""
     data = base64.b64encode(path.read_bytes()).decode()
     text = html.escape(text)
-    return f'<div class="picture"><img alt="{text}" src="data:image/png;base64,{data}"></div>'
+    return (
+        f'<div class="picture"><img alt="{text}" src="data:image/png;base64,{data}"></div>'
+        f'<p class="said" role="status">{text}</p>'
+    )
 
 
 def span(seconds: float) -> str:
@@ -95,7 +124,9 @@ class Page:
 
     def build(self) -> gr.Blocks:
         """Lay out the page, connect its events, and see that old files are removed."""
-        with gr.Blocks(title="Music for a silent video", analytics_enabled=False) as blocks:
+        with gr.Blocks(
+            title="Music for a silent video", analytics_enabled=False, fill_width=True
+        ) as blocks:
             self.clip = gr.State(time_to_live=KEPT)
             self.analysis = gr.State(time_to_live=KEPT)
             self.results = gr.State([], time_to_live=KEPT)
@@ -120,21 +151,27 @@ class Page:
                 )
                 self.sample = gr.Button("Try it with the sample", size="sm", elem_id="sample")
             with gr.Column(scale=3, min_width=300):
-                self.watching = gr.HTML(told(WELCOME), elem_id="watching", min_height=90)
+                self.watching = gr.HTML(told(WELCOME, "tall"), elem_id="watching")
                 self.go_on = gr.Button("Go on", visible=False, elem_id="go_on")
                 self.stop_watching = gr.Button("Stop", visible=False, size="sm")
-                self.rhythm = gr.HTML(elem_id="rhythm")
 
     def _lay_out_settings(self) -> None:
         with gr.Group():
             with gr.Row():
                 self.genre = gr.Dropdown([ANY, *GENRES], label="Genre", min_width=140)
                 self.tempo = gr.Number(
-                    label="Tempo (BPM)", minimum=20, maximum=400, precision=1, min_width=140
+                    label="Tempo (BPM)",
+                    placeholder="as found",
+                    minimum=20,
+                    maximum=400,
+                    precision=1,
+                    min_width=140,
                 )
-                self.takes = gr.Slider(1, MAX_TAKES, 2, step=1, label="Takes", min_width=180)
+                self.takes = gr.Slider(
+                    1, MAX_TAKES, 2, step=1, label="Takes", min_width=180, buttons=[]
+                )
                 self.degree = gr.Slider(
-                    0, 1, 1, step=0.05, label="Control by the video", min_width=180
+                    0, 1, 1, step=0.05, label="Control degree", min_width=180, buttons=[]
                 )
             self.instruments = gr.CheckboxGroup(
                 list(INSTRUMENT_CLASS), value=list(INSTRUMENT_CLASS), label="Instruments"
@@ -149,7 +186,7 @@ class Page:
                 label="Keep the video's own sound", interactive=False, min_width=180
             )
             self.balance = gr.Slider(
-                0, 1, 0.5, step=0.05, label="Volume of the music then", min_width=180
+                0, 1, 0.5, step=0.05, label="Volume of the music then", min_width=180, buttons=[]
             )
         with gr.Row():
             self.make = gr.Button("Make music", variant="primary", interactive=False)
@@ -166,7 +203,7 @@ class Page:
                         label="The video with its music", interactive=False, height=270,
                         elem_id="player", buttons=[],
                     )  # fmt: skip
-                    self.scores = gr.Markdown(elem_id="scores")
+                    self.scores = gr.HTML(elem_id="scores")
                 with gr.Column(scale=3, min_width=300):
                     self.roll = gr.HTML(elem_id="roll")
             with gr.Row():
@@ -188,16 +225,16 @@ class Page:
             "api_visibility": "private",
         }
         found = [
-            self.clip, self.analysis, self.watching, self.go_on, self.stop_watching, self.rhythm,
+            self.clip, self.analysis, self.watching, self.go_on, self.stop_watching,
             self.tempo, self.keep, self.make, self.again, self.shown,
         ]  # fmt: skip
         watching = {"outputs": found, "show_progress_on": self.watching, **work}
-        watches: list[dict[str, Any]] = [self.upload.upload(self.look, self.upload, **watching)]
+        watches = [self.upload.upload(self.look, self.upload, **watching)]
         shown = self.sample.click(lambda: SAMPLE, None, self.upload, **quick)
         watches.append(shown.then(self.look, self.upload, **watching))
         watches.append(self.go_on.click(self.analyse, self.clip, **watching))
-        self.upload.clear(self.forget, None, found, cancels=watches, **quick)
-        self.stop_watching.click(self.stopped_watching, None, found, cancels=watches, **quick)
+        self.upload.clear(self.forget, None, found, cancels=[*watches], **quick)
+        self.stop_watching.click(self.stopped_watching, None, found, cancels=[*watches], **quick)
 
         asked = [
             self.analysis, self.genre, self.tempo, self.takes, self.degree, self.instruments,
@@ -206,12 +243,12 @@ class Page:
         buttons = [self.make, self.again, self.stop, self.making]
         making = {"show_progress_on": self.making, **work}
         made = [self.results, self.take, self.shown, *buttons]
-        makes: list[dict[str, Any]] = []
+        makes = []
         reseeded = self.again.click(self.reseed, [self.seed, self.takes], self.seed, **quick)
         for event in (self.make.click, reseeded.then):
             begun = event(self.begin, None, buttons, **quick)
             makes.append(begun.then(self.compose, asked, made, **making))
-        self.stop.click(self.stopped_making, None, buttons, cancels=makes, **quick)
+        self.stop.click(self.stopped_making, None, buttons, cancels=[*makes], **quick)
         one = [self.player, self.roll, self.scores, *self.downloads]
         for finished in makes:
             finished.then(self.show, [self.results, self.take], one, **quick)
@@ -237,7 +274,7 @@ class Page:
             f" {span(clip.analysing)}, and each take of music about {span(clip.composing)}."
         )
         yield {
-            self.watching: told(text),
+            self.watching: told(text, "tall"),
             self.go_on: gr.Button(visible=True),
             self.stop_watching: gr.Button(visible=False),
         }
@@ -247,7 +284,7 @@ class Page:
     ) -> Iterator[Update]:
         """Find the rhythm of a video, and draw it."""
         yield {
-            self.watching: told("Watching the video …"),
+            self.watching: told("", "tall"),
             self.go_on: gr.Button(visible=False),
             self.stop_watching: gr.Button(visible=True),
         }
@@ -267,8 +304,7 @@ class Page:
         yield {
             **ended,
             self.analysis: analysis,
-            self.watching: told(text),
-            self.rhythm: picture(analysis.picture, f"Speed and visual beats: {text}"),
+            self.watching: picture(analysis.picture, text),
             self.tempo: round(rhythm.tempo, 1),
             self.make: gr.Button(interactive=True),
         }
@@ -332,27 +368,25 @@ class Page:
             return {self.player: gr.skip()}
         result = results[(take or 1) - 1]
         report, error = result.piece.report, result.piece.error
-        score = report["matching_score"]
-        matching = "∞ (exact)" if score is None else f"{score:.2f}"
+        score, asked = report["matching_score"], report["controlled"]
         names = [name for name, notes in report["notes"].items() if notes]
         text = (
             f"{report['tempo']:.1f} BPM, {report['bars']} bars, {sum(report['notes'].values())}"
-            f" notes for {', '.join(names).lower()}; seed {report['seed']}.\n\n"
-            "| control error | |\n|---|---|\n"
-            f"| density, {report['controlled']['bars']} bars | {error.density:.3f} |\n"
-            f"| strength, {report['controlled']['visual_beats']} visual beats |"
-            f" {error.strength:.3f} |\n"
-            f"| time | {error.time:.3f} |\n"
-            f"| **matching score** | {matching} |\n"
-            f"| **log-likelihood** | {report['log_likelihood']:.3f} |\n"
+            f" notes for {', '.join(names).lower()}; seed {report['seed']}."
         )
+        scores = {
+            f"Error of density, {asked['bars']} bars": f"{error.density:.3f}",
+            f"Error of strength, {asked['visual_beats']} visual beats": f"{error.strength:.3f}",
+            "Error of time": f"{error.time:.3f}",
+            "Matching score": "∞" if score is None else f"{score:.2f}",
+            "Log-likelihood": f"{report['log_likelihood']:.3f}",
+        }
+        rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in scores.items())
         files = (result.video, result.sound, result.midi, result.report)
         return {
             self.player: result.video,
-            self.roll: picture(
-                result.picture, f"Piano roll of the music: {text.partition('.')[0]}"
-            ),
-            self.scores: text,
+            self.roll: picture(result.picture, text),
+            self.scores: f'<dl class="scores">{rows}</dl>',
             **{
                 button: gr.DownloadButton(value=file)
                 for button, file in zip(self.downloads, files, strict=True)
@@ -366,7 +400,7 @@ class Page:
             self.make: gr.Button(interactive=False),
             self.again: gr.Button(interactive=False),
             self.stop: gr.Button(visible=True),
-            self.making: gr.HTML(told("Making music …"), visible=True),
+            self.making: gr.HTML(told(""), visible=True),
         }
 
     def reseed(self, seed: float | None, takes: int) -> int:
@@ -380,10 +414,9 @@ class Page:
         return {
             self.clip: None,
             self.analysis: None,
-            self.watching: told(WELCOME),
+            self.watching: told(WELCOME, "tall"),
             self.go_on: gr.Button(visible=False),
             self.stop_watching: gr.Button(visible=False),
-            self.rhythm: "",
             self.make: gr.Button(interactive=False),
             self.again: gr.Button(interactive=False),
             self.shown: gr.Column(visible=False),
@@ -391,7 +424,7 @@ class Page:
 
     def stopped_watching(self, request: gr.Request) -> Update:
         """A visitor stops the analysis."""
-        return {**self.forget(request), self.watching: told(STOPPED)}
+        return {**self.forget(request), self.watching: told(STOPPED, "tall")}
 
     def stopped_making(self, request: gr.Request) -> Update:
         """A visitor stops the music's making; what was made before stays."""
@@ -431,13 +464,15 @@ class Page:
         try:
             return work()
         except Stopped:
-            text, wrong = STOPPED, False
+            text, kinds = STOPPED, []
         except InputError as error:
-            text, wrong = f"{str(error).rstrip('.')}.", True
+            text, kinds = f"{str(error).rstrip('.')}.", ["wrong"]
         except Exception:
             log.exception("the page")
-            text, wrong = CRASHED, True
-        return {place: gr.HTML(told(text, wrong), visible=True)}
+            text, kinds = CRASHED, ["wrong"]
+        if place is self.watching:
+            kinds.append("tall")
+        return {place: gr.HTML(told(text, *kinds), visible=True)}
 
     def _sweep(self) -> None:
         while True:
@@ -458,6 +493,7 @@ def serve(page: Page, host: str, port: int | None) -> gr.Blocks:
         server_port=port,
         theme=THEME,
         css=CSS,
+        head=HEAD,
         footer_links=[],
         ssr_mode=False,
         quiet=True,
