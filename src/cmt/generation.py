@@ -634,9 +634,10 @@ def decode(
                     cache.rows(kept)
                 active = [active[index] for index in going_on]
             if active:
-                bar.update(max(0, min(loops[song].tick for song in active) - bar.n))
+                done = min(loops[song].tick for song in active)
+                bar.update(max(0, done - bar.n))
                 if progress:
-                    progress(bar.n, bar.total)
+                    progress(done, loops[0].n_beat)
     return songs
 
 

@@ -160,8 +160,8 @@ class Page:
             with gr.Row():
                 self.genre = gr.Dropdown([ANY, *GENRES], label="Genre", min_width=140)
                 self.tempo = gr.Number(
+                    value=DEFAULT_TEMPO,
                     label="Tempo (BPM)",
-                    placeholder="as found",
                     minimum=20,
                     maximum=400,
                     precision=1,
