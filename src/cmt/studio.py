@@ -20,6 +20,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from cmt import audio, checkpoint
 from cmt.composition import Piece, Settings, arguments, compose
@@ -100,7 +101,7 @@ class Studio:
         self.folder = folder
         self.ckpt = ckpt
         self.max_minutes = max_minutes
-        self.model, _ = checkpoint.load(ckpt)
+        self.model, _ = checkpoint.load(ckpt, "cuda" if torch.cuda.is_available() else "cpu")
         self._pace: float | None = None
 
     def open(self, upload: str | Path) -> Clip:
