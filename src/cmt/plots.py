@@ -304,6 +304,7 @@ def _bar_seconds(tempo: float) -> float:
 
 def _bars(axes: Axes, bars: int, tempo: float) -> None:
     """Bar lines as the grid."""
+    axes.xaxis.remove_overlapping_locs = False  # bars that begin on a tick of the seconds, too
     axes.set_xticks(np.arange(bars) * _bar_seconds(tempo), minor=True)
     axes.tick_params(which="minor", length=0)
     axes.grid(axis="x", which="minor", color="0.85", linewidth=0.6)
