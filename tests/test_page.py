@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import threading
 from collections.abc import Iterator
@@ -214,7 +215,10 @@ def test_two_visitors_at_once(
         assert "drums" not in other.locator("#roll .said").inner_text()
 
 
-def test_stop_ends_the_work_and_the_page_goes_on(page: Page, excerpt: Path) -> None:
+def test_stop_ends_the_work_and_the_page_goes_on(
+    page: Page, excerpt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cmt.page.LONG", math.inf)
     press(page, "Try it with the sample")
     expect(page.locator("#watching")).to_contain_text("Watching the motion")
     press(page, "Stop")

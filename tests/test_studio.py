@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -125,7 +126,7 @@ def test_the_own_sound_is_kept_under_the_music(
     first = studio.compose(analysis, Settings(), None, silently)[0]
     with_sound = studio.open(first.video)
     assert with_sound.has_sound
-    again = Analysis(with_sound, analysis.rhythm, analysis.picture, ())
+    again = replace(analysis, clip=with_sound, playable=with_sound.path)
     loud, quiet = (studio.compose(again, Settings(), gain, silently)[0] for gain in (1.0, 0.0))
 
     def level(path: Path) -> float:
@@ -138,6 +139,26 @@ def test_the_own_sound_is_kept_under_the_music(
     assert level(loud.video) == pytest.approx(4 * level(quiet.video), rel=0.5)
     assert level(quiet.video) == pytest.approx(level(first.video), rel=0.1)
     assert json.loads(loud.report.read_text())["keep_audio"] == 1.0
+
+
+def test_what_browsers_cannot_play_gets_a_copy(studio: Studio, tmp_path: Path) -> None:
+    path = tmp_path / "old.avi"
+    with av.open(str(path), "w") as target:
+        stream = target.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for level in range(20):
+            picture = np.full((48, 64, 3), 10 * level, np.uint8)
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
+        target.mux(stream.encode(None))
+    (result,) = studio.compose(
+        studio.analyse(studio.open(path), silently), Settings(), None, silently
+    )
+    codecs = []
+    for one in (result.video, result.preview):
+        with av.open(str(one)) as source:
+            codecs.append([stream.codec_context.name for stream in source.streams])
+        assert video_duration(one) == pytest.approx(2, abs=0.01)
+    assert codecs == [["mpeg4", "aac"], ["h264", "aac"]]
 
 
 def test_what_is_an_hour_old_is_removed(studio: Studio, excerpt: Path) -> None:

@@ -58,7 +58,9 @@ THEME = gr.themes.Soft(
     block_title_text_color_dark="*body_text_color",
     block_title_text_weight="600",
     block_label_background_fill="*background_fill_primary",
+    block_label_background_fill_dark="*background_fill_primary",
     block_label_text_color="*body_text_color",
+    block_label_text_color_dark="*body_text_color",
     checkbox_label_background_fill_selected="*primary_100",
     checkbox_label_background_fill_selected_dark="*primary_900",
     checkbox_label_text_color_selected="*body_text_color",
@@ -68,6 +70,9 @@ CSS = """
 .gradio-container { width: 100%; max-width: 1180px !important; margin: 0 auto !important; }
 #title h1 { margin: 0.4rem 0 0; }
 #upload .icon-button-wrapper button[aria-label]:not([aria-label="Clear"]) { display: none; }
+[data-testid="status-tracker"] { justify-content: center !important; }
+[data-testid="status-tracker"] svg { display: none; }
+[data-testid="status-tracker"] div { font-family: inherit; }
 .told { padding: 1rem 1.2rem; border-radius: 8px; background: var(--background-fill-secondary); }
 .told.tall { height: 318px; display: grid; place-items: center; text-align: center;
     color: var(--body-text-color-subdued); border: 1px dashed var(--border-color-primary); }
@@ -179,14 +184,14 @@ class Page:
         with gr.Accordion("More settings", open=False), gr.Row():
             self.key = gr.Dropdown([ANY, *map(str, KEYS)], label="Key", min_width=140)
             self.seed = gr.Number(
-                label="Seed (another number, other music)", value=0, minimum=0,
+                label="Seed", value=0, minimum=0,
                 maximum=MAX_SEED, precision=0, min_width=140,
             )  # fmt: skip
             self.keep = gr.Checkbox(
                 label="Keep the video's own sound", interactive=False, min_width=180
             )
             self.balance = gr.Slider(
-                0, 1, 0.5, step=0.05, label="Volume of the music then", min_width=180, buttons=[]
+                0, 1, 0.5, step=0.05, label="Volume of the music", min_width=180, buttons=[]
             )
         with gr.Row():
             self.make = gr.Button("Make music", variant="primary", interactive=False)
@@ -384,7 +389,7 @@ class Page:
         rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in scores.items())
         files = (result.video, result.sound, result.midi, result.report)
         return {
-            self.player: result.video,
+            self.player: result.preview,
             self.roll: picture(result.picture, text),
             self.scores: f'<dl class="scores">{rows}</dl>',
             **{

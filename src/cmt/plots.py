@@ -295,7 +295,7 @@ def _draw_beats(axes: Axes, music: Music) -> None:
     ]
     for tick, strength in beats:
         width = 0.5 + 0.15 * strength
-        axes.axvline(float(music.seconds(tick)), color=ACCENT, alpha=0.65, linewidth=width)
+        axes.axvline(float(music.seconds(tick)), color=ACCENT, alpha=0.6, linewidth=width, zorder=1)
 
 
 def _bar_seconds(tempo: float) -> float:

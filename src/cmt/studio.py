@@ -37,6 +37,7 @@ from cmt.vocabulary import DEFAULT_TEMPO
 Progress = Callable[[float, str], None]
 
 PICTURE_WIDTH = 8.0  # inches of the axes: so that a page can show the picture smaller
+PLAYABLE = ("h264", "vp9", "libvpx-vp9", "av1", "libdav1d")  # in MP4, by browsers
 TRIED_PAIRS = 8  # of frames, to estimate the time that all will take
 TRIED_SECONDS = 4.0  # of music, likewise
 DEFAULT_CKPT = EXPERIMENTS / "default"
@@ -63,20 +64,34 @@ class Clip:
 
 @dataclass(frozen=True)
 class Analysis:
-    """A clip whose rhythm is known, a picture of that, and what could not be decoded."""
+    """A clip whose rhythm is known.
+
+    Attributes:
+        clip: the clip.
+        rhythm: its rhythm.
+        picture: of the rhythm.
+        playable: the video, or a copy that browsers can play.
+        problems: what could not be decoded, in words.
+    """
 
     clip: Clip
     rhythm: VideoRhythm
     picture: Path
+    playable: Path
     problems: Sequence[str]
 
 
 @dataclass(frozen=True)
 class Result:
-    """A take and the files made of it; `picture` is its piano roll."""
+    """A take and the files made of it.
+
+    `video` has the pictures as they were, `preview` as browsers can play them, often the same;
+    `picture` is the piano roll.
+    """
 
     piece: Piece
     video: Path
+    preview: Path
     sound: Path
     midi: Path
     report: Path
@@ -155,12 +170,13 @@ class Studio:
 
         def watched() -> Iterator[np.ndarray]:
             for number, frame in enumerate(frames):
-                progress(min(number / (frames.expected or math.inf), 1), "Watching the motion")
+                progress(min(number / total, 1), "Watching the motion")
                 self._check(number / frames.fps)
                 yield frame
 
         with _nameless(clip.path):
             frames = VideoFrames(clip.path)
+            total = frames.expected or math.inf
             motion = measure_motion(watched(), frames.fps)
             progress(1, "Finding tempo and visual beats")
             rhythm = find_rhythm(motion)
@@ -168,7 +184,12 @@ class Studio:
             pictures = thumbnails(frames, rhythm.duration, PICTURE_WIDTH)
             picture = clip.path.with_name("rhythm.png")
             plot([picture], Video(rhythm, curves, pictures), width=PICTURE_WIDTH)
-        return Analysis(clip, rhythm, picture, frames.problems)
+            problems, playable = frames.problems, clip.path
+            if frames.codec not in PLAYABLE:
+                playable = clip.path.with_name("playable.mp4")
+                for count in frames.write_copy(playable):
+                    progress(min(count / total, 1), "Making a copy that browsers can play")
+        return Analysis(clip, rhythm, picture, playable, problems)
 
     def compose(
         self, analysis: Analysis, settings: Settings, balance: float | None, progress: Progress
@@ -197,13 +218,19 @@ class Studio:
             for number, piece in enumerate(pieces, start=1):
                 progress((number - 1) / len(pieces), f"Playing take {number} of {len(pieces)}")
                 name = folder / f"take_{number}"
-                results.append(self._write(name, piece, settings, video, balance))
+                results.append(self._write(name, piece, settings, analysis, balance))
         return results
 
     def _write(
-        self, name: Path, piece: Piece, settings: Settings, video: Path, balance: float | None
+        self,
+        name: Path,
+        piece: Piece,
+        settings: Settings,
+        analysis: Analysis,
+        balance: float | None,
     ) -> Result:
         """Write the files of a take, all called `name`."""
+        video = analysis.clip.path
         midi, sound, report, picture = (
             name.with_suffix(suffix) for suffix in (".mid", ".mp3", ".json", ".png")
         )
@@ -218,6 +245,10 @@ class Studio:
         except InputError:  # a codec that MP4 cannot hold
             result = name.with_suffix(".mkv")
             audio.mux(video, music, result)
+        preview = result
+        if analysis.playable != video:
+            preview = name.with_name(f"{name.name}_preview.mp4")
+            audio.mux(analysis.playable, music, preview)
         again = replace(settings, takes=1, rank=False, seed=piece.take.seed)
         content = {
             "checkpoint": str(self.ckpt),
@@ -228,7 +259,7 @@ class Studio:
         report.write_text(json.dumps(content, indent=1), encoding="utf-8")
         music_alone = Music(piece.song, piece.take.plan, piece.tempo, piece.end)
         plot([picture], music=music_alone, width=PICTURE_WIDTH)
-        return Result(piece, result, sound, midi, report, picture)
+        return Result(piece, result, preview, sound, midi, report, picture)
 
     def _commands(self, settings: Settings, balance: float | None) -> list[str]:
         """Command lines that make the same of VIDEO.mp4."""
