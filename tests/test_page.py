@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 
-from cmt.files import EXPERIMENTS
+from cmt.files import EXPERIMENTS, REPOSITORY
 from cmt.midi import read_midi
 from cmt.studio import Studio
 
@@ -236,3 +240,20 @@ def test_a_long_video_asks_first(
     expect(said(page)).to_contain_text("This video is 4 seconds long. Watching it will take about")
     press(page, "Go on")
     expect(said(page)).to_contain_text("4.0 s, ")
+
+
+def test_the_script_opens_the_page_and_leaves_nothing(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src"), "TMPDIR": str(tmp_path)}
+    command = [sys.executable, str(REPOSITORY / "src" / "app.py")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout
+        line = process.stdout.readline()
+        address = urlsplit(line.split()[1])
+        assert address.hostname == "127.0.0.1"
+        with urlopen(address.geturl()) as answer:
+            assert "Music for a silent video" in answer.read().decode()
+        (folder,) = tmp_path.glob("cmt-page-*")
+        assert folder.stat().st_mode & 0o777 == 0o700
+        process.terminate()
+        process.wait(60)
+    assert not list(tmp_path.iterdir())
