@@ -27,6 +27,8 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect  
 from cmt.page import CRASHED, STOPPED, serve  # noqa: E402
 from cmt.page import Page as CmtPage  # noqa: E402
 
+pytestmark = pytest.mark.filterwarnings("ignore::Warning:gradio.*")  # of what it imports
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 120_000  # ms, on a busy machine
 SILENT_NETWORK = ("--disable-quic", "--disable-background-networking", "--disable-component-update")
@@ -173,6 +175,11 @@ def test_a_bad_file_gets_a_sentence_and_the_page_goes_on(
     page.get_by_label("Clear").first.click()
     choose(page, excerpt)
     expect(said(page)).to_contain_text("4.0 s, ")
+    # A setting that cannot be.
+    page.get_by_label("Tempo (BPM)").fill("5")
+    press(page, "Make music")
+    expect(page.get_by_text("less than minimum value 20")).to_be_visible()
+    expect(page.get_by_role("button", name="Make music")).to_be_enabled()
 
 
 def test_a_crash_gets_a_sentence(

@@ -256,7 +256,9 @@ class Page:
         self.stop.click(self.stopped_making, None, buttons, cancels=[*makes], **quick)
         one = [self.player, self.roll, self.scores, *self.downloads]
         for finished in makes:
-            finished.then(self.show, [self.results, self.take], one, **quick)
+            finished.success(self.show, [self.results, self.take], one, **quick)
+            # Gradio has told what is wrong with a setting.
+            finished.failure(self.failed, None, buttons, **quick)
         self.take.input(self.show, [self.results, self.take], one, **quick)
 
     def look(
@@ -435,6 +437,10 @@ class Page:
         """A visitor stops the music's making; what was made before stays."""
         self.left(request)
         return {**self._idle(), self.making: told(STOPPED)}
+
+    def failed(self) -> Update:
+        """The music was never begun."""
+        return {**self._idle(), self.making: gr.HTML(visible=False)}
 
     def left(self, request: gr.Request) -> None:
         """End a visitor's work."""

@@ -14,7 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -184,7 +184,7 @@ class Studio:
             pictures = thumbnails(frames, rhythm.duration, PICTURE_WIDTH)
             picture = clip.path.with_name("rhythm.png")
             plot([picture], Video(rhythm, curves, pictures), width=PICTURE_WIDTH)
-            problems, playable = frames.problems, clip.path
+            problems, playable = tuple(frames.problems), clip.path
             if frames.codec not in PLAYABLE:
                 playable = clip.path.with_name("playable.mp4")
                 for count in frames.write_copy(playable):
@@ -284,10 +284,11 @@ class Studio:
 
     def sweep(self, age: float) -> None:
         """Remove what has not been used for `age` seconds, uploads included."""
-        for entry in self.folder.iterdir():
-            newest = max(path.stat().st_mtime for path in (entry, *entry.rglob("*")))
-            if newest < time.time() - age:
-                shutil.rmtree(entry, ignore_errors=True)
+        for entry in list(self.folder.iterdir()):
+            with suppress(FileNotFoundError):  # while it is looked at
+                newest = max(path.stat().st_mtime for path in (entry, *entry.rglob("*")))
+                if newest < time.time() - age:
+                    shutil.rmtree(entry, ignore_errors=True)
 
 
 def _control(rhythm: VideoRhythm) -> Control:
