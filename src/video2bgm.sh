@@ -32,14 +32,14 @@ python=$repository/.venv/bin/python
 [ -x "$python" ] || python=python3
 out_dir=$repository/inference
 output=
-videos=() visualize=() generation=() sound=()
+videos=() analysis=() generation=() sound=() visualize=()
 
 fail() { echo "error: $*" >&2; exit 2; }
 
 while [ $# -gt 0 ]; do
     case $1 in
         -h | --help) usage; exit ;;
-        --visualize) visualize=(--visualize) ;;
+        --visualize) analysis+=(--visualize) visualize=(--visualize) ;;
         --keep-audio) sound+=(--keep-audio) ;;
         --keep-audio=*) sound+=(--keep-audio "${1#*=}") ;;
         -o | --output | --out_dir | -c | --checkpoint | -C | --C | --genre | --instruments | \
@@ -100,11 +100,10 @@ video2bgm() {
         return 1
     fi
     local npz=$out_dir/$name.npz midi=$out_dir/$name.mid mp3=$out_dir/$name.mp3
-    local pictures=("${visualize[@]}")
-    [ ${#visualize[@]} -eq 0 ] || pictures+=(--video "$video")
+    local pictures=("${visualize[@]}" "${visualize[@]:+--video=$video}")
 
     echo "== $video"
-    stage "video → rhythm" "$python" "$repository/src/video2npz/video2npz.py" "$video" --out_dir "$out_dir" "${visualize[@]}" &&
+    stage "video → rhythm" "$python" "$repository/src/video2npz/video2npz.py" "$video" --out_dir "$out_dir" "${analysis[@]}" &&
         stage "rhythm → music" "$python" "$repository/src/gen_midi_conditional.py" -f "$npz" -n 1 --out_dir "$out_dir" "${pictures[@]}" "${generation[@]}" &&
         stage "music → sound" "$python" "$repository/src/midi2mp3.py" --input "$midi" --output "$mp3" "$result" --video "$video" "${sound[@]}" ||
         return

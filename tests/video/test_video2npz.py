@@ -42,7 +42,7 @@ def test_control_and_rhythm_agree(clip: Path, capsys: pytest.CaptureFixture[str]
 
 def test_pictures_are_drawn(clip: Path) -> None:
     formats = ["--visualize", "--format", "png", "svg"]
-    main([str(clip), "--out_dir", str(clip.parent), "--one_flow", *formats])
+    main([str(clip), "--out_dir", str(clip.parent), *formats])
     with av.open(str(clip.parent / "clip_rhythm.png")) as container:
         picture = next(container.decode(video=0)).to_ndarray(format="rgb24")
     assert picture.shape[1] > 1500
@@ -51,7 +51,7 @@ def test_pictures_are_drawn(clip: Path) -> None:
 
 
 def test_the_curves_are_kept_with_the_control(clip: Path) -> None:
-    main([str(clip), "--out_dir", str(clip.parent), "--one_flow"])
+    main([str(clip), "--out_dir", str(clip.parent)])
     curves = load_curves(clip.with_suffix(".npz"))
     rhythm = load_rhythm(clip.with_suffix(".json"))
     assert curves and curves.fps == 25
