@@ -141,12 +141,16 @@ def test_a_video_gets_its_music(
     scores = page.locator("#scores dd").all_inner_texts()
     assert scores[:4] == ["0.000", "0.000", "0.000", "∞"] and float(scores[4]) < 0
 
-    midi = download(page, "MIDI", tmp_path)
+    midi = download(page, "↓ MIDI", tmp_path)
     first = read_midi(midi)
     assert first.tempo == pytest.approx(float(tempo.input_value()), abs=0.1)
     assert len(first.song.notes) > 0
     assert first.song.length / 4 * 60 / first.tempo == pytest.approx(4, abs=0.2)
-    for name, suffix in (("Video", ".mp4"), ("Sound (mp3)", ".mp3"), ("Settings (JSON)", ".json")):
+    for name, suffix in (
+        ("↓ Video", ".mp4"),
+        ("↓ Sound (mp3)", ".mp3"),
+        ("↓ Settings (JSON)", ".json"),
+    ):
         path = download(page, name, tmp_path)
         assert path.suffix == suffix and path.stat().st_size > 500
 
@@ -158,7 +162,7 @@ def test_a_video_gets_its_music(
         "old => ![old, ''].includes(document.querySelector('#player video')?.currentSrc ?? '')",
         arg=source,
     )
-    again = read_midi(download(page, "MIDI", tmp_path))
+    again = read_midi(download(page, "↓ MIDI", tmp_path))
     assert again.song.notes.tobytes() != first.song.notes.tobytes()
     assert list(studio.folder.glob("*/rhythm.png")) == analysed
     assert asked == {"127.0.0.1", None}  # and pictures that are in the page

@@ -78,6 +78,7 @@ CSS = """
     color: var(--body-text-color-subdued); border: 1px dashed var(--border-color-primary); }
 .told.wrong { background: #fdecee; color: #8c1d2f; border-color: #e9b3bc; }
 .dark .told.wrong { background: #4a1620; color: #ffd9de; }
+.html-container { padding: 0 !important; }
 .picture { overflow-x: auto; background: white; border-radius: 8px; }
 .picture img { width: 100%; min-width: 560px; }
 .said { margin: 0.5rem 0.2rem; }
@@ -176,10 +177,13 @@ class Page:
                     1, MAX_TAKES, 2, step=1, label="Takes", min_width=180, buttons=[]
                 )
                 self.degree = gr.Slider(
-                    0, 1, 1, step=0.05, label="Control degree", min_width=180, buttons=[]
+                    0, 1, 1, step=0.05, label="Follow the video (C)", min_width=180, buttons=[]
                 )
             self.instruments = gr.CheckboxGroup(
-                list(INSTRUMENT_CLASS), value=list(INSTRUMENT_CLASS), label="Instruments"
+                list(INSTRUMENT_CLASS),
+                value=list(INSTRUMENT_CLASS),
+                label="Instruments",
+                info="With all of them, those that fit will play; of fewer, each will.",
             )
         with gr.Accordion("More settings", open=False), gr.Row():
             self.key = gr.Dropdown([ANY, *map(str, KEYS)], label="Key", min_width=140)
@@ -214,7 +218,7 @@ class Page:
             with gr.Row():
                 self.downloads = [
                     gr.DownloadButton(label, size="md", min_width=140)
-                    for label in ("Video", "Sound (mp3)", "MIDI", "Settings (JSON)")
+                    for label in ("↓ Video", "↓ Sound (mp3)", "↓ MIDI", "↓ Settings (JSON)")
                 ]
 
     def _connect(self) -> None:
@@ -381,10 +385,11 @@ class Page:
             f"{report['tempo']:.1f} BPM, {report['bars']} bars, {sum(report['notes'].values())}"
             f" notes for {', '.join(names).lower()}; seed {report['seed']}."
         )
+        beats = f"{asked['visual_beats']} visual beats"
         scores = {
-            f"Error of density, {asked['bars']} bars": f"{error.density:.3f}",
-            f"Error of strength, {asked['visual_beats']} visual beats": f"{error.strength:.3f}",
-            "Error of time": f"{error.time:.3f}",
+            f"Control error, density ({asked['bars']} bars)": f"{error.density:.3f}",
+            f"Control error, strength ({beats})": f"{error.strength:.3f}",
+            "Control error, time": f"{error.time:.3f}",
             "Matching score": "∞" if score is None else f"{score:.2f}",
             "Log-likelihood": f"{report['log_likelihood']:.3f}",
         }
