@@ -238,10 +238,12 @@ class Page:
             self.tempo, self.keep, self.make, self.again, self.shown,
         ]  # fmt: skip
         watching = {"outputs": found, "show_progress_on": self.watching, **work}
-        watches = [self.upload.upload(self.look, self.upload, **watching)]
+        watches = [self.go_on.click(self.analyse, self.clip, **watching)]
         shown = self.sample.click(lambda: SAMPLE, None, self.upload, **quick)
-        watches.append(shown.then(self.look, self.upload, **watching))
-        watches.append(self.go_on.click(self.analyse, self.clip, **watching))
+        for event in (self.upload.upload, shown.then):
+            # What a visitor still does with the video before is over.
+            ended = event(self.left, None, None, **quick)
+            watches.append(ended.then(self.look, self.upload, **watching))
         self.upload.clear(self.forget, None, found, cancels=[*watches], **quick)
         self.stop_watching.click(self.stopped_watching, None, found, cancels=[*watches], **quick)
 
