@@ -1,10 +1,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo web test lint bench clean
 
 demo: .venv/installed
 	src/video2bgm.sh videos/sample.mp4 -o inference/sample.mp4
+
+web: .venv/web
+	$(BIN)/python src/app.py
 
 test: .venv/tested
 	$(MAKE) lint
@@ -26,8 +29,15 @@ bench: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
+.venv/web: .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[web]'
+	touch $@
+
+# The page is tested in a browser; without one, those tests are skipped.
 .venv/tested: .venv/installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -e '.[dev]'
+	which chromium || which google-chrome || { test $$(id -u) = 0 && apt-get update -qq && \
+	    apt-get install -qq --no-install-recommends chromium; } >/dev/null || true
 	touch $@
 
 clean:

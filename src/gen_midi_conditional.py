@@ -4,31 +4,31 @@
     gen_midi_conditional.py -f inference/clip.npz -c exp/NAME -n 5     clip_1.mid … clip_5.mid
     gen_midi_conditional.py -f inference/clip.npz -n 5 --rank          the best of them first
     gen_midi_conditional.py -f inference/clip.npz --instruments piano,strings --key D --mode minor
+    gen_midi_conditional.py -f inference/clip.npz --visualize --video clip.mp4 --format png pdf
 
 Beside each MIDI file NAME.mid goes NAME.mid.json: how it was made, and the control errors
 (paper section 5.5). Take k of a run has seed + k − 1 and can be made again alone, in the default
-precision.
+precision. --visualize draws the piano roll over its plan, under the curves of the video that
+video2npz.py left in the npz, as NAME.mid.png.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cmt.files import EXPERIMENTS, INFERENCE, InputError, replacing, run_script
+from cmt.files import EXPERIMENTS, INFERENCE, PICTURES, InputError, replacing, run_script
 from cmt.keys import MODES, TONICS, Key
-from cmt.vocabulary import GENRES, INSTRUMENT_CLASS, INSTRUMENTS, TICKS_PER_BEAT
+from cmt.vocabulary import GENRES, INSTRUMENT_CLASS
 
 if TYPE_CHECKING:
-    from cmt.generation import Style, Take
+    from cmt.composition import Settings
     from cmt.model import CMT
-    from cmt.plan import BarPlan
+    from cmt.plots import Video
 
 EXACT_ONLY = ("instruments", "beat_instruments", "key")
 
@@ -73,6 +73,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--rank", action="store_true", help="number the takes from the best; see README")
     add("--seed", type=int, default=0)
     add("--out_dir", type=Path, default=INFERENCE)
+    add("--visualize", action="store_true", help="also draw the music over what was asked of it")
+    add("--video", type=Path, help="draw its thumbnails, too (one NPZ only)")
+    add("--format", choices=PICTURES, nargs="+", default=["png"], help="of pictures; default png")
     style = parser.add_argument_group("the whole piece")
     add = style.add_argument
     add("--tempo", type=float, metavar="BPM", help="default: the video's, 120 if unknown")
@@ -89,6 +92,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="a final chord on the last downbeat; default: yes",
     )
     args = parser.parse_args(argv)
+    if args.video and not (args.visualize and len(args.files) == 1):
+        parser.error("--video: goes with --visualize and one file")
     if args.num_songs < 1:
         parser.error("-n: give at least 1")
     if not 0 <= args.C <= 1:
@@ -135,109 +140,76 @@ def main(argv: list[str] | None = None) -> None:
 
 def make(path: Path, model: CMT, args: argparse.Namespace) -> None:
     """Make and write the takes for one control file."""
-    from cmt.control import load_control, retimed
-    from cmt.generation import Style, generate
-    from cmt.metrics import control_error
+    from cmt.composition import compose
+    from cmt.control import load_control
     from cmt.midi import write_midi
-    from cmt.plan import make_plan
-    from cmt.words import words_to_song
 
+    control = load_control(path)
+    video = video_panels(path, args.video) if args.visualize else None
     started = time.perf_counter()
-    control = retimed(load_control(path), args.tempo)
-    tempo = control.tempo
-    assert tempo is not None
-    style = Style(
-        genre=None if args.genre == "any" else args.genre,
-        instruments=args.instruments,
-        beat_instruments=args.beat_instruments,
-        key=Key(TONICS[args.key], args.mode) if args.key else None,
-        ending=args.ending,
-    )
-    plan, changes = make_plan(control.words, args.min_strength, style.max_strength)
-    takes = generate(
-        model,
-        control.words,
-        songs=args.num_songs,
-        degree=args.C,
-        mode=args.control,
-        min_strength=args.min_strength,
-        style=style,
-        seed=args.seed,
-        precision=args.precision,
-    )
+    pieces = compose(model, control, settings(args))
     seconds = time.perf_counter() - started
-    ranks: list[dict[str, float | None]] = [{} for _ in takes]
-    if args.rank:
-        takes, ranks = ranked(takes, plan, model, style)
-    for number, (take, rank) in enumerate(zip(takes, ranks, strict=True), start=1):
-        name = path.stem if len(takes) == 1 else f"{path.stem}_{number}"
+    for number, piece in enumerate(pieces, start=1):
+        name = path.stem if len(pieces) == 1 else f"{path.stem}_{number}"
         midi = args.out_dir / f"{name}.mid"
-        song = words_to_song(take.words)
-        error = control_error(song, take.plan)
-        write_midi(song, midi, tempo, control.end)
-        notes = {
-            instrument.name: int((song.notes["instrument"] == label).sum())
-            for label, instrument in enumerate(INSTRUMENTS, start=1)
-        }
-        bars = sum(bar.density is not None for bar in take.plan)
-        beats = sum(len(bar.strengths) for bar in take.plan)
-        report = {
-            "control_file": path.name,
-            "checkpoint": str(args.ckpt),
-            "control": args.control,
-            "degree": args.C,
-            "min_strength": args.min_strength,
-            "seed": take.seed,
-            "precision": args.precision,
-            "tempo": tempo,
-            "genre": style.genre,
-            "instruments": style.instruments,
-            "beat_instruments": style.beat_instruments,
-            "key": str(style.key) if style.key else None,
-            "ending": style.ending,
-            "duration": control.end / (tempo * TICKS_PER_BEAT / 60),
-            "bars": len(take.plan),
-            "notes": notes,
-            "controlled": {"bars": bars, "visual_beats": beats},
-            "control_error": asdict(error),
-            "reconciled": changes,
-            **rank,
-        }
+        write_midi(piece.song, midi, piece.tempo, piece.end)
+        report = {"control_file": path.name, "checkpoint": str(args.ckpt), **piece.report}
         with replacing(midi.with_name(f"{midi.name}.json")) as temporary:
             temporary.write_text(json.dumps(report, indent=1), encoding="utf-8")
+        if args.visualize:
+            from cmt.plots import Music, plot
+
+            pictures = [midi.with_name(f"{midi.name}.{suffix}") for suffix in args.format]
+            plot(pictures, video, Music(piece.song, piece.take.plan, piece.tempo, piece.end))
+        error, asked = piece.error, piece.report["controlled"]
         print(
-            f"{midi}: {tempo:.1f} BPM, {len(take.plan)} bars, {len(song.notes)} notes; control"
-            f" errors: density {error.density:.3f} over {bars} bars, strength"
-            f" {error.strength:.3f} over {beats} visual beats, time {error.time:.3f}"
+            f"{midi}: {piece.tempo:.1f} BPM, {piece.report['bars']} bars, {len(piece.song.notes)}"
+            f" notes; control errors: density {error.density:.3f} over {asked['bars']} bars,"
+            f" strength {error.strength:.3f} over {asked['visual_beats']} visual beats, time"
+            f" {error.time:.3f}"
         )
-    words = sum(len(take.words) for take in takes)
+    words = sum(len(piece.take.words) for piece in pieces)
     print(f"{path.name}: {words} words in {seconds:.1f} s, {words / seconds:,.0f} words/s")
 
 
-def ranked(
-    takes: list[Take], plan: list[BarPlan], model: CMT, style: Style
-) -> tuple[list[Take], list[dict[str, float | None]]]:
-    """Takes from the best, and what says so: the matching score, then the model's likelihood.
+def settings(args: argparse.Namespace) -> Settings:
+    """What the command line asks for."""
+    from cmt.composition import Settings
+    from cmt.generation import Style
 
-    The score, equation 16, is against all that the video asks for; an infinite one is None.
-    """
-    from cmt.generation import log_likelihood
-    from cmt.matching import rhythm_of, score
+    return Settings(
+        takes=args.num_songs,
+        control=args.control,
+        degree=args.C,
+        min_strength=args.min_strength,
+        tempo=args.tempo,
+        style=Style(
+            genre=None if args.genre == "any" else args.genre,
+            instruments=args.instruments,
+            beat_instruments=args.beat_instruments,
+            key=Key(TONICS[args.key], args.mode) if args.key else None,
+            ending=args.ending,
+        ),
+        seed=args.seed,
+        precision=args.precision,
+        rank=args.rank,
+    )
 
-    rhythm = rhythm_of(plan)
-    scored = [
-        (score(take.words, rhythm).value, log_likelihood(model, take.words, style), take)
-        for take in takes
-    ]
-    scored.sort(key=lambda entry: entry[:2], reverse=True)
-    return [take for *_, take in scored], [
-        {
-            "rank": place,
-            "matching_score": value if math.isfinite(value) else None,
-            "log_likelihood": likelihood,
-        }
-        for place, (value, likelihood, _) in enumerate(scored, start=1)
-    ]
+
+def video_panels(path: Path, video: Path | None) -> Video | None:
+    """What a control file and the JSON beside it tell of the video, to draw; None if nothing."""
+    from cmt.control import load_curves, load_rhythm
+    from cmt.plots import Video, thumbnails
+
+    curves, beside = load_curves(path), path.with_name(f"{path.stem}.json")
+    if curves is None or not beside.exists():
+        return None
+    rhythm = load_rhythm(beside)
+    if video is None:
+        return Video(rhythm, curves)
+    from cmt.video.frames import VideoFrames
+
+    return Video(rhythm, curves, thumbnails(VideoFrames(video), rhythm.duration))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ music and how well it follows), NAME.mp3, and the video with that music.
   --keep-audio[=BALANCE]   keep the video's own sound and lay the music under it, gain 0 to 1
   --soundfont FILE         other instruments (.sf2)
   --flow METHOD            exact, single or fast (a quarter of the time), as in video2npz.py
-  --visualize              pictures of speed and visual beats as well
+  --visualize              pictures as well: NAME_rhythm.png, NAME.mid.png
   -h, --help               this page
 END
 }
@@ -34,14 +34,14 @@ python=$repository/.venv/bin/python
 [ -x "$python" ] || python=python3
 out_dir=$repository/inference
 output=
-videos=() analysis=() generation=() sound=()
+videos=() analysis=() generation=() sound=() visualize=()
 
 fail() { echo "error: $*" >&2; exit 2; }
 
 while [ $# -gt 0 ]; do
     case $1 in
         -h | --help) usage; exit ;;
-        --visualize) analysis+=(--visualize) ;;
+        --visualize) analysis+=(--visualize) visualize=(--visualize) ;;
         --keep-audio) sound+=(--keep-audio) ;;
         --keep-audio=*) sound+=(--keep-audio "${1#*=}") ;;
         -o | --output | --out_dir | -c | --checkpoint | -C | --C | --genre | --instruments | \
@@ -103,10 +103,11 @@ video2bgm() {
         return 1
     fi
     local npz=$out_dir/$name.npz midi=$out_dir/$name.mid mp3=$out_dir/$name.mp3
+    local pictures=("${visualize[@]}" "${visualize[@]:+--video=$video}")
 
     echo "== $video"
     stage "video → rhythm" "$python" "$repository/src/video2npz/video2npz.py" "$video" --out_dir "$out_dir" "${analysis[@]}" &&
-        stage "rhythm → music" "$python" "$repository/src/gen_midi_conditional.py" -f "$npz" -n 1 --out_dir "$out_dir" "${generation[@]}" &&
+        stage "rhythm → music" "$python" "$repository/src/gen_midi_conditional.py" -f "$npz" -n 1 --out_dir "$out_dir" "${pictures[@]}" "${generation[@]}" &&
         stage "music → sound" "$python" "$repository/src/midi2mp3.py" --input "$midi" --output "$mp3" "$result" --video "$video" "${sound[@]}" ||
         return
     printf '%s\n' "$npz" "${npz%.npz}.json" "$midi" "$midi.json" "$mp3" "$result"

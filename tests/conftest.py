@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
 
+from cmt.files import VIDEOS
 from cmt.model import CMT, CMTConfig
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -44,3 +47,18 @@ def small_model() -> CMT:
     """A small model with random weights, in evaluation mode."""
     torch.manual_seed(0)
     return CMT(SMALL).eval()
+
+
+@pytest.fixture(scope="session")
+def excerpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four seconds of the middle of the sample, from before a cut on, at 10 frames per second."""
+    path = tmp_path_factory.mktemp("excerpt") / "excerpt.mp4"
+    with av.open(str(VIDEOS / "sample.mp4")) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 120, 180, "yuv420p"
+        frames = islice(source.decode(video=0), 90, 210, 3)
+        for frame in frames:
+            middle = frame.reformat(320, 180, "rgb24").to_ndarray()[:, 100:220]
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(middle))))
+        target.mux(stream.encode(None))
+    return path

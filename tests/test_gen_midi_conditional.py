@@ -10,7 +10,7 @@ import pytest
 
 import gen_midi_conditional
 from cmt import checkpoint
-from cmt.control import save_control
+from cmt.control import Curves, VideoRhythm, load_control, save_control, save_rhythm
 from cmt.files import InputError
 from cmt.midi import read_midi
 from cmt.model import CMT
@@ -63,6 +63,20 @@ def test_the_whole_piece_is_as_asked(tmp_path: Path, arguments: list[str]) -> No
     assert entry["control_error"] == {"density": 0, "strength": 0, "time": 0}
 
 
+def test_pictures_of_the_music_over_its_plan(tmp_path: Path, arguments: list[str]) -> None:
+    gen_midi_conditional.main([*arguments, "--visualize", "--format", "png", "pdf"])
+    alone = (tmp_path / "clip.mid.png").stat().st_size
+    assert (tmp_path / "clip.mid.pdf").read_bytes().startswith(b"%PDF")
+    # Under the curves of the video, where video2npz.py left them.
+    rhythm = VideoRhythm(8.0, 120.0, (), (0.1, 0.5, 0.1, 0.1))
+    curves = Curves(10.0, np.random.default_rng(0).random(79), np.zeros(80))
+    control = load_control(tmp_path / "clip.npz")
+    save_control(tmp_path / "clip.npz", control.words, 120.0, 8.0, curves)
+    save_rhythm(tmp_path / "clip.json", rhythm)
+    gen_midi_conditional.main([*arguments, "--visualize"])
+    assert (tmp_path / "clip.mid.png").stat().st_size > 1.5 * alone
+
+
 def test_strong_beats_are_reconciled_with_who_may_play_them(
     tmp_path: Path, arguments: list[str]
 ) -> None:
@@ -81,6 +95,7 @@ def test_strong_beats_are_reconciled_with_who_may_play_them(
         ["--tempo", "0"],
         ["--C", "2"],
         ["-n", "0"],
+        ["--video", "clip.mp4"],
     ],
     ids=" ".join,
 )

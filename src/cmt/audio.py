@@ -256,6 +256,16 @@ def video_duration(path: str | Path) -> float:
     return end - start
 
 
+def has_sound(path: str | Path) -> bool:
+    """Whether a video has a sound of its own.
+
+    Raises:
+        InputError: not a video that can be read.
+    """
+    with _open_video(path) as (source, _):
+        return bool(source.streams.audio)
+
+
 def mix(path: str | Path, music: np.ndarray, balance: float) -> np.ndarray:
     """Lay music under a video's own sound.
 

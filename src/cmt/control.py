@@ -91,6 +91,21 @@ class VideoRhythm:
         return math.ceil(self.n_beat / TICKS_PER_BAR)
 
 
+@dataclass(frozen=True)
+class Curves:
+    """How a video moves from frame to frame: to look at; music is made without it.
+
+    Attributes:
+        fps: frames per second.
+        speed: (n − 1,) of each frame pair, px/frame at 360 px height.
+        saliency: (n,) how suddenly motion stops, ≥ 0; 1 is its 99th percentile.
+    """
+
+    fps: float
+    speed: np.ndarray
+    saliency: np.ndarray
+
+
 def ticks_in(seconds: float, tempo: float) -> int:
     """Ticks that begin within some seconds of music at a tempo (BPM)."""
     # What ends with a tick, but for rounding, does not begin another.
@@ -256,14 +271,38 @@ def load_rhythm(path: str | Path) -> VideoRhythm:
     return rhythm
 
 
-def save_control(path: str | Path, words: np.ndarray, tempo: float, duration: float) -> None:
+def save_control(
+    path: str | Path,
+    words: np.ndarray,
+    tempo: float,
+    duration: float,
+    curves: Curves | None = None,
+) -> None:
     """Write control words, tempo (BPM) and duration (s): npz `input`, `tempo`, `duration`.
+
+    Of `curves` it also holds `fps`, `speed` and `saliency`.
 
     Raises:
         InputError: the folder cannot be written to.
     """
+    drawn = vars(curves) if curves else {}
     with replacing(path) as temporary:
-        np.savez_compressed(temporary, input=words, tempo=tempo, duration=duration)
+        np.savez_compressed(temporary, input=words, tempo=tempo, duration=duration, **drawn)
+
+
+def load_curves(path: str | Path) -> Curves | None:
+    """The curves in an npz of control words; None if it holds none, as the original's.
+
+    Raises:
+        InputError: the file is missing or no npz.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            if "saliency" not in data:
+                return None
+            return Curves(float(data["fps"]), data["speed"], data["saliency"])
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read ({error}); make it with video2npz.py") from error
 
 
 def load_control(path: str | Path) -> Control:

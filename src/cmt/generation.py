@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -46,6 +46,7 @@ Word = dict[str, int]
 Mask = NDArray[np.bool_]
 # What the model's heads say of a song's next word: field name → probability of each class.
 Heads = Mapping[str, NDArray[np.float64]]
+Progress = Callable[[int, int], None]
 
 # The original's order of drawing: each attribute may depend on those before it.
 ORDER = ("type", "beat", "pitch", "duration", "instr_type", "strength", "density")
@@ -516,6 +517,7 @@ def generate(
     style: Style = Style(),
     seed: int = 0,
     precision: str = "float32",
+    progress: Progress | None = None,
 ) -> list[Take]:
     """Make music for control words.
 
@@ -531,6 +533,7 @@ def generate(
         seed: of the first take; take k has seed + k, whatever the number of takes.
         precision: of the model's weights, as in `cmt.decoder.product`. Other than in float32, the
             songs of a batch are rounded together, so that a take made again alone may differ.
+        progress: see `decode`.
     """
     rngs = [np.random.RandomState(seed + index) for index in range(songs)]
     plan, _ = make_plan(control, min_strength, style.max_strength)
@@ -544,7 +547,7 @@ def generate(
     else:
         plans = [thinned(plan, degree, rng) for rng in rngs]
         loops = [ExactLoop(plan, n_beat, style) for plan in plans]
-    decoded = decode(model, loops, rngs, torch.from_numpy(initial), precision)
+    decoded = decode(model, loops, rngs, torch.from_numpy(initial), precision, progress)
     return [
         Take(data_words(words, n_beat), seed + index, plan)
         for index, (words, plan) in enumerate(zip(decoded, plans, strict=True))
@@ -589,6 +592,7 @@ def decode(
     rngs: Sequence[np.random.RandomState],
     initial: torch.Tensor,
     precision: str = "float32",
+    progress: Progress | None = None,
 ) -> list[list[Word]]:
     """Decode songs together: each step reads one word per song and never the past again.
 
@@ -598,6 +602,7 @@ def decode(
         rngs: one per song; seven numbers are drawn per word, in the loops' order.
         initial: (7, 3) initial tokens of all songs.
         precision: of the model's weights, as in `cmt.decoder.product`.
+        progress: is told the ticks that are done and those of a song; what it raises ends the work.
 
     Returns:
         Per song its words.
@@ -639,7 +644,10 @@ def decode(
                     cache.rows(going_on)
                 active = [active[index] for index in going_on]
             if active:
-                bar.update(max(0, min(loops[song].tick for song in active) - bar.n))
+                done = min(loops[song].tick for song in active)
+                bar.update(max(0, done - bar.n))
+                if progress:
+                    progress(done, loops[0].n_beat)
     return songs
 
 

@@ -2,13 +2,15 @@
 
     src/video2npz/video2npz.py VIDEO...                  # → inference/NAME.npz, inference/NAME.json
     src/video2npz/video2npz.py VIDEO... --out_dir DIR
-    src/video2npz/video2npz.py VIDEO... --visualize      # and NAME_speed.png, NAME_saliency.png
+    src/video2npz/video2npz.py VIDEO... --visualize      # and NAME_rhythm.png
+    src/video2npz/video2npz.py VIDEO... --visualize --format pdf svg
     src/video2npz/video2npz.py VIDEO... --resolution 4   # visual beats on quarter notes only
     src/video2npz/video2npz.py VIDEO... --flow fast      # a quarter of the time, other visual beats
                                                          # where several are about as strong
 
-NAME.npz holds the control words (`input`), `tempo` (BPM) and `duration` (s); NAME.json the
-rhythm they were made from. A video that cannot be used is named and skipped.
+NAME.npz holds the control words (`input`), `tempo` (BPM) and `duration` (s), and, to look at, the
+curves of speed and saliency; NAME.json the rhythm they were made from. A video that cannot be
+used is named and skipped.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ import time
 from itertools import starmap
 from pathlib import Path
 
-from cmt.files import INFERENCE, InputError, run_script
+from cmt.files import INFERENCE, PICTURES, InputError, run_script
 from cmt.parallel import DASK_HELP, cluster, in_order
 
 
@@ -47,6 +49,9 @@ def main(argv: list[str] | None = None) -> None:
         " the time (single), from smaller frames in a quarter (fast); %(default)s by default",
     )
     parser.add_argument("--visualize", action="store_true", help="also draw what was found")
+    parser.add_argument(
+        "--format", choices=PICTURES, nargs="+", default=["png"], help="of the pictures (png)"
+    )
     parser.add_argument(
         "--dask",
         metavar="SCHEDULER",
@@ -119,10 +124,10 @@ def analyse(video: Path, output: Path, arguments: argparse.Namespace) -> tuple[s
     """
     from tqdm import tqdm
 
-    from cmt.control import control_words, save_control, save_rhythm
+    from cmt.control import Curves, control_words, save_control, save_rhythm
     from cmt.video.flow import measure_motion
     from cmt.video.frames import VideoFrames
-    from cmt.video.visual_beats import find_rhythm
+    from cmt.video.visual_beats import find_rhythm, saliency
 
     began = time.perf_counter()
     frames = VideoFrames(video)
@@ -132,14 +137,14 @@ def analyse(video: Path, output: Path, arguments: argparse.Namespace) -> tuple[s
 
     # Not with_suffix: a name may have dots of its own.
     written = [output.with_name(output.name + suffix) for suffix in (".npz", ".json")]
-    save_control(written[0], control_words(rhythm), rhythm.tempo, rhythm.duration)
+    curves = Curves(frames.fps, motion.speed, saliency(motion))
+    save_control(written[0], control_words(rhythm), rhythm.tempo, rhythm.duration, curves)
     save_rhythm(written[1], rhythm)
     if arguments.visualize:
-        from cmt.video.plots import plot_saliency, plot_speed
+        from cmt.plots import Video, plot, thumbnails
 
-        pictures = [output.with_name(f"{output.name}_{kind}.png") for kind in ("speed", "saliency")]
-        plot_speed(pictures[0], motion, rhythm)
-        plot_saliency(pictures[1], motion, rhythm, frames)
+        pictures = [output.with_name(f"{output.name}_rhythm.{kind}") for kind in arguments.format]
+        plot(pictures, Video(rhythm, curves, thumbnails(frames, rhythm.duration)))
         written += pictures
 
     return (

@@ -13,7 +13,7 @@ import av
 import numpy as np
 import pytest
 
-from cmt.control import control_words, load_control, load_rhythm
+from cmt.control import control_words, load_control, load_curves, load_rhythm
 from cmt.files import REPOSITORY, InputError
 from video2npz.video2npz import main
 
@@ -41,12 +41,24 @@ def test_control_and_rhythm_agree(clip: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_pictures_are_drawn(clip: Path) -> None:
-    main([str(clip), "--out_dir", str(clip.parent), "--visualize", "--flow", "single"])
-    for kind in ("speed", "saliency"):
-        with av.open(str(clip.parent / f"clip_{kind}.png")) as container:
-            picture = next(container.decode(video=0)).to_ndarray(format="rgb24")
-        assert picture.shape[1] > 1500
-        assert 5 < picture.std() < 100
+    formats = ["--visualize", "--format", "png", "svg", "--flow", "single"]
+    main([str(clip), "--out_dir", str(clip.parent), *formats])
+    with av.open(str(clip.parent / "clip_rhythm.png")) as container:
+        picture = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert picture.shape[1] > 1500
+    assert 5 < picture.std() < 100
+    assert "<svg" in (clip.parent / "clip_rhythm.svg").read_text()
+
+
+def test_the_curves_are_kept_with_the_control(clip: Path) -> None:
+    main([str(clip), "--out_dir", str(clip.parent)])
+    curves = load_curves(clip.with_suffix(".npz"))
+    rhythm = load_rhythm(clip.with_suffix(".json"))
+    assert curves and curves.fps == 25
+    assert (len(curves.speed), len(curves.saliency)) == (49, 50)
+    assert curves.saliency.min() == 0
+    for beat in rhythm.vbeats:
+        assert curves.saliency[round(beat.start_time * 25)] == pytest.approx(beat.weight)
 
 
 def test_a_batch_skips_what_it_cannot_use(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,1 +1,1 @@
-"""Rhythm of a video: `frames` → `flow` → `visual_beats`, and `plots` to look at it."""
+"""Rhythm of a video: `frames` → `flow` → `visual_beats`."""

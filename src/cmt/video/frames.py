@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -16,7 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from cmt.files import InputError
+from cmt.files import InputError, replacing
 
 HEIGHT = 360  # pixels; flow is measured, and its thresholds were calibrated, at this height
 MAX_RATE = 240  # frames per second; a higher rate is a clock's, not a camera's
@@ -36,6 +37,7 @@ class VideoFrames:
         fps: frames per second.
         width: of the upright picture as stored, in pixels.
         height: likewise.
+        codec: of the pictures, as FFmpeg calls it.
         expected: number of frames the file promises, None if it tells no duration.
         problems: after iterating, what could not be decoded, in words; empty if all could.
 
@@ -47,6 +49,7 @@ class VideoFrames:
         self.path = Path(path)
         self.problems: list[str] = []
         with self._open() as (container, stream):
+            self.codec = stream.codec_context.name
             rate = stream.average_rate or stream.guessed_rate or 0
             self.fps = float(rate if 0 < rate <= MAX_RATE else DEFAULT_RATE)
             if stream.duration and stream.time_base:
@@ -108,6 +111,41 @@ class VideoFrames:
                 elif pictures:
                     pictures.append(pictures[-1])
         return pictures
+
+    def write_copy(self, path: str | Path, height: int = HEIGHT) -> Iterator[int]:
+        """Write an upright H.264 copy without sound at the constant rate, which browsers play.
+
+        Args:
+            path: an .mp4 to write.
+            height: of its pictures, in pixels.
+
+        Yields:
+            The number of frames written so far.
+
+        Raises:
+            InputError: the folder cannot be written to.
+        """
+        reformatter = VideoReformatter()
+        rate = Fraction(self.fps).limit_denominator(1001)
+        with (
+            self._open() as (container, stream),
+            replacing(path) as temporary,
+            av.open(str(temporary), "w") as target,
+        ):
+            options = {"preset": "veryfast", "crf": "23"}
+            encoder = target.add_stream("libx264", rate=rate, options=options)
+            encoder.pix_fmt = "yuv420p"
+            count = 0
+            for frame, repeats in hold(self._decode(container, stream), self.fps, self.expected):
+                rgb = self._rgb(frame, reformatter, height)
+                encoder.height, encoder.width = rgb.shape[:2]
+                for _ in range(repeats):
+                    copy = VideoFrame.from_ndarray(rgb, "rgb24")
+                    copy.pts, copy.time_base = count, 1 / rate
+                    target.mux(encoder.encode(copy))
+                    count += 1
+                yield count
+            target.mux(encoder.encode(None))
 
     @contextmanager
     def _open(self) -> Iterator[tuple[InputContainer, VideoStream]]:

@@ -75,6 +75,13 @@ def is_still(speed: np.ndarray) -> bool:
     return bool(np.quantile(speed, STILL_SHARE) < STILL_SPEED and speed.max() < STILL_PEAK)
 
 
+def saliency(motion: Motion) -> np.ndarray:
+    """The impact envelope (n,) as it is drawn: none of it in a still video, nothing below 0."""
+    if is_still(motion.speed):
+        return np.zeros(motion.directogram.shape[1])
+    return np.maximum(impact_envelope(motion.directogram, motion.fps), 0)
+
+
 def impact_envelope(directogram: np.ndarray, fps: float) -> np.ndarray:
     """How suddenly motion stops at each frame, in units of its 99th percentile.
 

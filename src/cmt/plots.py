@@ -1,0 +1,328 @@
+"""Pictures of a video's rhythm and of the music made for it, over one time axis.
+
+From top to bottom, as far as there is something to draw: thumbnails of the video; its speed,
+whose mean over a bar asks for density; its saliency, whose peaks are visual beats; the piano roll,
+with bars and visual beats; the drums; and the density of each bar, asked for and played.
+Source: paper, figure 2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from cmt.control import Curves, VideoRhythm
+from cmt.files import replacing
+from cmt.plan import BarPlan
+from cmt.vocabulary import (
+    BEATS_PER_BAR,
+    INSTRUMENT_CLASS,
+    INSTRUMENTS,
+    TICKS_PER_BAR,
+    TICKS_PER_BEAT,
+)
+from cmt.words import Song
+
+if TYPE_CHECKING:
+    from cmt.video.frames import VideoFrames
+
+# Inches
+WIDTH = 11.0  # of the axes
+LEFT, RIGHT, BOTTOM, EDGE = 0.65, 0.2, 0.5, 0.1
+GAP = 0.4  # above axes that have a title or a legend
+STRIP = 1.0  # height of the thumbnails, about
+DOTS = 160  # per inch
+
+DARK, MEDIUM, LIGHT, ACCENT = "#1f3b5c", "#7d9cc0", "#dbe6f2", "#d1495b"
+# Four of Okabe and Ito's, which the colour-blind can tell apart, and gray.
+COLOURS = {
+    "Drums": "#4d4d4d",
+    "Piano": "#0072b2",
+    "Guitar": "#e69f00",
+    "Bass": "#009e73",
+    "Strings": "#cc79a7",
+}
+DRUMS = INSTRUMENT_CLASS["Drums"]
+OCTAVE = 12
+
+
+@dataclass(frozen=True)
+class Video:
+    """What is drawn of a video; thumbnails are RGB pictures (height, width, 3), equally apart."""
+
+    rhythm: VideoRhythm
+    curves: Curves
+    thumbnails: Sequence[np.ndarray] = ()
+
+
+@dataclass(frozen=True)
+class Music:
+    """What is drawn of a piece, up to its end (ticks); `plan` is what was asked of its bars."""
+
+    song: Song
+    plan: Sequence[BarPlan]
+    tempo: float  # BPM
+    end: int
+
+    def seconds(self, ticks: np.ndarray | float) -> np.ndarray:
+        """The time of ticks."""
+        return np.asarray(ticks) * (60 / (self.tempo * TICKS_PER_BEAT))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One of the axes: its height in inches, and what draws it."""
+
+    height: float
+    draw: Callable[[Axes], None]
+    gap: float = GAP  # above it, in inches
+
+
+def thumbnails(frames: VideoFrames, duration: float, width: float = WIDTH) -> list[np.ndarray]:
+    """Pictures from the middles of equal parts of a video (seconds), as many as fill a strip."""
+    count = int(np.clip(round(width / (STRIP * frames.width / frames.height)), 4, 16))
+    times = (np.arange(count) + 0.5) * duration / count
+    return frames.thumbnails(times.tolist(), height=round(STRIP * DOTS))
+
+
+def plot(
+    paths: Sequence[str | Path],
+    video: Video | None = None,
+    music: Music | None = None,
+    width: float = WIDTH,
+) -> None:
+    """Draw what is given, and write it to each of `paths` in the format of its suffix.
+
+    Args:
+        paths: pictures to write, of the formats `cmt.files.PICTURES`.
+        video: drawn above the music.
+        music: drawn below the video.
+        width: of the axes, in inches.
+
+    Raises:
+        InputError: a picture cannot be written.
+    """
+    panels = []
+    if video:
+        panels += _video_panels(video, width)
+    if music:
+        panels += _music_panels(music)
+    duration = max(
+        video.rhythm.duration if video else 0, float(music.seconds(music.end)) if music else 0
+    )
+    figure = _stack(panels, duration, width)
+    # Names and dates that would differ from run to run are left out.
+    with rc_context({"svg.hashsalt": "cmt", "pdf.fonttype": 42}):
+        for path in map(Path, paths):
+            dated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+            with replacing(path) as temporary:
+                figure.savefig(temporary, dpi=DOTS, metadata=dated[path.suffix[1:].lower()])
+
+
+def _stack(panels: Sequence[Panel], duration: float, width: float) -> Figure:
+    """A figure with the panels from top to bottom, all of them as wide as the duration."""
+    total = BOTTOM + sum(panel.height + panel.gap for panel in panels) + EDGE
+    whole = LEFT + width + RIGHT
+    figure = Figure(figsize=(whole, total))
+    top = total - EDGE
+    for panel in panels:
+        top -= panel.gap + panel.height
+        axes = figure.add_axes((LEFT / whole, top / total, width / whole, panel.height / total))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(axis="x", labelbottom=panel is panels[-1])
+        axes.tick_params(labelsize=9)
+        panel.draw(axes)
+        axes.set_xlim(0, duration)
+    axes.set_xlabel("time (s)", fontsize=9)
+    figure.align_ylabels()
+    return figure
+
+
+def _video_panels(video: Video, width: float) -> list[Panel]:
+    """Thumbnails, if there are any; speed; saliency."""
+    panels = [
+        Panel(1.3, lambda axes: _draw_speed(axes, video)),
+        Panel(1.3, lambda axes: _draw_saliency(axes, video)),
+    ]
+    if video.thumbnails:
+        height, across = video.thumbnails[0].shape[:2]
+        strip = min(width / len(video.thumbnails) * height / across, 2 * STRIP)
+        panels.insert(0, Panel(strip, lambda axes: _draw_thumbnails(axes, video), gap=0))
+    return panels
+
+
+def _music_panels(music: Music) -> list[Panel]:
+    """Piano roll, drums, density."""
+    panels = [
+        Panel(2.4, lambda axes: _draw_roll(axes, music)),
+        Panel(0.9, lambda axes: _draw_density(axes, music), gap=0.3),
+    ]
+    if (music.song.notes["instrument"] == DRUMS).any():
+        panels.insert(1, Panel(0.7, lambda axes: _draw_drums(axes, music), gap=0.08))
+    return panels
+
+
+def _draw_thumbnails(axes: Axes, video: Video) -> None:
+    edges = np.linspace(0, video.rhythm.duration, len(video.thumbnails) + 1)
+    for picture, left, right in zip(video.thumbnails, edges, edges[1:], strict=False):
+        axes.imshow(picture, extent=(left, right, 0, 1), aspect="auto")
+    axes.set_ylim(0, 1)
+    axes.axis("off")
+
+
+def _draw_speed(axes: Axes, video: Video) -> None:
+    """The speed of each frame, and its mean over each bar."""
+    rhythm, curves = video.rhythm, video.curves
+    means = np.array(rhythm.flow_magnitude_per_bar)
+    edges = np.arange(len(means) + 1) * _bar_seconds(rhythm.tempo)
+    edges = np.minimum(edges, rhythm.duration)
+    axes.stairs(means, edges, fill=True, color=LIGHT)
+    axes.stairs(means, edges, color=MEDIUM, linewidth=1.5, label="mean of a bar")
+    times = np.arange(1, len(curves.speed) + 1) / curves.fps
+    axes.plot(times, curves.speed, color=DARK, linewidth=0.7, label="speed of a frame")
+    # A cut is many times faster than any motion: let its spike leave the picture.
+    usual = np.percentile(curves.speed, 98) if len(times) else 0
+    axes.set_ylim(0, 1.2 * max(usual, means.max(initial=0), 1e-3))
+    axes.set_ylabel("speed\n(px/frame)", fontsize=9)
+    _bars(axes, rhythm.n_bars, rhythm.tempo)
+    _title(axes, f"{rhythm.tempo:.1f} BPM, {rhythm.n_bars} bars")
+    _legend(axes)
+
+
+def _draw_saliency(axes: Axes, video: Video) -> None:
+    """The impact envelope, and the visual beats on it."""
+    rhythm, curves = video.rhythm, video.curves
+    times = np.arange(len(curves.saliency)) / curves.fps
+    axes.fill_between(times, curves.saliency, color=LIGHT, linewidth=0)
+    axes.plot(times, curves.saliency, color=MEDIUM, linewidth=0.9, label="saliency")
+    beats = [beat.start_time for beat in rhythm.vbeats]
+    weights = [max(0, beat.weight) for beat in rhythm.vbeats]
+    axes.vlines(beats, 0, weights, color=ACCENT, linewidth=1.4)
+    axes.plot(beats, weights, "o", color=ACCENT, markersize=3.5, label="visual beat", clip_on=False)
+    axes.set_ylim(0, 1.15)
+    axes.set_ylabel("saliency", fontsize=9)
+    _bars(axes, rhythm.n_bars, rhythm.tempo)
+    _title(axes, f"{len(rhythm.vbeats)} visual beats")
+    _legend(axes)
+
+
+def _draw_roll(axes: Axes, music: Music) -> None:
+    """The pitched instruments over bars and visual beats."""
+    notes = music.song.notes[music.song.notes["instrument"] != DRUMS]
+    _draw_notes(axes, music, notes)
+    _draw_beats(axes, music)
+    low, high = (notes["pitch"].min(), notes["pitch"].max()) if len(notes) else (60, 60)
+    axes.set_ylim(low - 2, high + 3)
+    octaves = range(OCTAVE * math.ceil((low - 2) / OCTAVE), high + 3, OCTAVE)
+    axes.set_yticks(list(octaves), [f"C{pitch // OCTAVE - 1}" for pitch in octaves])
+    axes.set_ylabel("pitch", fontsize=9)
+    _title(axes, f"{music.tempo:.1f} BPM, {len(music.plan)} bars, {len(music.song.notes)} notes")
+    heard = [
+        instrument.name
+        for label, instrument in enumerate(INSTRUMENTS, start=1)
+        if (music.song.notes["instrument"] == label).any()
+    ]
+    handles: list[Patch | Line2D] = [Patch(color=COLOURS[name], label=name) for name in heard]
+    handles.append(Line2D([], [], color=ACCENT, linewidth=1.2, label="visual beat"))
+    _legend(axes, handles)
+
+
+def _draw_drums(axes: Axes, music: Music) -> None:
+    """The drums, each sound that is played on a line of its own."""
+    notes = music.song.notes[music.song.notes["instrument"] == DRUMS].copy()
+    sounds, notes["pitch"] = np.unique(notes["pitch"], return_inverse=True)
+    notes["duration"] = 1
+    _draw_notes(axes, music, notes)
+    _draw_beats(axes, music)
+    axes.set_ylim(-1, len(sounds))
+    axes.set_yticks([])
+    axes.set_ylabel("drums", fontsize=9)
+
+
+def _draw_density(axes: Axes, music: Music) -> None:
+    """Onset positions in each bar: what was asked for, and what is played."""
+    bars = len(music.plan)
+    edges = music.seconds(np.minimum(np.arange(bars + 1) * TICKS_PER_BAR, music.end))
+    asked = np.array([np.nan if bar.density is None else bar.density for bar in music.plan], float)
+    axes.stairs(np.nan_to_num(asked), edges, fill=True, color=LIGHT)
+    axes.stairs(asked, edges, color=MEDIUM, linewidth=1.5, label="asked for")
+    onsets = np.unique(music.song.notes["tick"]) // TICKS_PER_BAR
+    played = np.bincount(onsets, minlength=bars)[:bars]
+    middles = (edges[:-1] + edges[1:]) / 2
+    axes.plot(middles, played, "o", color=DARK, markersize=3.5, label="played", clip_on=False)
+    axes.set_ylim(0, TICKS_PER_BAR + 1)
+    axes.set_yticks([0, TICKS_PER_BAR // 2, TICKS_PER_BAR])
+    axes.set_ylabel("onsets\nin a bar", fontsize=9)
+    _bars(axes, bars, music.tempo)
+    _legend(axes)
+
+
+def _draw_notes(axes: Axes, music: Music, notes: np.ndarray) -> None:
+    left = music.seconds(notes["tick"])
+    right = music.seconds(np.minimum(notes["tick"] + notes["duration"], music.end))
+    low, high = notes["pitch"] - 0.45, notes["pitch"] + 0.45
+    corners = [(left, low), (left, high), (right, high), (right, low)]
+    colours = [COLOURS[INSTRUMENTS[label - 1].name] for label in notes["instrument"].tolist()]
+    axes.add_collection(
+        PolyCollection(
+            list(np.stack([np.stack(corner, axis=-1) for corner in corners], axis=1)),
+            facecolors=colours,
+            edgecolors="white",
+            linewidths=0.3,
+            zorder=2,
+        )
+    )
+    _bars(axes, len(music.plan), music.tempo)
+
+
+def _draw_beats(axes: Axes, music: Music) -> None:
+    """Lines at the visual beats that were asked for, the stronger the thicker."""
+    beats = [
+        (bar * TICKS_PER_BAR + tick, strength)
+        for bar, asked in enumerate(music.plan)
+        for tick, strength in sorted(asked.strengths.items())
+    ]
+    for tick, strength in beats:
+        width = 0.5 + 0.15 * strength
+        axes.axvline(float(music.seconds(tick)), color=ACCENT, alpha=0.6, linewidth=width, zorder=1)
+
+
+def _bar_seconds(tempo: float) -> float:
+    return 60 * BEATS_PER_BAR / tempo
+
+
+def _bars(axes: Axes, bars: int, tempo: float) -> None:
+    """Bar lines as the grid."""
+    axes.xaxis.remove_overlapping_locs = False  # bars that begin on a tick of the seconds, too
+    axes.set_xticks(np.arange(bars) * _bar_seconds(tempo), minor=True)
+    axes.tick_params(which="minor", length=0)
+    axes.grid(axis="x", which="minor", color="0.85", linewidth=0.6)
+    axes.set_axisbelow(True)
+
+
+def _title(axes: Axes, text: str) -> None:
+    axes.set_title(text, loc="left", fontsize=9)
+
+
+def _legend(axes: Axes, handles: Sequence[Patch | Line2D] | None = None) -> None:
+    axes.legend(
+        handles=handles,
+        loc="lower right",
+        bbox_to_anchor=(1, 0.97),
+        ncols=len(INSTRUMENTS) + 1,
+        frameon=False,
+        fontsize=8,
+        handlelength=1.2,
+        columnspacing=1.2,
+    )

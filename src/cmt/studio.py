@@ -1,0 +1,304 @@
+"""What the page does, without the page: look at a video, find its rhythm, make music, write it.
+
+Every video has a folder of its own in a private one; nothing there is named after what a visitor
+uploads, and the errors name no path.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shlex
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cmt import audio, checkpoint
+from cmt.composition import Piece, Settings, arguments, compose
+from cmt.control import Control, Curves, VideoRhythm, control_words
+from cmt.files import EXPERIMENTS, InputError
+from cmt.midi import write_midi
+from cmt.plots import Music, Video, plot, thumbnails
+from cmt.video.flow import measure_motion
+from cmt.video.frames import VideoFrames
+from cmt.video.visual_beats import find_rhythm, saliency
+from cmt.vocabulary import DEFAULT_TEMPO
+
+# Is told the share that is done, 0 … 1, and what is being done; what it raises ends the work.
+Progress = Callable[[float, str], None]
+
+PICTURE_WIDTH = 8.0  # inches of the axes: so that a page can show the picture smaller
+PLAYABLE = ("h264", "vp9", "libvpx-vp9", "av1", "libdav1d")  # in MP4, by browsers
+TRIED_PAIRS = 8  # of frames, to estimate the time that all will take
+TRIED_SECONDS = 4.0  # of music, likewise
+DEFAULT_CKPT = EXPERIMENTS / "default"
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A video that can be used.
+
+    Attributes:
+        path: the video, in a folder of its own.
+        duration: seconds, as far as the file tells.
+        has_sound: whether it has a sound of its own.
+        analysing: seconds that finding its rhythm will take, about.
+        composing: seconds that a take will take, about.
+    """
+
+    path: Path
+    duration: float
+    has_sound: bool
+    analysing: float
+    composing: float
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A clip whose rhythm is known.
+
+    Attributes:
+        clip: the clip.
+        rhythm: its rhythm.
+        picture: of the rhythm.
+        playable: the video, or a copy that browsers can play.
+        problems: what could not be decoded, in words.
+    """
+
+    clip: Clip
+    rhythm: VideoRhythm
+    picture: Path
+    playable: Path
+    problems: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A take and the files made of it.
+
+    `video` has the pictures as they were, `preview` as browsers can play them, often the same;
+    `picture` is the piano roll.
+    """
+
+    piece: Piece
+    video: Path
+    preview: Path
+    sound: Path
+    midi: Path
+    report: Path
+    picture: Path
+
+
+class Studio:
+    """A model, and a private folder in which videos get their music.
+
+    Args:
+        folder: where the videos' folders are made.
+        ckpt: checkpoint of the model, or its folder.
+        max_minutes: longer videos are refused.
+
+    Raises:
+        InputError: there is no such checkpoint.
+    """
+
+    def __init__(
+        self, folder: Path, ckpt: Path = DEFAULT_CKPT, max_minutes: float = math.inf
+    ) -> None:
+        self.folder = folder
+        self.ckpt = ckpt
+        self.max_minutes = max_minutes
+        self.model, _ = checkpoint.load(ckpt, "cuda" if torch.cuda.is_available() else "cpu")
+        self._pace: float | None = None
+
+    def open(self, upload: str | Path) -> Clip:
+        """Look at a video, which takes a second or two, and give it a folder.
+
+        Raises:
+            InputError: it is no video, or longer than allowed.
+        """
+        path = Path(tempfile.mkdtemp(dir=self.folder)) / "video"
+        try:
+            try:
+                os.link(upload, path)
+            except OSError:  # on another disk
+                shutil.copyfile(upload, path)
+            with _nameless(path):
+                frames = VideoFrames(path)
+                duration = (frames.expected or 0) / frames.fps
+                self._check(duration)
+                has_sound = audio.has_sound(path)
+                began = time.perf_counter()
+                tried = measure_motion(islice(frames, TRIED_PAIRS + 1), frames.fps).speed
+                pair = (time.perf_counter() - began) / max(len(tried), 1)
+        except BaseException:
+            shutil.rmtree(path.parent)
+            raise
+        analysing = pair * (frames.expected or 0)
+        return Clip(path, duration, has_sound, analysing, self._seconds_per_second() * duration)
+
+    def _check(self, seconds: float) -> None:
+        if seconds > 60 * self.max_minutes:
+            raise InputError(
+                f"This video is longer than {self.max_minutes:g} minutes, the most that is taken"
+                " here (--max_minutes); cut it, please"
+            )
+
+    def _seconds_per_second(self) -> float:
+        """Seconds that composing a second of music takes; found by trying, once."""
+        if self._pace is None:
+            rhythm = VideoRhythm(TRIED_SECONDS, DEFAULT_TEMPO, (), (1.0,))
+            began = time.perf_counter()
+            compose(self.model, _control(rhythm), Settings())
+            self._pace = (time.perf_counter() - began) / TRIED_SECONDS
+        return self._pace
+
+    def analyse(self, clip: Clip, progress: Progress) -> Analysis:
+        """Find the rhythm of a video, and draw it.
+
+        Raises:
+            InputError: it can no longer be read, or turns out to be longer than allowed.
+        """
+
+        def watched() -> Iterator[np.ndarray]:
+            for number, frame in enumerate(frames):
+                progress(min(number / total, 1), "Watching the motion")
+                self._check(number / frames.fps)
+                yield frame
+
+        with _nameless(clip.path):
+            frames = VideoFrames(clip.path)
+            total = frames.expected or math.inf
+            motion = measure_motion(watched(), frames.fps)
+            progress(1, "Finding tempo and visual beats")
+            rhythm = find_rhythm(motion)
+            curves = Curves(frames.fps, motion.speed, saliency(motion))
+            pictures = thumbnails(frames, rhythm.duration, PICTURE_WIDTH)
+            picture = clip.path.with_name("rhythm.png")
+            plot([picture], Video(rhythm, curves, pictures), width=PICTURE_WIDTH)
+            problems, playable = tuple(frames.problems), clip.path
+            if frames.codec not in PLAYABLE:
+                playable = clip.path.with_name("playable.mp4")
+                for count in frames.write_copy(playable):
+                    progress(min(count / total, 1), "Making a copy that browsers can play")
+        return Analysis(clip, rhythm, picture, playable, problems)
+
+    def compose(
+        self, analysis: Analysis, settings: Settings, balance: float | None, progress: Progress
+    ) -> list[Result]:
+        """Make music for a video: the takes, from the best.
+
+        Args:
+            analysis: of the video.
+            settings: what is asked.
+            balance: gain of the music, 0 … 1, over the video's own sound; None leaves that out.
+            progress: is told how far it is.
+
+        Raises:
+            InputError: the video can no longer be read.
+        """
+        video = analysis.clip.path
+        pieces = compose(
+            self.model,
+            _control(analysis.rhythm),
+            replace(settings, rank=True),
+            lambda tick, ticks: progress(tick / ticks, "Composing"),
+        )
+        results = []
+        with _nameless(video):
+            folder = Path(tempfile.mkdtemp(dir=video.parent))
+            for number, piece in enumerate(pieces, start=1):
+                progress((number - 1) / len(pieces), f"Playing take {number} of {len(pieces)}")
+                name = folder / f"take_{number}"
+                results.append(self._write(name, piece, settings, analysis, balance))
+        return results
+
+    def _write(
+        self,
+        name: Path,
+        piece: Piece,
+        settings: Settings,
+        analysis: Analysis,
+        balance: float | None,
+    ) -> Result:
+        """Write the files of a take, all called `name`."""
+        video = analysis.clip.path
+        midi, sound, report, picture = (
+            name.with_suffix(suffix) for suffix in (".mid", ".mp3", ".json", ".png")
+        )
+        write_midi(piece.song, midi, piece.tempo, piece.end)
+        music = audio.synthesise(midi, duration=audio.video_duration(video))
+        audio.write_audio(sound, music)
+        if balance is not None:
+            music = audio.mix(video, music, balance)
+        result = name.with_suffix(".mp4")
+        try:
+            audio.mux(video, music, result)
+        except InputError:  # a codec that MP4 cannot hold
+            result = name.with_suffix(".mkv")
+            audio.mux(video, music, result)
+        preview = result
+        if analysis.playable != video:
+            preview = name.with_name(f"{name.name}_preview.mp4")
+            audio.mux(analysis.playable, music, preview)
+        again = replace(settings, takes=1, rank=False, seed=piece.take.seed)
+        content = {
+            "checkpoint": str(self.ckpt),
+            **piece.report,
+            "keep_audio": balance,
+            "commands": self._commands(again, balance),
+        }
+        report.write_text(json.dumps(content, indent=1), encoding="utf-8")
+        music_alone = Music(piece.song, piece.take.plan, piece.tempo, piece.end)
+        plot([picture], music=music_alone, width=PICTURE_WIDTH)
+        return Result(piece, result, preview, sound, midi, report, picture)
+
+    def _commands(self, settings: Settings, balance: float | None) -> list[str]:
+        """Command lines that make the same of VIDEO.mp4."""
+        ckpt = [] if self.ckpt == DEFAULT_CKPT else ["-c", str(self.ckpt)]
+        keep = [] if balance is None else ["--keep-audio", str(balance)]
+        npz, midi, *outputs = (f"inference/VIDEO.{kind}" for kind in ("npz", "mid", "mp3", "mp4"))
+        commands = (
+            ["src/video2npz/video2npz.py", "VIDEO.mp4"],
+            ["src/gen_midi_conditional.py", "-f", npz, *ckpt, *arguments(settings)],
+            [
+                "src/midi2mp3.py",
+                "--input",
+                midi,
+                "--output",
+                *outputs,
+                "--video",
+                "VIDEO.mp4",
+                *keep,
+            ],
+        )
+        return [shlex.join([".venv/bin/python", *command]) for command in commands]
+
+    def sweep(self, age: float) -> None:
+        """Remove what has not been used for `age` seconds, uploads included."""
+        for entry in list(self.folder.iterdir()):
+            with suppress(FileNotFoundError):  # while it is looked at
+                newest = max(path.stat().st_mtime for path in (entry, *entry.rglob("*")))
+                if newest < time.time() - age:
+                    shutil.rmtree(entry, ignore_errors=True)
+
+
+def _control(rhythm: VideoRhythm) -> Control:
+    return Control(control_words(rhythm), rhythm.tempo, rhythm.duration)
+
+
+@contextmanager
+def _nameless(path: Path) -> Iterator[None]:
+    """Errors about `path` speak of this video."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(str(error).replace(f"{path}:", "This video:")) from error
