@@ -26,6 +26,7 @@ from cmt.parallel import DASK_HELP, cluster, in_order
 
 if TYPE_CHECKING:
     import numpy as np
+    from distributed import Client
 
 MIDI_SUFFIXES = (".mid", ".midi")
 MIN_NOTES = 21  # as in the original
@@ -75,9 +76,11 @@ def main(argv: list[str] | None = None) -> None:
     count: Counter[str] = Counter()
     max_strength = FIELD["strength"].size - 1
 
-    def songs() -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
+    def songs(client: Client | None) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
         tasks = [(path, args.strict_names, args.min_notes) for path in paths]
-        encoded = in_order(encode, tasks, crashed, args.jobs, FILES_AT_ONCE)
+        encoded = in_order(
+            encode, tasks, crashed, jobs=args.jobs, batch=FILES_AT_ONCE, client=client
+        )
         for path, song in tqdm(
             zip(paths, encoded, strict=True), total=len(paths), unit="file", disable=None
         ):
@@ -102,8 +105,8 @@ def main(argv: list[str] | None = None) -> None:
             )
 
     try:
-        with cluster(args.dask):
-            written = write_dataset(out, songs())
+        with cluster(args.dask) as client:
+            written = write_dataset(out, songs(client))
     finally:
         if skipped:
             print(f"skipped {len(skipped)} of {len(paths)} files:", *skipped, sep="\n  ")

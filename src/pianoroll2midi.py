@@ -48,8 +48,10 @@ def main(argv: list[str] | None = None) -> None:
     if not outputs:
         raise InputError(f"{args.in_dir}: no folder with .npz piano rolls")
     tasks = [(roll, args.out_dir / name) for roll, name in outputs.items()]
-    with cluster(args.dask):
-        reasons = in_order(convert, tasks, crashed, args.jobs, FILES_AT_ONCE)
+    with cluster(args.dask) as client:
+        reasons = in_order(
+            convert, tasks, crashed, jobs=args.jobs, batch=FILES_AT_ONCE, client=client
+        )
         progress = tqdm(reasons, total=len(tasks), unit="file", disable=None)
         skipped = [reason for reason in progress if reason]
     if skipped:

@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cmt.files import InputError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
-    from distributed import Client
-    from joblib._dask import DaskDistributedBackend
+    from distributed import Client, Future
 
 T = TypeVar("T")
+Task = tuple[Any, ...]
 
 DASK_HELP = (
     "do the work on the Dask cluster of this scheduler, such as HOST:8786; its workers"
     " have this project installed, and see the files under the same paths"
 )
 PATIENCE = 10  # seconds to wait for the scheduler, and for its first worker
-CHUNK = 512  # results that are in memory at most; between chunks some cores wait for the last task
+CHUNK = 512  # results in memory at most; between chunks some cores wait for the last task
 
 
 def in_order(
     function: Callable[..., T],
-    tasks: Sequence[tuple[Any, ...]],
+    tasks: Sequence[Task],
     lost: Callable[..., T],
+    *,
     jobs: int = -1,
     batch: int = 1,
+    client: Client | None = None,
 ) -> Iterator[T]:
     """Yield function(*task) for each task, in order, computed in worker processes.
 
@@ -41,9 +43,23 @@ def in_order(
         function: importable, or of the script that runs.
         tasks: arguments of each call.
         lost: makes the result of a task that cannot be done.
-        jobs: processes on this machine, −1 for one per core; a cluster has its own number.
+        jobs: processes on this machine, −1 for one per core.
         batch: tasks that are sent together: several where they take milliseconds.
+        client: the cluster to use in place of this machine; see `cluster`.
     """
+    if client is not None:
+        return _there(function, tasks, lost, batch, client)
+    return _here(function, tasks, lost, jobs, batch)
+
+
+def _here(
+    function: Callable[..., T],
+    tasks: Sequence[Task],
+    lost: Callable[..., T],
+    jobs: int,
+    batch: int,
+) -> Iterator[T]:
+    """`in_order` on this machine."""
     from joblib import Parallel, delayed, effective_n_jobs
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -51,7 +67,7 @@ def in_order(
     workers = max(effective_n_jobs(jobs), 2)
     ahead = 2 * workers * batch
 
-    def parallel(some: Sequence[tuple[Any, ...]]) -> Iterator[T]:
+    def parallel(some: Sequence[Task]) -> Iterator[T]:
         run = Parallel(workers, return_as="generator", pre_dispatch=ahead, batch_size=batch)
         return run(delayed(function)(*task) for task in some)
 
@@ -70,18 +86,56 @@ def in_order(
                     yield lost(*task)
 
 
+def _there(
+    function: Callable[..., T],
+    tasks: Sequence[Task],
+    lost: Callable[..., T],
+    batch: int,
+    client: Client,
+) -> Iterator[T]:
+    """`in_order` on a cluster.
+
+    Not through joblib: its Dask backend waits for ever for a task whose workers die.
+    """
+    from distributed import KilledWorker
+
+    batches = (tasks[start : start + batch] for start in range(0, len(tasks), batch))
+    under_way: deque[tuple[Sequence[Task], Future]] = deque()
+    while True:
+        ahead = 4 * max(sum(client.ncores().values()), 1)
+        for some in islice(batches, max(ahead - len(under_way), 0)):
+            under_way.append((some, client.submit(_each, function, some, pure=False)))
+        if not under_way:
+            return
+        some, future = under_way.popleft()
+        try:
+            yield from future.result()
+        except KilledWorker:
+            for task in some:
+                try:
+                    yield from client.submit(_each, function, [task], pure=False).result()
+                except KilledWorker:
+                    yield lost(*task)
+        except ImportError as error:
+            raise InputError(f"a Dask worker lacks what it needs ({error}); install it") from error
+
+
+def _each(function: Callable[..., T], tasks: Sequence[Task]) -> list[T]:
+    return [function(*task) for task in tasks]
+
+
 @contextmanager
-def cluster(scheduler: str | None) -> Iterator[None]:
-    """Within this context joblib computes on the Dask cluster of `scheduler`, if there is one.
+def cluster(scheduler: str | None) -> Iterator[Client | None]:
+    """The Dask cluster of a scheduler, such as HOST:8786; None gives none.
 
     Tasks of a worker that is lost are done again by another.
 
     Raises:
         InputError: Dask is not installed; the scheduler cannot be reached, has no workers, or is
-            lost; a worker cannot import what it needs.
+            lost.
     """
     if scheduler is None:
-        yield
+        yield None
         return
     try:
         from distributed import Client
@@ -90,8 +144,6 @@ def cluster(scheduler: str | None) -> Iterator[None]:
             "--dask needs the package distributed; pip install -e '.[cluster]'"
         ) from error
     from concurrent.futures import CancelledError
-
-    from joblib import parallel_config
 
     try:
         client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
@@ -107,37 +159,8 @@ def cluster(scheduler: str | None) -> Iterator[None]:
                 f"{scheduler}: has no workers; start some on each machine: dask worker {scheduler}"
             ) from error
         try:
-            with parallel_config(backend=_backend(client)):
-                yield
-        except CancelledError as error:
+            yield client
+        except (CancelledError, OSError) as error:
+            if client.status == "running":
+                raise
             raise InputError(f"{scheduler}: the Dask scheduler was lost; start it again") from error
-
-
-def _backend(client: Client) -> DaskDistributedBackend:
-    """The backend of joblib for Dask, but for two things that it lacks."""
-    from distributed import KilledWorker
-    from joblib._dask import DaskDistributedBackend
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    class Backend(DaskDistributedBackend):
-        def effective_n_jobs(self, n_jobs: int) -> int:
-            # joblib takes one job for a reason to work in this process. Where all workers are
-            # lost, work waits for new ones.
-            return max(super().effective_n_jobs(n_jobs), 2)
-
-        def submit(self, func: Any, callback: Callable[[object], None]) -> Future:
-            # joblib waits for ever for a task that fails outside of its function.
-            def failed(future: Future) -> None:
-                error = future.exception()
-                if isinstance(error, KilledWorker):
-                    callback(TerminatedWorkerError(str(error)))
-                elif isinstance(error, ImportError):
-                    callback(InputError(f"a Dask worker lacks this project ({error}); install it"))
-                elif error is not None:
-                    callback(error)
-
-            future = super().submit(func, callback)
-            future.add_done_callback(failed)
-            return future
-
-    return Backend(client=client, wait_for_workers_timeout=0)

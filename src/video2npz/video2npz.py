@@ -75,8 +75,10 @@ def main(argv: list[str] | None = None) -> None:
         paths = (video.absolute(), output.absolute()) if arguments.dask else (video, output)
         tasks.append((*paths, arguments))
     skipped = []
-    with cluster(arguments.dask):
-        results = in_order(attempt, tasks, crashed) if arguments.dask else starmap(attempt, tasks)
+    with cluster(arguments.dask) as client:
+        results = (
+            in_order(attempt, tasks, crashed, client=client) if client else starmap(attempt, tasks)
+        )
         for video, result in zip(arguments.videos, results, strict=True):
             if isinstance(result, InputError):
                 print(f"skipped: {result}", file=sys.stderr)
