@@ -74,7 +74,7 @@ def test_a_video_gets_takes_that_can_be_made_again(
     "settings",
     [
         Settings(),
-        Settings(3, "original", 0.25, 4, 90.5, Style(genre="pop", ending=False), 7, True),
+        Settings(3, "original", 0.25, 4, 90.5, Style(genre="pop", ending=False), 7, "bf16", True),
         Settings(style=Style(None, ("Drums", "Strings"), ("Strings",), Key(6, "major"))),
     ],
 )
