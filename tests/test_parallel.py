@@ -27,9 +27,14 @@ REFERENCE = Path(__file__).parent / "reference"
 
 @pytest.fixture(scope="module")
 def two_workers() -> Iterator[LocalCluster]:
-    # A task is given up when it has ended two workers, not four: that saves seconds.
+    settings = {
+        # A task is given up when it has ended two workers, not four: that saves seconds.
+        "distributed.scheduler.allowed-failures": 1,
+        # A local cluster drops a worker that was lost and is just not there so long after.
+        "distributed.deploy.lost-worker-timeout": "1 hour",
+    }
     with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 1}),
+        dask.config.set(settings),
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local,
     ):
         yield local

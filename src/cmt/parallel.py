@@ -95,7 +95,8 @@ def _there(
 ) -> Iterator[T]:
     """`in_order` on a cluster.
 
-    Not through joblib: its Dask backend waits for ever for a task whose workers die.
+    Not through joblib: its Dask backend waits for ever for a task whose workers die. Where all
+    workers are lost, this waits for new ones.
     """
     from distributed import KilledWorker
 
