@@ -27,13 +27,17 @@ from cmt.vocabulary import BAR
 SPAN = 2048  # words that are kept, some thirty bars
 LONGEST_RUN = 32  # words; longer ones count as this
 
-# Logarithms of weights, fitted by likelihood to 24 songs of the training set; see README.
+# Logarithms of weights, fitted by likelihood to 24 songs of the training set: runs/fit_recall.py.
 SENTINEL = 0.8  # of the model
 FOCUS = 19.4  # of the cosine between states, less 1
 RUN = 0.18  # of each word that agrees with the last ones written
 SAME_PLACE = 1.1
 LAGS = {1: -1.0, 2: -0.5, 4: 0.1, 8: 0.7}  # of bars ago, by the largest of these that divides it
 SAME_BAR = 1.7
+# The rhythm that a video imposes breaks up what would return by itself. Where it controls all bars,
+# these take the place of theirs: with them pieces repeat as much as real music does.
+STEERED_SENTINEL = -1.0
+STEERED_LAGS = {1: -2.5, 2: -1.2, 4: 1.0, 8: 1.75}
 
 # Words agree if these do: density and strength, which a video sets, and duration may differ.
 AGREEING = ("type", "beat", "instr_type", "pitch")
@@ -48,12 +52,20 @@ class Cache:
     In NumPy, as sampling is.
 
     Args:
-        songs: in the batch.
+        controlled: per song the share of its bars whose density is imposed, 0 … 1.
         width: of the hidden states.
         order: the words' attributes as they are drawn.
     """
 
-    def __init__(self, songs: int, width: int, order: tuple[str, ...]) -> None:
+    def __init__(self, controlled: Sequence[float], width: int, order: tuple[str, ...]) -> None:
+        songs = len(controlled)
+        steered = np.array(controlled, np.float64)[:, None]
+        self.sentinel: NDArray[np.float64] = SENTINEL + steered * (STEERED_SENTINEL - SENTINEL)
+        free, imposed = (
+            np.array([SAME_BAR, *(_lag_weight(lags, bars) for bars in range(1, SPAN + 1))])
+            for lags in (LAGS, STEERED_LAGS)
+        )
+        self.lags = free + steered * (imposed - free)
         self.order = order
         self.agreeing = [order.index(name) for name in AGREEING]
         self.states = np.zeros((songs, SPAN, width), np.float32)
@@ -65,13 +77,12 @@ class Cache:
         self.count = 0  # words added
         self.state = self.states[:, 0]  # the present one
         self.weights = np.zeros((songs, 0))  # logarithms; −∞ rules a word out
-        self.own = np.zeros((songs, 1))  # logarithm of the model's weight
-        lags = [SAME_BAR, *(_lag_weight(bars) for bars in range(1, SPAN + 1))]
-        self.lags = np.array(lags)
+        self.own: NDArray[np.float64] = np.zeros((songs, 1))  # logarithm of the model's weight
 
     def rows(self, rows: Sequence[int]) -> None:
         """Keep some songs of the batch."""
-        for name in ("states", "words", "bars", "places", "runs", "bar", "place"):
+        kept = ("states", "words", "bars", "places", "runs", "bar", "place", "sentinel", "lags")
+        for name in kept:
             setattr(self, name, getattr(self, name)[rows])
 
     def attend(self, hidden: NDArray[np.float32]) -> None:
@@ -85,9 +96,9 @@ class Cache:
             FOCUS * (cosine.astype(np.float64) - 1)
             + RUN * np.minimum(self.runs[:, kept], LONGEST_RUN)
             + SAME_PLACE * (self.places[:, kept] == self.place)
-            + self.lags[self.bar - self.bars[:, kept]]
+            + np.take_along_axis(self.lags, self.bar - self.bars[:, kept], -1)
         )
-        self.own = np.full((len(hidden), 1), SENTINEL)
+        self.own = self.sentinel
 
     def mixed(self, model: NDArray[np.float64], name: str) -> NDArray[np.float64]:
         """Mix the model's probabilities (songs, classes) of an attribute with the cache's.
@@ -135,5 +146,5 @@ class Cache:
         return self.words[:, : self.count, self.order.index(name)]
 
 
-def _lag_weight(bars: int) -> float:
-    return LAGS[max(divisor for divisor in LAGS if bars % divisor == 0)]
+def _lag_weight(lags: Mapping[int, float], bars: int) -> float:
+    return lags[max(divisor for divisor in lags if bars % divisor == 0)]
