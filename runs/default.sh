@@ -3,7 +3,7 @@
 #
 #   runs/default.sh FOLDER    a folder with free.tar.xz, free.csv, synthetic.tar.xz, synthetic.csv
 #
-# FOLDER is not changed. About an hour on one core; a stopped training goes on with --resume.
+# FOLDER is not changed. An hour or so on one core; a stopped training goes on with --resume.
 set -euo pipefail
 music=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
@@ -17,8 +17,8 @@ $python src/midi2numpy_mix.py --midi_dir dataset/default/midi --out_name default
 
 # Without --meter a model of this size spends its training on finding out where in the bar it is.
 $python src/train.py -n default_run -t dataset/default.npz --meter \
-    --d_model 256 --n_layers 4 --n_heads 4 --d_ff 1024 --dropout 0.05 \
-    -e 4 -b 2 -l 1e-3 --max_len 1536 --transpose 6 --drop_track 0.1
+    --d_model 256 --n_layers 6 --n_heads 4 --d_ff 1024 --dropout 0.1 \
+    -e 7 -b 2 -l 2e-3 --muon --max_len 1536 --transpose 6 --drop_track 0.1
 
 # Half the bytes, and nothing but the model.
 rm -f exp/default/loss_*_params.pt
@@ -33,3 +33,6 @@ name = checkpoint.find("exp/default_run").name
 checkpoint.save(f"exp/default/{name}", model, torch.bfloat16, **{k: extra[k] for k in keep})
 PYTHON
 cp dataset/default/SOURCES.md exp/default/
+
+# Whether the weights of cmt/recall.py still fit; and how much of its music is copied.
+$python runs/fit_recall.py exp/default dataset/default.npz
