@@ -8,6 +8,7 @@ layout of the fastest product there is for few rows.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import warnings
 from collections.abc import Callable
@@ -129,7 +130,7 @@ class DecoderLayer:
             product(linear.weight, linear.bias, precision)
             for linear in (attend.out_projection, layer.linear1, layer.linear2)
         )
-        self.norm1, self.norm2 = layer.norm1, layer.norm2
+        self.norm1, self.norm2 = _norm(layer.norm1), _norm(layer.norm2)
 
     def step(self, x: Tensor, state: LayerState) -> Tensor:
         """(batch, d_model) → the same, updating the state."""
@@ -139,6 +140,17 @@ class DecoderLayer:
         out, state.kv, state.k_sum = attention.recurrent(q, k, v, state.kv, state.k_sum)
         x = self.norm1(x + self.out(out.flatten(-2)))
         return self.norm2(x + self.linear2(F.gelu(self.linear1(x))))
+
+
+def _norm(norm: nn.LayerNorm) -> Callable[[Tensor], Tensor]:
+    """A LayerNorm without what a module's call costs: after all those weights no cache is warm."""
+    return functools.partial(
+        torch.layer_norm,
+        normalized_shape=norm.normalized_shape,
+        weight=norm.weight,
+        bias=norm.bias,
+        eps=norm.eps,
+    )
 
 
 def _word_table(model: CMT) -> tuple[Tensor, Tensor]:
