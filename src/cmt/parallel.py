@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -117,8 +118,6 @@ def _there(
                     yield from client.submit(_each, function, [task], pure=False).result()
                 except KilledWorker:
                     yield lost(*task)
-        except ImportError as error:
-            raise InputError(f"a Dask worker lacks what it needs ({error}); install it") from error
 
 
 def _each(function: Callable[..., T], tasks: Sequence[Task]) -> list[T]:
@@ -132,8 +131,8 @@ def cluster(scheduler: str | None) -> Iterator[Client | None]:
     Tasks of a worker that is lost are done again by another.
 
     Raises:
-        InputError: Dask is not installed; the scheduler cannot be reached, has no workers, or is
-            lost.
+        InputError: Dask is not installed; the scheduler cannot be reached, has no workers, has
+            one that lacks this project, or is lost.
     """
     if scheduler is None:
         yield None
@@ -158,6 +157,12 @@ def cluster(scheduler: str | None) -> Iterator[Client | None]:
         except TimeoutError as error:
             raise InputError(
                 f"{scheduler}: has no workers; start some on each machine: dask worker {scheduler}"
+            ) from error
+        try:  # a worker would die of a task that it cannot read
+            client.run(pkgutil.resolve_name, f"{__name__}:__name__")
+        except ImportError as error:
+            raise InputError(
+                f"{scheduler}: a worker lacks this project ({error}); install it on every machine"
             ) from error
         try:
             yield client
