@@ -27,15 +27,17 @@ from cmt.vocabulary import BAR
 SPAN = 2048  # words that are kept, some thirty bars
 LONGEST_RUN = 32  # words; longer ones count as this
 
-# Logarithms of weights, fitted by likelihood to 24 songs of the training set: runs/fit_recall.py.
-SENTINEL = 0.8  # of the model
+# Logarithms of weights, fitted by likelihood (runs/fit_recall.py), but for the model's own: music
+# that copies itself invites more copies, so it is as high as leaves pieces repeating as much as
+# real music does.
+SENTINEL = 2.6  # of the model
 FOCUS = 19.4  # of the cosine between states, less 1
 RUN = 0.18  # of each word that agrees with the last ones written
 SAME_PLACE = 1.1
 LAGS = {1: -1.0, 2: -0.5, 4: 0.1, 8: 0.7}  # of bars ago, by the largest of these that divides it
 SAME_BAR = 1.7
 # The rhythm that a video imposes breaks up what would return by itself. Where it controls all bars,
-# these take the place of theirs: with them pieces repeat as much as real music does.
+# these take the place of theirs, for as much repetition.
 STEERED_SENTINEL = -1.0
 STEERED_LAGS = {1: -2.5, 2: -1.2, 4: 1.0, 8: 1.75}
 
