@@ -88,8 +88,7 @@ def test_where_bars_are_imposed_the_cache_pulls_harder() -> None:
     cache.attend(states(A, A, A))
     free, half, imposed = cache.weights[:, 0] - cache.own[:, 0]
     assert half == pytest.approx((free + imposed) / 2)
-    difference = recall.STEERED_LAGS[1] - recall.STEERED_SENTINEL - recall.LAGS[1] + SENTINEL
-    assert imposed - free == pytest.approx(difference)
+    assert imposed - free == pytest.approx(SENTINEL - recall.STEERED_SENTINEL)
 
 
 def test_another_place_in_the_bar_counts_less() -> None:

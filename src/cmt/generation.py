@@ -170,7 +170,7 @@ class ExactLoop:
         "type": Sampling(),
         "beat": Sampling(nucleus=0.7),
         "instr_type": Sampling(),
-        "pitch": Sampling(nucleus=0.6),
+        "pitch": Sampling(nucleus=0.65),
         "duration": Sampling(nucleus=0.9),
         "strength": Sampling(),
         "density": Sampling(),

@@ -27,19 +27,18 @@ from cmt.vocabulary import BAR
 SPAN = 2048  # words that are kept, some thirty bars
 LONGEST_RUN = 32  # words; longer ones count as this
 
-# Logarithms of weights, fitted by likelihood (runs/fit_recall.py), but for the model's own: music
-# that copies itself invites more copies, so it is as high as leaves pieces repeating as much as
-# real music does.
-SENTINEL = 3.2  # of the model
+# Logarithms of weights. FOCUS, RUN and SAME_PLACE are fitted by likelihood (runs/fit_recall.py). Of
+# the others the fit is the starting point, for a song that goes on from its own words drifts into
+# one bar for ever: distances in bars are contrasted more, so that phrases return rather than the
+# bar before, and the model has the weight at which pieces repeat as much as real music does.
+SENTINEL = 4.0  # of the model
+# Its weight where a video controls all bars: the rhythm imposed breaks up what would return.
+STEERED_SENTINEL = -1.0
 FOCUS = 19.4  # of the cosine between states, less 1
 RUN = 0.18  # of each word that agrees with the last ones written
 SAME_PLACE = 1.1
-LAGS = {1: -1.0, 2: -0.5, 4: 0.1, 8: 0.7}  # of bars ago, by the largest of these that divides it
-SAME_BAR = 1.7
-# The rhythm that a video imposes breaks up what would return by itself. Where it controls all bars,
-# these take the place of theirs, for as much repetition.
-STEERED_SENTINEL = -1.0
-STEERED_LAGS = {1: -2.5, 2: -1.2, 4: 1.0, 8: 1.75}
+LAGS = {1: -3.2, 2: -1.5, 4: 1.1, 8: 1.9}  # of bars ago, by the largest of these that divides it
+SAME_BAR = 1.0
 
 # Words agree if these do: density and strength, which a video sets, and duration may differ.
 AGREEING = ("type", "beat", "instr_type", "pitch")
@@ -63,11 +62,7 @@ class Cache:
         songs = len(controlled)
         steered = np.array(controlled, np.float64)[:, None]
         self.sentinel: NDArray[np.float64] = SENTINEL + steered * (STEERED_SENTINEL - SENTINEL)
-        free, imposed = (
-            np.array([SAME_BAR, *(_lag_weight(lags, bars) for bars in range(1, SPAN + 1))])
-            for lags in (LAGS, STEERED_LAGS)
-        )
-        self.lags = free + steered * (imposed - free)
+        self.lags = np.array([SAME_BAR, *(_lag_weight(bars) for bars in range(1, SPAN + 1))])
         self.order = order
         self.agreeing = [order.index(name) for name in AGREEING]
         self.states = np.zeros((songs, SPAN, width), np.float32)
@@ -83,8 +78,7 @@ class Cache:
 
     def rows(self, rows: Sequence[int]) -> None:
         """Keep some songs of the batch."""
-        kept = ("states", "words", "bars", "places", "runs", "bar", "place", "sentinel", "lags")
-        for name in kept:
+        for name in ("states", "words", "bars", "places", "runs", "bar", "place", "sentinel"):
             setattr(self, name, getattr(self, name)[rows])
 
     def attend(self, hidden: NDArray[np.float32]) -> None:
@@ -98,7 +92,7 @@ class Cache:
             FOCUS * (cosine.astype(np.float64) - 1)
             + RUN * np.minimum(self.runs[:, kept], LONGEST_RUN)
             + SAME_PLACE * (self.places[:, kept] == self.place)
-            + np.take_along_axis(self.lags, self.bar - self.bars[:, kept], -1)
+            + self.lags[self.bar - self.bars[:, kept]]
         )
         self.own = self.sentinel
 
@@ -148,5 +142,5 @@ class Cache:
         return self.words[:, : self.count, self.order.index(name)]
 
 
-def _lag_weight(lags: Mapping[int, float], bars: int) -> float:
-    return lags[max(divisor for divisor in lags if bars % divisor == 0)]
+def _lag_weight(bars: int) -> float:
+    return LAGS[max(divisor for divisor in LAGS if bars % divisor == 0)]
