@@ -201,8 +201,11 @@ def train(
     optimizers = make_optimizers(model, config)
     progress = Progress()
     if resume is not None:
-        if len(resume["optimizers"]) != len(optimizers):
-            raise InputError(f"{folder}: resume the run with --muon as it began, or without")
+        if len(resume.get("optimizers", ())) != len(optimizers):
+            raise InputError(
+                f"{folder}: trained by other optimizers; resume with --muon as it began, or start"
+                " anew with -p"
+            )
         for optimizer, state in zip(optimizers, resume["optimizers"], strict=True):
             optimizer.load_state_dict(state)
         progress = Progress(**resume["progress"])
