@@ -17,6 +17,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import softmax
 from tqdm import tqdm
 
 from cmt.dataset import initial_tokens, model_words
@@ -665,7 +666,7 @@ def _draw(
     uniform = np.stack([rng.random_sample(len(ORDER)) for rng in rngs], axis=1)
     logits = decoder.logits(hidden).cpu().numpy().astype(np.float64)
     of_song = logits[:, 0]  # given the song's type, once it is drawn
-    heads = {"type": _softmax(of_song[:, decoder.columns["type"]])}
+    heads = {"type": softmax(of_song[:, decoder.columns["type"]], axis=-1)}
     words: list[Word] = [{} for _ in loops]
     if cache:
         cache.attend(hidden.float().cpu().numpy())
@@ -698,11 +699,5 @@ def _draw(
         if name == "type":
             of_song = logits[np.arange(len(loops)), drawn]
             if cache:
-                heads = {key: _softmax(of_song[:, c]) for key, c in decoder.columns.items()}
+                heads = {key: softmax(of_song[:, c], axis=-1) for key, c in decoder.columns.items()}
     return words
-
-
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities (…, classes) of logits (…, classes)."""
-    values = np.exp(logits - logits.max(-1, keepdims=True))
-    return values / values.sum(-1, keepdims=True)

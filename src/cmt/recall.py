@@ -99,7 +99,8 @@ class Cache:
     def mixed(self, model: NDArray[np.float64], name: str) -> NDArray[np.float64]:
         """Mix the model's probabilities (songs, classes) of an attribute with the cache's.
 
-        A song in whose cache no word agrees has the model's.
+        Returns:
+            (songs, classes) probabilities; a song in whose cache no word agrees has the model's.
         """
         largest = np.maximum(self.own, self.weights.max(-1, keepdims=True, initial=-np.inf))
         recalled = np.exp(self.weights - largest)
