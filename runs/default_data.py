@@ -22,14 +22,13 @@ import numpy as np
 
 from cmt import cleaning
 from cmt.files import InputError, run_script
-from cmt.midi import load_score, read_midi, write_midi
+from cmt.midi import from_score, load_score, write_midi
 from cmt.vocabulary import INSTRUMENTS, TICKS_PER_BAR
 from cmt.words import Song
 
 MIN_BARS = 8
 MAX_WORDS = 9_000  # a little below a data set's, as the pieces' last bars are not counted on
 MIN_NOTES = 21  # that a track needs, as in midi2numpy_mix
-MAX_OFF_GRID = 0.2
 # Melodies of folk tunes alone, and lessons to a metronome.
 UNUSED = ("nottingham", "pianobooster")
 # Versions of a title that mma-examples holds: renderings of one input, of random detail.
@@ -154,11 +153,12 @@ def clean(path: Path, row: dict[str, str]) -> list[tuple[Song, float]] | str:
     if row["source"] == "mma_generated" and not genre(row):
         return "rendered in a style of no genre"
     try:
-        score, midi = load_score(path), read_midi(path)
+        score = cleaning.on_grid(load_score(path))
+        if score is None:
+            return "in triplets, or played off the grid"
+        midi = from_score(score, path)
     except InputError:
         return "damaged or empty"
-    if cleaning.off_grid(score) > MAX_OFF_GRID:
-        return "in triplets, or played off the grid"
     song = cleaning.without_doubles(midi.song)
     stretches = cleaning.four_four(score, int((song.notes["tick"] + song.notes["duration"]).max()))
     songs = [cleaning.without_count_in(cleaning.crop(song, *stretch)) for stretch in stretches]

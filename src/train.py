@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from cmt.files import DATASET, EXPERIMENTS, LOGS, InputError, run_script
@@ -54,11 +55,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--n_layers", type=int, default=12, help="layers")
     add("--n_heads", type=int, default=8, help="attention heads")
     add("--d_ff", type=int, default=2048, help="width of the feed-forward layers")
-    add("--dropout", type=float, default=0.1, help="probability")
     add("--meter", action="store_true", help="also tell the place in the bar and in four bars")
     step = parser.add_argument_group("step")
     add = step.add_argument
     add("--warmup", type=int, default=100, help="steps of rising learning rate")
+    dropout_help = "probability; default: the checkpoint's with -p and --resume, else 0.1"
+    add("--dropout", type=float, help=dropout_help)
     add("--weight_decay", type=float, default=0.01, help="of weight matrices")
     add("--muon", action="store_true", help="train the layers' matrices with Muon: fewer epochs")
     add("--micro_batch", type=int, help="songs per forward pass; default: the whole batch")
@@ -80,6 +82,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
             parser.error(f"--{name}: give at least 1")
     if args.d_model % (2 * args.n_heads):
         parser.error("--d_model: give an even multiple of --n_heads")
+    if args.dropout is not None and not 0 <= args.dropout < 1:
+        parser.error("--dropout: give a probability below 1")
     if not 0 <= args.lr < float("inf"):
         parser.error("--lr: give a number that is not negative")
     return args
@@ -175,7 +179,11 @@ def run(args: argparse.Namespace) -> None:
                         " resume it with the same data and options, or start anew with -p"
                     )
         elif args.path:
-            model, _ = checkpoint.load(args.path, ranks.device)
+            start, _ = checkpoint.load(args.path)
+            dropout = start.config.dropout if args.dropout is None else args.dropout
+            model = CMT(replace(start.config, dropout=dropout))
+            model.load_state_dict(start.state_dict())
+            model.to(ranks.device)
         else:
             torch.manual_seed(args.seed)
             config_of_model = CMTConfig(
@@ -183,7 +191,7 @@ def run(args: argparse.Namespace) -> None:
                 n_layers=args.n_layers,
                 n_heads=args.n_heads,
                 d_ff=args.d_ff,
-                dropout=args.dropout,
+                dropout=0.1 if args.dropout is None else args.dropout,
                 meter=args.meter,
             )
             model = CMT(config_of_model).to(ranks.device)

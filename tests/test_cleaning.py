@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import mido
 import numpy as np
 import pytest
 
 from cmt import cleaning
-from cmt.midi import load_score
+from cmt.midi import from_score, load_score
 from cmt.words import NOTE_DTYPE, Song, song_to_words
+
+if TYPE_CHECKING:
+    from symusic.core import ScoreTick
 
 BAR = 16
 
@@ -41,11 +45,51 @@ def midi_file(path: Path, onsets: list[int], meters: list[tuple[int, int, int]])
     return path
 
 
+def grid_of(score: ScoreTick | None, path: Path) -> list[int]:
+    assert score is not None
+    return from_score(score, path).song.notes["tick"].tolist()
+
+
 def test_triplets_are_off_the_grid_and_a_players_liberties_are_not(tmp_path: Path) -> None:
-    straight = midi_file(tmp_path / "a.mid", [0, 14, 24, 34, 48], [])
-    triplets = midi_file(tmp_path / "b.mid", [0, 16, 32, 48, 64, 80], [])
-    assert cleaning.off_grid(load_score(straight)) == 0
-    assert cleaning.off_grid(load_score(triplets)) == pytest.approx(4 / 6)
+    straight = load_score(midi_file(tmp_path / "a.mid", [0, 14, 24, 34, 48], []))
+    triplets = load_score(midi_file(tmp_path / "b.mid", [0, 16, 32, 48, 64, 80], []))
+    assert cleaning.off_grid(cleaning.onsets(straight)) == 0
+    assert cleaning.off_grid(cleaning.onsets(triplets)) == pytest.approx(4 / 6)
+    assert cleaning.on_grid(straight) is straight
+    assert cleaning.on_grid(triplets) is None
+
+
+@pytest.mark.parametrize("pair", [48, 24])
+def test_swung_pairs_become_even(tmp_path: Path, pair: int) -> None:
+    onsets = [pair * place for place in range(32)]
+    late = [onset + 2 * pair // 3 for onset in onsets]
+    path = midi_file(tmp_path / "a.mid", onsets + late, [(0, 4, 4)])
+    score = cleaning.on_grid(load_score(path))
+    assert grid_of(score, path) == list(range(0, 32 * pair // 12, pair // 24))
+    assert score is not None and [str(meter.numerator) for meter in score.time_signatures] == ["4"]
+
+
+def test_music_at_a_tempo_of_its_own_gets_that_tempo(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    bar = np.sort(rng.choice(16, 9, replace=False))
+    ticks = np.concatenate([bar + 16 * n for n in range(16)])
+    ticks -= ticks[0]
+    # A sixteenth of 11 MIDI ticks where the file's has 12, at its 120 BPM.
+    path = midi_file(tmp_path / "a.mid", (30 + 11 * ticks).tolist(), [(0, 3, 4)])
+    score = cleaning.on_grid(load_score(path))
+    assert grid_of(score, path) == ticks.tolist()
+    assert score is not None
+    assert from_score(score, path).tempo == pytest.approx(120 * 12 / 11, rel=1e-3)
+    assert cleaning.four_four(score, 160) == [(0, 160)]
+
+
+def test_music_without_a_tempo_or_in_bars_of_three_is_not_put_on_the_grid(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    free = np.cumsum(rng.uniform(5, 20, 300)).astype(int).tolist()
+    assert cleaning.on_grid(load_score(midi_file(tmp_path / "a.mid", free, []))) is None
+    bar = np.sort(rng.choice(12, 7, replace=False))
+    waltz = np.concatenate([11 * (bar + 12 * n) for n in range(16)]).tolist()
+    assert cleaning.on_grid(load_score(midi_file(tmp_path / "b.mid", waltz, []))) is None
 
 
 def test_stretches_of_four_four_are_found_between_other_meters(tmp_path: Path) -> None:

@@ -77,7 +77,13 @@ def read_midi(path: str | Path, *, strict_names: bool = False, min_notes: int = 
     Raises:
         InputError: the file is no such MIDI file, or has no track that can be used.
     """
-    score = load_score(path)
+    return from_score(load_score(path), path, strict_names, min_notes)
+
+
+def from_score(
+    score: ScoreTick, path: str | Path, strict_names: bool = False, min_notes: int = 1
+) -> Midi:
+    """The notes of a score that was read from `path`, as `read_midi` has them."""
     columns = [track.notes.numpy() for track in score.tracks]
     sizes = np.array([len(column["time"]) for column in columns], int)
     if not sizes.any():

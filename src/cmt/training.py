@@ -31,8 +31,6 @@ from cmt.files import InputError, replacing
 from cmt.model import CMT, losses
 from cmt.vocabulary import MODEL_COLUMN, PREDICTED
 
-FINAL_LR = 0.1  # share of the learning rate at the end of the cosine decay
-
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -40,7 +38,7 @@ class TrainingConfig:
 
     Attributes:
         lr: peak learning rate.
-        warmup: steps of linear warm-up; after them the rate decays by a cosine to a tenth.
+        warmup: steps of linear warm-up; after them the rate decays by a cosine to 0.
         weight_decay: of weight matrices; vectors and embeddings have none.
         muon: train the matrices of the layers with Muon instead of AdamW.
         clip: largest gradient norm.
@@ -101,7 +99,7 @@ def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
     """Learning rate of optimizer step `step` (from 0) of `steps`: warm-up, then cosine."""
     warm = min(1.0, (step + 1) / max(1, config.warmup))
     done = min(1.0, step / max(1, steps))
-    cosine = FINAL_LR + (1 - FINAL_LR) * (1 + math.cos(math.pi * done)) / 2
+    cosine = (1 + math.cos(math.pi * done)) / 2
     return config.lr * warm * cosine
 
 
