@@ -35,4 +35,4 @@ PYTHON
 cp dataset/default/SOURCES.md exp/default/
 
 # Whether the weights of cmt/recall.py still fit; and how much of its music is copied.
-$python runs/fit_recall.py exp/default dataset/default.npz
+$python runs/fit_decoding.py exp/default dataset/default.npz

@@ -220,6 +220,6 @@ def test_a_head_loses_what_it_says_of_the_case_that_was_not_drawn() -> None:
     np.testing.assert_array_equal(loop.given("instr_type", same, heads), instrument)
     corrected = loop.given("instr_type", later, heads)
     # Of 0.7 for later instruments, 0.5 is the same tick's.
-    np.testing.assert_allclose(corrected[[1, 2, 5]], [0.3, 0.4 * 2 / 7, 0.3 * 2 / 7])
+    np.testing.assert_allclose(corrected[[1, 2, 5]], [0.6, 0.4 * 4 / 7, 0.3 * 4 / 7])
     bar = {"type": METRICAL, "beat": BAR, "instr_type": 0}
-    np.testing.assert_allclose(loop.given("density", bar, heads)[[1, 8]], [0.1, 0.4])
+    np.testing.assert_allclose(loop.given("density", bar, heads)[[1, 8]], [0.2, 0.8])

@@ -46,8 +46,8 @@ def test_a_strength_is_what_an_instrument_can_hold() -> None:
 
 def test_a_still_video_is_not_silent() -> None:
     plan, changes = make_plan(control((BAR, 1, 0, 0), (BAR, 1, 0, 16), n_beat=32))
-    assert [bar.density for bar in plan] == [1, 1]
-    assert changes == ["a still video: density 0 becomes 1 in every bar"]
+    assert [bar.density for bar in plan] == [4, 4]
+    assert changes == ["a still video: density 0 becomes 4 in every bar"]
 
 
 def test_degree_is_the_share_of_bars_and_beats_that_are_controlled() -> None:

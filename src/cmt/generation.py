@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from cmt.dataset import initial_tokens, model_words
 from cmt.decoder import Decoder
+from cmt.harmony import HEARD, SOUNDING, Harmony, of_pitches
 from cmt.keys import PITCH_CLASSES, Key, find_key
 from cmt.model import CMT, losses
 from cmt.plan import MIN_STRENGTH, BarPlan, make_plan, thinned
@@ -171,7 +172,7 @@ class ExactLoop:
         "type": Sampling(),
         "beat": Sampling(nucleus=0.7),
         "instr_type": Sampling(),
-        "pitch": Sampling(nucleus=0.65),
+        "pitch": Sampling(),
         "duration": Sampling(nucleus=0.9),
         "strength": Sampling(),
         "density": Sampling(),
@@ -190,6 +191,7 @@ class ExactLoop:
         self.heard: set[int] = set()  # pitched instruments in this bar
         self.due: set[int] = set()  # those that have yet to join the final chord
         self.pitch_classes = np.zeros(PITCH_CLASSES)  # ticks that each has sounded
+        self.harmony = Harmony()
         self.final_key: Key | None = None  # of the last bar, once it has begun
         self.bar = 0
         self.position = -1  # tick in the bar; −1 before its first onset
@@ -326,13 +328,18 @@ class ExactLoop:
         return labels
 
     def given(self, name: str, word: Word, heads: Heads) -> NDArray[np.float64]:
-        """The head of a field, without what it says of the case that was not drawn.
+        """The head of a field, corrected by what is known.
 
-        The heads are independent given the type. Where another simu-note on this tick was
-        possible, of a later instrument, and something else was drawn, the instrument's head still
-        has the probability of that in it, and the density's, that no onset is left.
+        A pitch by the harmony of the bar. And the heads are independent given the type: where
+        another simu-note on this tick was possible, of a later instrument, and something else was
+        drawn, the instrument's head still has the probability of that in it, and the density's,
+        that no onset is left.
         """
         head = heads[name]
+        if name == "pitch" and word["type"] == NOTE and self.instrument != DRUMS:
+            weights = np.exp((SOUNDING, HEARD) @ self.harmony.features(self.tick))
+            corrected: NDArray[np.float64] = head * of_pitches(weights, len(head))
+            return corrected / corrected.sum()
         if name not in ("instr_type", "density") or word["type"] != METRICAL:
             return head
         if self.position < 0 or word["beat"] == self.position + 1:
@@ -341,7 +348,8 @@ class ExactLoop:
         classes = labels > self.instrument if name == "instr_type" else labels == 1
         mass = head[classes].sum() or 1.0
         left = max(1 - heads["beat"][self.position + 1] / mass, FLOOR)
-        return np.where(classes, head * left, head)
+        corrected = np.where(classes, head * left, head)
+        return corrected / corrected.sum()
 
     def take(self, word: Word) -> Word:
         """Move on by the word drawn."""
@@ -349,7 +357,9 @@ class ExactLoop:
             self.notes_left -= 1
             self.pitches.add(word["pitch"])
             if self.instrument != DRUMS:
-                self.pitch_classes[(word["pitch"] - 1) % PITCH_CLASSES] += word["duration"] - 1
+                pitch, duration = word["pitch"] - 1, word["duration"] - 1
+                self.pitch_classes[pitch % PITCH_CLASSES] += duration
+                self.harmony.add(pitch, self.tick, duration)
         elif word["beat"] == BAR:
             self.bar += 1
             self.position = -1
@@ -666,38 +676,43 @@ def _draw(
     uniform = np.stack([rng.random_sample(len(ORDER)) for rng in rngs], axis=1)
     logits = decoder.logits(hidden).cpu().numpy().astype(np.float64)
     of_song = logits[:, 0]  # given the song's type, once it is drawn
-    heads = {"type": softmax(of_song[:, decoder.columns["type"]], axis=-1)}
+    heads: list[Heads] = [{} for _ in loops]
     words: list[Word] = [{} for _ in loops]
     if cache:
         cache.attend(hidden.float().cpu().numpy())
+        heads = _heads(of_song, {"type": decoder.columns["type"]})
     for index, name in enumerate(loops[0].order):
         masks = np.array(
             [loop.allowed(name, word) for loop, word in zip(loops, words, strict=True)]
         )
+        if cache:
+            given = np.array(
+                [
+                    loop.given(name, word, head)
+                    for loop, word, head in zip(loops, words, heads, strict=True)
+                ]
+            )
         if np.count_nonzero(masks) == len(masks):  # each has one at least
             drawn = masks.argmax(-1)
         else:
             sampling = loops[0].sampling[name]
             values = of_song[:, decoder.columns[name]]
             if cache:
-                given = heads[name]
-                if name != "type":
-                    given = np.array(
-                        [
-                            loop.given(name, word, {key: head[song] for key, head in heads.items()})
-                            for song, (loop, word) in enumerate(zip(loops, words, strict=True))
-                        ]
-                    )
-                    given /= given.sum(-1, keepdims=True)
                 with np.errstate(divide="ignore"):
                     values = np.log(cache.mixed(given, name))
             drawn = sample(values, uniform[index], sampling.temperature, sampling.nucleus, masks)
         if cache:
-            cache.narrow(name, drawn, heads[name])
+            cache.narrow(name, drawn, given)
         for word, value in zip(words, drawn.tolist(), strict=True):
             word[name] = value
         if name == "type":
             of_song = logits[np.arange(len(loops)), drawn]
             if cache:
-                heads = {key: softmax(of_song[:, c], axis=-1) for key, c in decoder.columns.items()}
+                heads = _heads(of_song, decoder.columns)
     return words
+
+
+def _heads(logits: NDArray[np.float64], columns: Mapping[str, slice]) -> list[Heads]:
+    """Per song the probabilities of some fields from its logits (songs, all classes)."""
+    fields = {name: softmax(logits[:, place], axis=-1) for name, place in columns.items()}
+    return [{name: field[song] for name, field in fields.items()} for song in range(len(logits))]

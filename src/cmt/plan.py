@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cmt.vocabulary import BAR, INSTRUMENTS, TICKS_PER_BAR
+from cmt.vocabulary import BAR, BEATS_PER_BAR, INSTRUMENTS, TICKS_PER_BAR
 
 MIN_STRENGTH = 2  # weaker visual beats are not asked for, as in the original
-STILL_DENSITY = 1  # onset positions in each bar of a video without any motion
+STILL_DENSITY = BEATS_PER_BAR  # onset positions in each bar of a video without any motion
 OPENING_DENSITY = 10  # of a first bar that the video does not control: real music's mean
 MAX_STRENGTH = max(instrument.max_strength for instrument in INSTRUMENTS)
 
@@ -40,7 +40,7 @@ def make_plan(
     Where they contradict themselves, in this order: bars and visual beats from the video's last
     tick on are left out; of two visual beats on one tick the stronger stays; a strength is at
     most what one instrument can hold; a density is at least the bar's visual beats and at most
-    its ticks; a video that asks for no note at all, because it is still, gets one onset a bar.
+    its ticks; a video that asks for no note at all, because it is still, gets one onset a beat.
 
     Args:
         control: (words, 6) control words.

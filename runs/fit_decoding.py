@@ -1,9 +1,9 @@
-"""Fit the weights of `cmt.recall` by likelihood: how strongly music returns to what.
+"""Fit the weights of `cmt.harmony` and `cmt.recall` by likelihood: how music agrees with itself.
 
-    runs/fit_recall.py exp/default dataset/default.npz
+    runs/fit_decoding.py exp/default dataset/default.npz
 
 Prints the fitted weights, and the loss per word (nats) on songs that were fitted and on those that
-are held out: of the model alone, with the cache as `cmt.recall` has it, and as fitted. Minutes on
+are held out: of the model alone, with harmony and recall as they are, and as fitted. Minutes on
 one core.
 """
 
@@ -18,13 +18,24 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
-from cmt import checkpoint, recall
+from cmt import checkpoint, harmony, recall
 from cmt.dataset import initial_tokens, model_words, split
 from cmt.files import run_script
+from cmt.harmony import Harmony, of_pitches
 from cmt.model import CMT
-from cmt.vocabulary import BAR, INITIAL_TOKENS, MODEL_COLUMN, PREDICTED, TICKS_PER_BAR
+from cmt.vocabulary import (
+    BAR,
+    FIELD,
+    INITIAL_TOKENS,
+    INSTRUMENT_CLASS,
+    MODEL_COLUMN,
+    NOTE,
+    PREDICTED,
+    TICKS_PER_BAR,
+)
 from cmt.words import Dataset, read_dataset
 
 WORDS = 1400  # of each song, so that all pairs of them fit in memory
@@ -37,14 +48,21 @@ class Pairs:
     """Of each word of a song (rows) and each before it (columns), what the weights depend on.
 
     Attributes:
-        own: (words,) log-probability that the model gives to each word.
+        rest: (words,) log-probability that the model gives to each word, but for its pitch.
+        pitch: (words, classes) logarithms of what it gives to each pitch.
+        target: (words, 1) the pitch class of each word.
+        harmony: (words, 2, classes), the features of `cmt.harmony`; 0 where there is no pitch, or
+            a drum's.
         cosine, runs, same_place, lags: (words, words), see `cmt.recall`; lags by index of LAGS,
             the last for the same bar.
         equal: (words, words), whether it is the same word.
         past: (words, words), whether it comes before.
     """
 
-    own: Tensor
+    rest: Tensor
+    pitch: Tensor
+    target: Tensor
+    harmony: Tensor
     cosine: Tensor
     runs: Tensor
     same_place: Tensor
@@ -64,10 +82,11 @@ def pairs(model: CMT, data: Dataset, song: int) -> Pairs:
     initial = torch.from_numpy(initial_tokens(about.get("genre"), about["instruments"]))
     hidden = model.hidden(read, initial.unsqueeze(0))[0, INITIAL_TOKENS:]
     logits = {"type": model.type_logits(hidden), **model.attribute_logits(hidden, types)}
-    own = torch.zeros(len(hidden))
+    rest = torch.zeros(len(hidden))
     for field in PREDICTED:
         target = following[:, [MODEL_COLUMN[field.name]]]
-        own += logits[field.name].log_softmax(-1).gather(-1, target)[:, 0]
+        if field.name != "pitch":
+            rest += logits[field.name].log_softmax(-1).gather(-1, target)[:, 0]
 
     def same(names: Sequence[str]) -> Tensor:
         values = following[:, [MODEL_COLUMN[name] for name in names]]
@@ -89,7 +108,10 @@ def pairs(model: CMT, data: Dataset, song: int) -> Pairs:
     lags[ago == 0] = len(recall.LAGS)
     state = F.layer_norm(hidden, hidden.shape[-1:]) / hidden.shape[-1] ** 0.5
     return Pairs(
-        own,
+        rest,
+        logits["pitch"].log_softmax(-1),
+        following[:, [MODEL_COLUMN["pitch"]]],
+        features(following.numpy()),
         state @ state.T,
         runs.clamp(max=recall.LONGEST_RUN),
         place.unsqueeze(1) == place,
@@ -97,6 +119,27 @@ def pairs(model: CMT, data: Dataset, song: int) -> Pairs:
         same([field.name for field in PREDICTED]) & past,
         past,
     )
+
+
+def features(words: NDArray[np.int64]) -> Tensor:
+    """Of words (words, 9) the features of harmony that each was written under, of each pitch."""
+    type_, pitch, duration, instrument, tick = (
+        words[:, MODEL_COLUMN[name]]
+        for name in ("type", "pitch", "duration", "instr_type", "i_beat")
+    )
+    present = Harmony()
+    result = np.zeros((len(words), 2, FIELD["pitch"].size), np.float32)
+    for word in np.flatnonzero((type_ == NOTE) & (instrument != INSTRUMENT_CLASS["Drums"])):
+        result[word] = of_pitches(present.features(tick[word]), FIELD["pitch"].size)
+        present.add(pitch[word] - 1, tick[word], duration[word] - 1)
+    return torch.from_numpy(result)
+
+
+def own(song: Pairs, weights: dict[str, Tensor]) -> Tensor:
+    """Log-probability (words,) of each word under the model, corrected by harmony."""
+    agreement = torch.stack([weights["SOUNDING"], weights["HEARD"]]) @ song.harmony
+    pitch = (song.pitch + agreement).log_softmax(-1).gather(-1, song.target)
+    return song.rest + pitch[:, 0]
 
 
 def losses(song: Pairs, weights: dict[str, Tensor]) -> Tensor:
@@ -110,7 +153,21 @@ def losses(song: Pairs, weights: dict[str, Tensor]) -> Tensor:
     sentinel = weights["SENTINEL"].expand(len(score))
     total = torch.logaddexp(sentinel, score.masked_fill(~song.past, -torch.inf).logsumexp(-1))
     equal = score.masked_fill(~song.equal, -torch.inf).logsumexp(-1)
-    return total - torch.logaddexp(sentinel + song.own, equal)
+    return total - torch.logaddexp(sentinel + own(song, weights), equal)
+
+
+def present_weights() -> dict[str, Tensor]:
+    """The weights of `cmt.harmony` and `cmt.recall` as they are, of songs without control."""
+    lags = [*(recall.LAGS[divisor] for divisor in sorted(recall.LAGS)), recall.SAME_BAR]
+    return {
+        "SOUNDING": torch.tensor(harmony.SOUNDING),
+        "HEARD": torch.tensor(harmony.HEARD),
+        "SENTINEL": torch.tensor(recall.SENTINEL),
+        "FOCUS": torch.tensor(recall.FOCUS),
+        "RUN": torch.tensor(recall.RUN),
+        "SAME_PLACE": torch.tensor(recall.SAME_PLACE),
+        "LAGS": torch.tensor(lags),
+    }
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -130,17 +187,11 @@ def main(argv: list[str] | None = None) -> None:
     chosen = np.random.default_rng(args.seed).permutation(full)[: args.songs]
     fitted, others = ([pairs(model, data, song) for song in songs] for songs in (chosen, held_out))
 
-    weights = {
-        name: torch.tensor(value, dtype=torch.float32, requires_grad=True)
-        for name, value in {
-            "SENTINEL": recall.SENTINEL,
-            "FOCUS": recall.FOCUS,
-            "RUN": recall.RUN,
-            "SAME_PLACE": recall.SAME_PLACE,
-            "LAGS": [*(recall.LAGS[divisor] for divisor in sorted(recall.LAGS)), recall.SAME_BAR],
-        }.items()
-    }
+    weights = present_weights()
+    for value in weights.values():
+        value.requires_grad_()
     present = {name: value.detach().clone() for name, value in weights.items()}
+    none = {name: torch.zeros_like(value) for name, value in present.items()}
     optimizer = torch.optim.Adam(weights.values(), lr=RATE)
     for _ in range(STEPS):
         for song in fitted:
@@ -149,14 +200,16 @@ def main(argv: list[str] | None = None) -> None:
         optimizer.zero_grad()
     with torch.no_grad():
         for name, songs in (("fitted", fitted), ("held out", others)):
-            alone = -torch.cat([song.own for song in songs]).mean()
-            cached, fit = (
+            alone, agreeing = (
+                -torch.cat([own(song, each) for song in songs]).mean() for each in (none, present)
+            )
+            recalling, fit = (
                 torch.cat([losses(song, each) for song in songs]).mean()
                 for each in (present, weights)
             )
             print(
-                f"{name:9} {len(songs):3} songs: model {alone:.3f}, with the cache {cached:.3f},"
-                f" fitted {fit:.3f}"
+                f"{name:9} {len(songs):3} songs: model {alone:.3f}, with harmony {agreeing:.3f},"
+                f" and recall {recalling:.3f}, fitted {fit:.3f}"
             )
     for name, value in weights.items():
         print(name, np.round(value.detach().numpy(), 2).tolist())
