@@ -3,7 +3,7 @@
 #
 #   runs/default.sh FOLDER    a folder with free.tar.xz, free.csv, synthetic.tar.xz, synthetic.csv
 #
-# FOLDER is not changed. An hour or so on one core; a stopped training goes on with --resume.
+# FOLDER is not changed. Three hours or so on one core; a stopped training goes on with --resume.
 set -euo pipefail
 music=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
@@ -16,9 +16,12 @@ $python src/midi2numpy_mix.py --midi_dir dataset/default/midi --out_name default
     --metadata dataset/default/songs.csv
 
 # Without --meter a model of this size spends its training on finding out where in the bar it is.
-$python src/train.py -n default_run -t dataset/default.npz --meter \
+$python src/train.py -n default_crops -t dataset/default.npz --meter \
     --d_model 256 --n_layers 6 --n_heads 4 --d_ff 1024 --dropout 0.1 \
     -e 7 -b 2 -l 2e-3 --muon --max_len 1536 --transpose 6 --drop_track 0.1
+# Crops are learned from faster, but what is beyond their length is learned from whole songs only.
+$python src/train.py -n default_whole -t dataset/default.npz -p exp/default_crops --dropout 0.05 \
+    -e 9 -b 1 -l 1.5e-3 --weight_decay 0.1 --muon --transpose 6 --drop_track 0.1
 
 # Half the bytes, and nothing but the model.
 rm -f exp/default/loss_*_params.pt
@@ -27,12 +30,12 @@ import torch
 
 from cmt import checkpoint
 
-model, extra = checkpoint.load("exp/default_run")
+model, extra = checkpoint.load("exp/default_whole")
 keep = ("step", "epoch", "loss", "data", "git")
-name = checkpoint.find("exp/default_run").name
+name = checkpoint.find("exp/default_whole").name
 checkpoint.save(f"exp/default/{name}", model, torch.bfloat16, **{k: extra[k] for k in keep})
 PYTHON
 cp dataset/default/SOURCES.md exp/default/
 
-# Whether the weights of cmt/recall.py still fit; and how much of its music is copied.
+# Whether the weights of cmt/harmony.py and cmt/recall.py still fit.
 $python runs/fit_decoding.py exp/default dataset/default.npz

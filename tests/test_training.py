@@ -161,9 +161,12 @@ def test_training_goes_on_from_a_checkpoint_of_the_original(
     small_model: CMT, data: Path, tmp_path: Path
 ) -> None:
     checkpoint.save_original(tmp_path / "original.pt", small_model)
-    done = run(command(data, tmp_path, "-p", str(tmp_path / "original.pt"), "-e", "1", "-l", "0"))
+    options = ("-p", str(tmp_path / "original.pt"), "-e", "1", "-l", "0", "--dropout", "0.3")
+    done = run(command(data, tmp_path, *options))
     assert done.returncode == 0, done.stderr
-    loaded = weights(tmp_path)
+    model, _ = checkpoint.load(tmp_path / "run" / checkpoint.LAST)
+    assert model.config.dropout == 0.3
+    loaded = model.state_dict()
     for name, tensor in small_model.state_dict().items():
         torch.testing.assert_close(loaded[name], tensor)
 
