@@ -110,7 +110,6 @@ class Loop(Protocol):
     order: ClassVar[tuple[str, ...]]  # in which the attributes are drawn, the type first
     sampling: ClassVar[Mapping[str, Sampling]]
     recalls: ClassVar[bool]  # whether what the song has said so far is looked up
-    controlled: float  # share of the bars whose density is imposed
     n_beat: int
 
     def first(self) -> Word:
@@ -185,7 +184,6 @@ class ExactLoop:
         self.playing = frozenset(INSTRUMENT_CLASS[name] for name in style.playing)
         # Instruments that were asked for and have not been heard.
         self.missing = set(self.playing) if style.instruments else set()
-        self.controlled = sum(bar.density is not None for bar in plan) / len(plan)
         # The last bar that is not asked to be silent.
         self.closing = max((i for i, bar in enumerate(plan) if bar.density != 0), default=-1)
         self.heard: set[int] = set()  # pitched instruments in this bar
@@ -431,7 +429,7 @@ class OriginalLoop:
         kept = (control[:, 0] == BAR) | (control[:, 2] >= min_strength)
         self.plan = control[kept].tolist()
         self.n_beat = int(control[0, 4])
-        self.degree = self.controlled = degree
+        self.degree = degree
         self.rng = rng
         self.row = 1  # of the plan, the next to reach
         self.track = 0  # which of BEAT_INSTRUMENTS is next on this visual beat
@@ -629,8 +627,7 @@ def decode(
     state = decoder.start(initial.to(device).expand(len(loops), -1, -1))
     cache = None
     if loops[0].recalls:
-        controlled = [loop.controlled for loop in loops]
-        cache = Cache(controlled, model.config.d_model, loops[0].order)
+        cache = Cache(len(loops), model.config.d_model, loops[0].order)
     with tqdm(total=loops[0].n_beat, unit="tick", disable=None) as bar:
         while active:
             rows = [[songs[song][-1][field.name] for field in FIELDS] for song in active]

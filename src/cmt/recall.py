@@ -31,9 +31,7 @@ LONGEST_RUN = 32  # words; longer ones count as this
 # of the others the fit is the starting point, for a song that goes on from its own words drifts
 # into one bar for ever: distances in bars are contrasted more, so that phrases return rather than
 # the bar before, and the model has the weight at which pieces repeat as much as real music does.
-SENTINEL = 4.0  # of the model
-# Its weight where a video controls all bars: the rhythm imposed breaks up what would return.
-STEERED_SENTINEL = -1.0
+SENTINEL = 4.8  # of the model
 FOCUS = 19.4  # of the cosine between states, less 1
 RUN = 0.18  # of each word that agrees with the last ones written
 SAME_PLACE = 1.1
@@ -53,15 +51,12 @@ class Cache:
     In NumPy, as sampling is.
 
     Args:
-        controlled: per song the share of its bars whose density is imposed, 0 … 1.
+        songs: how many.
         width: of the hidden states.
         order: the words' attributes as they are drawn.
     """
 
-    def __init__(self, controlled: Sequence[float], width: int, order: tuple[str, ...]) -> None:
-        songs = len(controlled)
-        steered = np.array(controlled, np.float64)[:, None]
-        self.sentinel: NDArray[np.float64] = SENTINEL + steered * (STEERED_SENTINEL - SENTINEL)
+    def __init__(self, songs: int, width: int, order: tuple[str, ...]) -> None:
         self.lags = np.array([SAME_BAR, *(_lag_weight(bars) for bars in range(1, SPAN + 1))])
         self.order = order
         self.agreeing = [order.index(name) for name in AGREEING]
@@ -78,7 +73,7 @@ class Cache:
 
     def rows(self, rows: Sequence[int]) -> None:
         """Keep some songs of the batch."""
-        for name in ("states", "words", "bars", "places", "runs", "bar", "place", "sentinel"):
+        for name in ("states", "words", "bars", "places", "runs", "bar", "place"):
             setattr(self, name, getattr(self, name)[rows])
 
     def attend(self, hidden: NDArray[np.float32]) -> None:
@@ -94,7 +89,7 @@ class Cache:
             + SAME_PLACE * (self.places[:, kept] == self.place)
             + self.lags[self.bar - self.bars[:, kept]]
         )
-        self.own = self.sentinel
+        self.own = np.full((len(hidden), 1), SENTINEL)
 
     def mixed(self, model: NDArray[np.float64], name: str) -> NDArray[np.float64]:
         """Mix the model's probabilities (songs, classes) of an attribute with the cache's.
