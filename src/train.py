@@ -48,6 +48,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--transpose", type=int, default=0, help="move pitched tracks by −N … N − 1 semitones")
     add("--drop_track", type=float, default=0.0, help="probability of losing a track")
     add("--unconditioned", type=float, default=0.1, help="share of songs without initial tokens")
+    add("--excerpts", type=float, default=0.0, help="share of songs cut to some bars of them")
     add("--workers", type=int, default=0, help="loading processes")
     model = parser.add_argument_group("model (ignored with -p and --resume)")
     add = model.add_argument
@@ -137,7 +138,10 @@ def run(args: argparse.Namespace) -> None:
             args.seed,
         )
         for songs, augmentation in (
-            (kept, Augmentation(args.transpose, args.drop_track, args.unconditioned)),
+            (
+                kept,
+                Augmentation(args.transpose, args.drop_track, args.unconditioned, args.excerpts),
+            ),
             (held_out, None),
         )
     )
@@ -165,6 +169,7 @@ def run(args: argparse.Namespace) -> None:
         "transpose": args.transpose,
         "drop_track": args.drop_track,
         "unconditioned": args.unconditioned,
+        "excerpts": args.excerpts,
         "seed": args.seed,
         "batch_size": args.batch_size,
     }
@@ -173,9 +178,9 @@ def run(args: argparse.Namespace) -> None:
         if args.resume:
             model, resumed = checkpoint.load(last, ranks.device)
             for key, value in source.items():
-                if resumed["data"][key] != value:
+                if resumed["data"].get(key) != value:
                     raise InputError(
-                        f"{last}: was trained with {key} {resumed['data'][key]}, not {value};"
+                        f"{last}: was trained with {key} {resumed['data'].get(key)}, not {value};"
                         " resume it with the same data and options, or start anew with -p"
                     )
         elif args.path:

@@ -11,6 +11,7 @@ from cmt.dataset import (
     batches,
     collate,
     crops,
+    excerpt,
     initial_tokens,
     model_words,
     padding_share,
@@ -48,6 +49,25 @@ def test_a_chord_of_25_is_clipped_for_the_model() -> None:
     words[1, COLUMNS.index("strength")] = 25
     assert model_words(words)[1].max() < 129
     assert model_words(words)[1, 6] == 19
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_excerpt_is_the_piece_of_its_bars(seed: int) -> None:
+    song = random_song(3)
+    words = excerpt(song_to_words(song), np.random.default_rng(seed))
+    last = words[-1]
+    assert last[COLUMNS.index("beat")] == BAR
+    length = int(last[COLUMNS.index("i_beat")])
+    assert 4 * 16 <= length < 12 * 16
+    starts = []
+    for start in range(0, 12 * 16 - length, 16):
+        ticks = song.notes["tick"]
+        notes = song.notes[(ticks >= start) & (ticks < start + length)].copy()
+        notes["tick"] -= start
+        piece = song_to_words(Song(notes, length))
+        if np.array_equal(piece[:-2], words[:-1]):  # but for a last bar word and the EOS
+            starts.append(start)
+    assert len(starts) == 1
 
 
 @pytest.mark.parametrize("max_len", [90, 120, 10_000])

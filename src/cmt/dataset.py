@@ -24,13 +24,15 @@ from cmt.vocabulary import (
     TICKS_PER_BAR,
 )
 
-TYPE, BEAT, DENSITY, PITCH, INSTRUMENT, I_BEAT = (
-    COLUMNS.index(name) for name in ("type", "beat", "density", "pitch", "instr_type", "i_beat")
+TYPE, BEAT, DENSITY, PITCH, INSTRUMENT = (
+    COLUMNS.index(name) for name in ("type", "beat", "density", "pitch", "instr_type")
 )
+I_BEAT, N_BEAT, P_BEAT = (COLUMNS.index(name) for name in ("i_beat", "n_beat", "p_beat"))
 DRUMS = INSTRUMENT_CLASS["Drums"]
 # Batches are cut from pools of this many batches sorted by length: large enough that songs of
 # a batch are of like length, small enough that batches differ from epoch to epoch.
 POOL = 64
+MIN_EXCERPT = 4  # bars
 
 
 def model_words(words: NDArray[Any]) -> NDArray[np.int32]:
@@ -74,11 +76,13 @@ class Augmentation:
         transpose: pitched tracks move by −transpose … transpose − 1 semitones; drums stay.
         drop_track: probability that a song loses one of its tracks.
         unconditioned: share of songs whose initial tokens leave genre and instruments open.
+        excerpts: share of songs of which bars anywhere become a piece of their own.
     """
 
     transpose: int = 0
     drop_track: float = 0.0
     unconditioned: float = 0.1
+    excerpts: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -174,6 +178,9 @@ class Songs(torch.utils.data.Dataset[tuple[NDArray[np.int32], NDArray[np.int64]]
         rows = rows[start:stop]
         if self.augmentation is not None:
             rng = np.random.default_rng((self.seed, self.epoch, index))
+            if self.augmentation.excerpts and rng.random() < self.augmentation.excerpts:
+                rows = excerpt(rows, rng)
+                playing = np.unique(rows[rows[:, TYPE] == NOTE, INSTRUMENT]).tolist()
             if rng.random() < self.augmentation.drop_track and len(playing) > 1:
                 rows = without_track(rows, playing.pop(rng.integers(len(playing))))
             if limit := self.augmentation.transpose:
@@ -210,6 +217,25 @@ def transposed(words: NDArray[Any], semitones: int) -> NDArray[Any]:
         return words
     words = words.copy()
     words[pitched, PITCH] = pitches
+    return words
+
+
+def excerpt(words: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
+    """Some bars of a song as a piece of their own, which begins there and lasts as long.
+
+    Videos are shorter than songs, and their music need not begin with an introduction.
+    Lengths are spread evenly over their logarithm, from `MIN_EXCERPT` bars to all.
+    """
+    bars = np.flatnonzero(words[:, BEAT] == BAR)
+    if len(bars) <= MIN_EXCERPT:
+        return words
+    length = int(np.exp(rng.uniform(np.log(MIN_EXCERPT), np.log(len(bars)))))
+    first = int(rng.integers(len(bars) - length))
+    # The bar word after the last bar is there to be predicted.
+    words = words[bars[first] : bars[first + length] + 1].copy()
+    words[:, I_BEAT] -= words[0, I_BEAT]
+    words[:, N_BEAT] = length * TICKS_PER_BAR
+    words[:, P_BEAT] = 100 * words[:, I_BEAT].astype(int) // (length * TICKS_PER_BAR)
     return words
 
 
