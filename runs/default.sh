@@ -22,6 +22,10 @@ $python src/train.py -n default_crops -t dataset/default.npz --meter \
 # Crops are learned from faster, but what is beyond their length is learned from whole songs only.
 $python src/train.py -n default_whole -t dataset/default.npz -p exp/default_crops --dropout 0.05 \
     -e 9 -b 1 -l 1.5e-3 --weight_decay 0.1 --muon --transpose 6 --drop_track 0.1
+# Videos are shorter than songs: pieces of some bars, which begin as the middle of a song does.
+$python src/train.py -n default_excerpts -t dataset/default.npz -p exp/default_whole \
+    --dropout 0.05 -e 2 -b 2 -l 5e-4 --weight_decay 0.1 --muon --transpose 6 --drop_track 0.1 \
+    --excerpts 0.7
 
 # Half the bytes, and nothing but the model.
 rm -f exp/default/loss_*_params.pt
@@ -30,9 +34,9 @@ import torch
 
 from cmt import checkpoint
 
-model, extra = checkpoint.load("exp/default_whole")
+model, extra = checkpoint.load("exp/default_excerpts")
 keep = ("step", "epoch", "loss", "data", "git")
-name = checkpoint.find("exp/default_whole").name
+name = checkpoint.find("exp/default_excerpts").name
 checkpoint.save(f"exp/default/{name}", model, torch.bfloat16, **{k: extra[k] for k in keep})
 PYTHON
 cp dataset/default/SOURCES.md exp/default/

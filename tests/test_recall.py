@@ -28,7 +28,7 @@ A, B = [1.0, -1.0, 1.0, -1.0], [1.0, 1.0, -1.0, -1.0]  # at right angles
 
 
 def filled(pairs: list[tuple[list[float], dict[str, int]]]) -> Cache:
-    cache = Cache(1, 4, ORDER)
+    cache = Cache([0], 4, ORDER)
     for state, word in pairs:
         cache.attend(states(state))
         cache.add([{**WORD, **word}])
@@ -69,7 +69,7 @@ def test_a_passage_that_has_begun_to_return_goes_on() -> None:
 
 def test_music_repeats_after_even_numbers_of_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recall, "RUN", 0.0)
-    cache = Cache(1, 4, ORDER)
+    cache = Cache([0], 4, ORDER)
     for bar in range(9):
         cache.attend(states(A))
         cache.add([{**WORD, "type": 2, "pitch": bar}])
@@ -81,8 +81,18 @@ def test_music_repeats_after_even_numbers_of_bars(monkeypatch: pytest.MonkeyPatc
     assert ago[8] > ago[4] > ago[2] == ago[6] > ago[1] == ago[3] == ago[9]
 
 
+def test_where_bars_are_imposed_the_cache_pulls_harder() -> None:
+    cache = Cache([0, 0.5, 1], 4, ORDER)
+    cache.attend(states(A, A, A))
+    cache.add([{**WORD, "type": 1, "beat": BAR}] * 3)
+    cache.attend(states(A, A, A))
+    free, half, imposed = cache.weights[:, 0] - cache.own[:, 0]
+    assert half == pytest.approx((free + imposed) / 2)
+    assert imposed - free == pytest.approx(SENTINEL - recall.STEERED_SENTINEL)
+
+
 def test_another_place_in_the_bar_counts_less() -> None:
-    cache = Cache(1, 4, ORDER)
+    cache = Cache([0], 4, ORDER)
     for beat in (1, 5):
         cache.attend(states(A))
         cache.add([{**WORD, "type": 1, "beat": beat}])
@@ -127,7 +137,7 @@ def test_the_oldest_words_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_songs_are_apart() -> None:
-    cache = Cache(2, 4, ORDER)
+    cache = Cache([0, 0], 4, ORDER)
     cache.attend(states(A, A))
     cache.add([{**WORD, "type": 2, "pitch": 3}, {**WORD, "type": 2, "pitch": 1}])
     cache.attend(states(A, A))

@@ -110,6 +110,7 @@ class Loop(Protocol):
     order: ClassVar[tuple[str, ...]]  # in which the attributes are drawn, the type first
     sampling: ClassVar[Mapping[str, Sampling]]
     recalls: ClassVar[bool]  # whether what the song has said so far is looked up
+    controlled: float  # share of the bars whose density is imposed
     n_beat: int
 
     def first(self) -> Word:
@@ -166,14 +167,15 @@ class ExactLoop:
     recalls: ClassVar[bool] = True
     # The model's own distributions, without the original's temperatures: masks already vary what
     # is drawn. Unlikely tails are cut only where a wrong choice is heard; most of all of the beat,
-    # as an onset drawn too late forces the bar's other onsets into what is left of it.
+    # as an onset drawn too late forces the bar's other onsets into what is left of it. Chords are
+    # made somewhat fuller, as a piece that goes on from its own grows thinner than real music.
     sampling: ClassVar[Mapping[str, Sampling]] = {
         "type": Sampling(),
-        "beat": Sampling(nucleus=0.7),
+        "beat": Sampling(nucleus=0.72),
         "instr_type": Sampling(),
         "pitch": Sampling(),
-        "duration": Sampling(nucleus=0.9),
-        "strength": Sampling(),
+        "duration": Sampling(nucleus=0.92),
+        "strength": Sampling(temperature=1.3),
         "density": Sampling(),
     }
 
@@ -184,6 +186,7 @@ class ExactLoop:
         self.playing = frozenset(INSTRUMENT_CLASS[name] for name in style.playing)
         # Instruments that were asked for and have not been heard.
         self.missing = set(self.playing) if style.instruments else set()
+        self.controlled = sum(bar.density is not None for bar in plan) / len(plan)
         # The last bar that is not asked to be silent.
         self.closing = max((i for i, bar in enumerate(plan) if bar.density != 0), default=-1)
         self.heard: set[int] = set()  # pitched instruments in this bar
@@ -429,7 +432,7 @@ class OriginalLoop:
         kept = (control[:, 0] == BAR) | (control[:, 2] >= min_strength)
         self.plan = control[kept].tolist()
         self.n_beat = int(control[0, 4])
-        self.degree = degree
+        self.degree = self.controlled = degree
         self.rng = rng
         self.row = 1  # of the plan, the next to reach
         self.track = 0  # which of BEAT_INSTRUMENTS is next on this visual beat
@@ -627,7 +630,8 @@ def decode(
     state = decoder.start(initial.to(device).expand(len(loops), -1, -1))
     cache = None
     if loops[0].recalls:
-        cache = Cache(len(loops), model.config.d_model, loops[0].order)
+        controlled = [loop.controlled for loop in loops]
+        cache = Cache(controlled, model.config.d_model, loops[0].order)
     with tqdm(total=loops[0].n_beat, unit="tick", disable=None) as bar:
         while active:
             rows = [[songs[song][-1][field.name] for field in FIELDS] for song in active]

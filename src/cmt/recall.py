@@ -31,12 +31,14 @@ LONGEST_RUN = 32  # words; longer ones count as this
 # of the others the fit is the starting point, for a song that goes on from its own words drifts
 # into one bar for ever: distances in bars are contrasted more, so that phrases return rather than
 # the bar before, and the model has the weight at which pieces repeat as much as real music does.
-SENTINEL = 4.8  # of the model
-FOCUS = 19.4  # of the cosine between states, less 1
-RUN = 0.18  # of each word that agrees with the last ones written
-SAME_PLACE = 1.1
-LAGS = {1: -3.2, 2: -1.5, 4: 1.1, 8: 1.9}  # of bars ago, by the largest of these that divides it
-SAME_BAR = 1.0
+SENTINEL = 2.7  # of the model
+# Its weight where a video controls all bars: the rhythm imposed breaks up what would return.
+STEERED_SENTINEL = 1.0
+FOCUS = 17.7  # of the cosine between states, less 1
+RUN = 0.16  # of each word that agrees with the last ones written
+SAME_PLACE = 1.0
+LAGS = {1: -3.0, 2: -1.0, 4: 2.5, 8: 3.0}  # of bars ago, by the largest of these that divides it
+SAME_BAR = 0.0
 
 # Words agree if these do: density and strength, which a video sets, and duration may differ.
 AGREEING = ("type", "beat", "instr_type", "pitch")
@@ -51,12 +53,15 @@ class Cache:
     In NumPy, as sampling is.
 
     Args:
-        songs: how many.
+        controlled: per song the share of its bars whose density is imposed, 0 … 1.
         width: of the hidden states.
         order: the words' attributes as they are drawn.
     """
 
-    def __init__(self, songs: int, width: int, order: tuple[str, ...]) -> None:
+    def __init__(self, controlled: Sequence[float], width: int, order: tuple[str, ...]) -> None:
+        songs = len(controlled)
+        steered = np.array(controlled, np.float64)[:, None]
+        self.sentinel: NDArray[np.float64] = SENTINEL + steered * (STEERED_SENTINEL - SENTINEL)
         self.lags = np.array([SAME_BAR, *(_lag_weight(bars) for bars in range(1, SPAN + 1))])
         self.order = order
         self.agreeing = [order.index(name) for name in AGREEING]
@@ -73,7 +78,7 @@ class Cache:
 
     def rows(self, rows: Sequence[int]) -> None:
         """Keep some songs of the batch."""
-        for name in ("states", "words", "bars", "places", "runs", "bar", "place"):
+        for name in ("states", "words", "bars", "places", "runs", "bar", "place", "sentinel"):
             setattr(self, name, getattr(self, name)[rows])
 
     def attend(self, hidden: NDArray[np.float32]) -> None:
@@ -89,7 +94,7 @@ class Cache:
             + SAME_PLACE * (self.places[:, kept] == self.place)
             + self.lags[self.bar - self.bars[:, kept]]
         )
-        self.own = np.full((len(hidden), 1), SENTINEL)
+        self.own = self.sentinel
 
     def mixed(self, model: NDArray[np.float64], name: str) -> NDArray[np.float64]:
         """Mix the model's probabilities (songs, classes) of an attribute with the cache's.
