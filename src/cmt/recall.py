@@ -31,7 +31,7 @@ LONGEST_RUN = 32  # words; longer ones count as this
 # of the others the fit is the starting point, for a song that goes on from its own words drifts
 # into one bar for ever: distances in bars are contrasted more, so that phrases return rather than
 # the bar before, and the model has the weight at which pieces repeat as much as real music does.
-SENTINEL = 2.7  # of the model
+SENTINEL = 2.9  # of the model
 # Its weight where a video controls all bars: the rhythm imposed breaks up what would return.
 STEERED_SENTINEL = 1.0
 FOCUS = 17.7  # of the cosine between states, less 1
