@@ -45,11 +45,12 @@ def on_grid(score: ScoreTick) -> ScoreTick | None:
     """
     if off_grid(onsets(score)) <= MAX_OFF_GRID:
         return score
-    for pair in (TICKS_PER_BEAT, TICKS_PER_BEAT // 2):
-        if is_swung(onsets(score), pair):
-            scale = TICKS_PER_BEAT / score.tpq
-            return _rewritten(score, score, lambda time: evened(time * scale, pair))  # noqa: B023
-    return at_own_tempo(score)
+    pairs = (TICKS_PER_BEAT, TICKS_PER_BEAT // 2)
+    swung = [pair for pair in pairs if is_swung(onsets(score), pair)]
+    if not swung:
+        return at_own_tempo(score)
+    scale = TICKS_PER_BEAT / score.tpq
+    return _rewritten(score, score, lambda time: evened(time * scale, swung[0]))
 
 
 def onsets(score: ScoreTick) -> NDArray[np.float64]:
