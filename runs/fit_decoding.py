@@ -50,7 +50,7 @@ class Pairs:
     Attributes:
         rest: (words,) log-probability that the model gives to each word, but for its pitch.
         pitch: (words, classes) logarithms of what it gives to each pitch.
-        target: (words, 1) the pitch class of each word.
+        target: (words, 1) each word's class of the pitch field.
         harmony: (words, 2, classes), the features of `cmt.harmony`; 0 where there is no pitch, or
             a drum's.
         cosine, runs, same_place, lags: (words, words), see `cmt.recall`; lags by index of LAGS,
@@ -84,8 +84,8 @@ def pairs(model: CMT, data: Dataset, song: int) -> Pairs:
     logits = {"type": model.type_logits(hidden), **model.attribute_logits(hidden, types)}
     rest = torch.zeros(len(hidden))
     for field in PREDICTED:
-        target = following[:, [MODEL_COLUMN[field.name]]]
         if field.name != "pitch":
+            target = following[:, [MODEL_COLUMN[field.name]]]
             rest += logits[field.name].log_softmax(-1).gather(-1, target)[:, 0]
 
     def same(names: Sequence[str]) -> Tensor:

@@ -60,7 +60,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     step = parser.add_argument_group("step")
     add = step.add_argument
     add("--warmup", type=int, default=100, help="steps of rising learning rate")
-    dropout_help = "probability; default: the checkpoint's with -p and --resume, else 0.1"
+    dropout_help = "probability; default: the checkpoint's with -p, else 0.1; not with --resume"
     add("--dropout", type=float, help=dropout_help)
     add("--weight_decay", type=float, default=0.01, help="of weight matrices")
     add("--muon", action="store_true", help="train the layers' matrices with Muon: fewer epochs")

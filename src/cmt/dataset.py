@@ -225,6 +225,14 @@ def excerpt(words: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
 
     Videos are shorter than songs, and their music need not begin with an introduction.
     Lengths are spread evenly over their logarithm, from `MIN_EXCERPT` bars to all.
+
+    Args:
+        words: (length, 10) rows in the data set's columns, from a bar word on.
+        rng: of the choice.
+
+    Returns:
+        (length, 10) rows whose ticks and shares of the piece count from its first bar; the last
+        is the bar word after it. A song of `MIN_EXCERPT` bars or fewer stays as it is.
     """
     bars = np.flatnonzero(words[:, BEAT] == BAR)
     if len(bars) <= MIN_EXCERPT:

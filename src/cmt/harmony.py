@@ -4,7 +4,7 @@ The model sees the past through a state in which single notes blur, and knows ea
 not its octaves: left alone it mixes the chords of several bars into each. What is exactly known
 corrects it: the probability of a pitch is multiplied by the exponential of SOUNDING if its pitch
 class sounds already, and of HEARD for each logarithm of how often it has begun in this bar. On
-held-out songs this is worth a third of a nat per pitched note.
+held-out songs this is worth a tenth of a nat a word.
 
 Source: Kuhn & De Mori, "A Cache-Based Natural Language Model for Speech Recognition", IEEE PAMI
 1990, of pitch classes in place of words, and log-linear as Hinton's products of experts (2002).
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cmt.keys import PITCH_CLASSES
 from cmt.vocabulary import TICKS_PER_BAR
 
-# Logarithms of weights. By likelihood they are 1.13 and 0.81 (runs/fit_decoding.py), but a piece
+# Logarithms of weights. By likelihood they are 1.14 and 0.76 (runs/fit_decoding.py), but a piece
 # that goes on from its own notes agrees with itself ever more: with this HEARD its bars have the
 # entropy of real music's.
 SOUNDING = 1.13

@@ -27,10 +27,11 @@ from cmt.vocabulary import BAR
 SPAN = 2048  # words that are kept, some thirty bars
 LONGEST_RUN = 32  # words; longer ones count as this
 
-# Logarithms of weights. FOCUS, RUN and SAME_PLACE are fitted by likelihood (runs/fit_decoding.py);
-# of the others the fit is the starting point, for a song that goes on from its own words drifts
-# into one bar for ever: distances in bars are contrasted more, so that phrases return rather than
-# the bar before, and the model has the weight at which pieces repeat as much as real music does.
+# Logarithms of weights. FOCUS, RUN and SAME_PLACE are near what likelihood gives
+# (runs/fit_decoding.py); of the others the fit is the starting point, for a song that goes on from
+# its own words drifts into one bar for ever: distances in bars are contrasted more, so that phrases
+# return rather than the bar before, and the model has the weight at which pieces repeat as much as
+# real music does.
 SENTINEL = 2.9  # of the model
 # Its weight where a video controls all bars: the rhythm imposed breaks up what would return.
 STEERED_SENTINEL = 1.0
