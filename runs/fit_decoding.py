@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cmt import checkpoint, harmony, recall
-from cmt.dataset import initial_tokens, model_words, split
+from cmt.encoding import initial_tokens, model_words
 from cmt.files import run_script
 from cmt.harmony import Harmony, of_pitches
 from cmt.model import CMT
+from cmt.songs import split
 from cmt.vocabulary import (
     BAR,
     FIELD,

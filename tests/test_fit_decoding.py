@@ -10,7 +10,7 @@ import torch
 from scipy.special import softmax
 
 from cmt import harmony
-from cmt.dataset import initial_tokens, model_words
+from cmt.encoding import initial_tokens, model_words
 from cmt.generation import ExactLoop
 from cmt.harmony import Harmony
 from cmt.model import CMT

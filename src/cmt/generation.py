@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from tqdm import tqdm
 
-from cmt.dataset import initial_tokens, model_words
 from cmt.decoder import Decoder
+from cmt.encoding import Word, data_words, initial_tokens, model_words
 from cmt.harmony import HEARD, SOUNDING, Harmony, of_pitches
 from cmt.keys import PITCH_CLASSES, Key, find_key
 from cmt.model import CMT, losses
@@ -30,7 +30,6 @@ from cmt.recall import Cache
 from cmt.sampling import sample
 from cmt.vocabulary import (
     BAR,
-    COLUMNS,
     EOS,
     FIELD,
     FIELDS,
@@ -43,8 +42,6 @@ from cmt.vocabulary import (
     TICKS_PER_BAR,
 )
 
-# A word of the model while it is drawn: field name → class.
-Word = dict[str, int]
 Mask = NDArray[np.bool_]
 # What the model's heads say of a song's next word: field name → probability of each class.
 Heads = Mapping[str, NDArray[np.float64]]
@@ -587,16 +584,6 @@ def log_likelihood(model: CMT, words: NDArray[np.int64], style: Style = Style())
     logits = model(inputs, initial, targets[..., MODEL_COLUMN["type"]])
     mask = torch.ones(targets.shape[:2], device=device)
     return -float(torch.stack(list(losses(logits, targets, mask).values())).mean())
-
-
-def data_words(words: Sequence[Word], n_beat: int) -> NDArray[np.int64]:
-    """Words of the model as rows of the data set (length, 10), with an EOS at the end."""
-    rows = np.zeros((len(words) + (words[-1]["type"] != EOS), len(COLUMNS)), np.int64)
-    for row, word in zip(rows, words, strict=False):
-        for field in FIELDS:
-            row[field.column] = word[field.name] - field.offset
-        row[COLUMNS.index("n_beat")] = n_beat if word["type"] != EOS else 0
-    return rows
 
 
 @torch.inference_mode()

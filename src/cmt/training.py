@@ -25,10 +25,10 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from cmt import checkpoint
-from cmt.dataset import Batch, Songs, batches, collate
 from cmt.distributed import Ranks
 from cmt.files import InputError, replacing
 from cmt.model import CMT, losses
+from cmt.songs import Batch, Songs, batches, collate
 from cmt.vocabulary import MODEL_COLUMN, PREDICTED
 
 

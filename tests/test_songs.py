@@ -5,22 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cmt.dataset import (
+from cmt.encoding import model_words
+from cmt.files import InputError
+from cmt.songs import (
     Augmentation,
     Songs,
     batches,
     collate,
     crops,
     excerpt,
-    initial_tokens,
-    model_words,
     padding_share,
     split,
     transposed,
     without_track,
 )
-from cmt.files import InputError
-from cmt.vocabulary import BAR, COLUMNS, FIELDS
+from cmt.vocabulary import BAR, COLUMNS
 from cmt.words import NOTE_DTYPE, Song, song_to_words, words_to_song
 
 
@@ -36,19 +35,6 @@ def random_song(seed: int, bars: int = 12, notes: int = 200) -> Song:
 
 
 WORDS = [song_to_words(random_song(seed, notes=100 + 40 * seed)) for seed in range(8)]
-
-
-def test_model_words_are_columns_of_the_field_table() -> None:
-    got = model_words(WORDS[0])
-    for column, field in enumerate(FIELDS):
-        np.testing.assert_array_equal(got[:, column], WORDS[0][:, field.column] + field.offset)
-
-
-def test_a_chord_of_25_is_clipped_for_the_model() -> None:
-    words = WORDS[0].copy()
-    words[1, COLUMNS.index("strength")] = 25
-    assert model_words(words)[1].max() < 129
-    assert model_words(words)[1, 6] == 19
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -107,19 +93,6 @@ def test_items_depend_on_seed_epoch_and_index_alone() -> None:
         len(first[i][0]) != len(again[i][0]) or (first[i][0] != again[i][0]).any()
         for i in range(len(first))
     )
-
-
-def test_initial_tokens_name_genre_and_present_instruments() -> None:
-    assert initial_tokens("rock", ["Drums", "Bass"]).tolist() == [
-        [6, 0, 0],
-        [0, 0, 0],
-        [0, 0, 1],
-        [0, 0, 0],
-        [0, 0, 0],
-        [0, 0, 4],
-        [0, 0, 0],
-    ]
-    assert not initial_tokens("N/A", None).any()
 
 
 def test_clusters_are_never_split() -> None:

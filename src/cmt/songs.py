@@ -11,12 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from cmt.encoding import initial_tokens, model_words
 from cmt.files import InputError
 from cmt.vocabulary import (
     BAR,
     COLUMNS,
     FIELDS,
-    GENRES,
     INITIAL_TOKENS,
     INSTRUMENT_CLASS,
     INSTRUMENTS,
@@ -33,39 +33,6 @@ DRUMS = INSTRUMENT_CLASS["Drums"]
 # a batch are of like length, small enough that batches differ from epoch to epoch.
 POOL = 64
 MIN_EXCERPT = 4  # bars
-
-
-def model_words(words: NDArray[Any]) -> NDArray[np.int32]:
-    """Data set rows (length, 10) → model classes (length, 9) in the order of FIELDS.
-
-    Values beyond a field's vocabulary (a chord of 20 notes or more) become its last class; the
-    tick is not a class and stays as it is.
-    """
-    out = np.empty((len(words), len(FIELDS)), np.int32)
-    for column, field in enumerate(FIELDS):
-        values = words[:, field.column].astype(np.int32) + field.offset
-        out[:, column] = np.minimum(values, field.size - 1) if field.width else values
-    return out
-
-
-def initial_tokens(genre: str | None, instruments: Sequence[str] | None) -> NDArray[np.int64]:
-    """Initial tokens (7, 3) of (genre, key, instrument) classes.
-
-    One token for the genre, one for the key (unused, as in the original), one per instrument:
-    its class where it plays, 0 where it is absent.
-
-    Args:
-        genre: one of GENRES; None or an unknown name is "any", class 0.
-        instruments: names of those that play; None leaves them open, which is told to the model
-            by all five classes being 0.
-    """
-    tokens = np.zeros((INITIAL_TOKENS, 3), np.int64)
-    if genre in GENRES:
-        tokens[0, 0] = GENRES.index(genre) + 1
-    for index, instrument in enumerate(INSTRUMENTS):
-        if instruments is not None and instrument.name in instruments:
-            tokens[INITIAL_TOKENS - len(INSTRUMENTS) + index, 2] = index + 1
-    return tokens
 
 
 @dataclass(frozen=True)
