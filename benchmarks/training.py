@@ -110,10 +110,10 @@ def measure_epoch(data: Path, sampled: int) -> dict[str, float]:
     import numpy as np
     import torch
 
+    from cmt.dataset import read_dataset
     from cmt.model import CMT, CMTConfig
     from cmt.songs import Songs, batches, collate
     from cmt.training import TrainingConfig, batch_losses, has_bf16, make_optimizers
-    from cmt.words import read_dataset
 
     words = read_dataset(data).words
     songs = Songs(words, [None] * len(words), PADDED)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cmt import checkpoint, harmony, recall
+from cmt.dataset import Dataset, read_dataset
 from cmt.encoding import initial_tokens, model_words
 from cmt.files import run_script
 from cmt.harmony import Harmony, of_pitches
@@ -37,7 +38,6 @@ from cmt.vocabulary import (
     PREDICTED,
     TICKS_PER_BAR,
 )
-from cmt.words import Dataset, read_dataset
 
 WORDS = 1400  # of each song, so that all pairs of them fit in memory
 MIN_INSTRUMENTS = 4

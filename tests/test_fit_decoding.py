@@ -10,13 +10,14 @@ import torch
 from scipy.special import softmax
 
 from cmt import harmony
+from cmt.dataset import Dataset
 from cmt.encoding import initial_tokens, model_words
 from cmt.generation import ExactLoop
 from cmt.harmony import Harmony
 from cmt.model import CMT
 from cmt.recall import Cache
 from cmt.vocabulary import FIELDS, INITIAL_TOKENS, INSTRUMENT_CLASS, INSTRUMENTS, NOTE
-from cmt.words import NOTE_DTYPE, Dataset, Song, song_to_words
+from cmt.words import NOTE_DTYPE, Song, song_to_words
 
 SCRIPT = Path(__file__).parents[1] / "runs" / "fit_decoding.py"
 

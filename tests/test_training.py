@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from cmt import checkpoint
+from cmt.dataset import write_dataset
 from cmt.files import REPOSITORY
 from cmt.model import CMT
 from cmt.training import TrainingConfig, learning_rate
-from cmt.words import write_dataset
 from test_songs import WORDS
 
 TRAIN = [str(REPOSITORY / "src" / "train.py")]
