@@ -576,9 +576,9 @@ def log_likelihood(model: CMT, words: NDArray[np.int64], style: Style = Style())
         words: (length, 10) rows in the data set's columns, EOS included.
         style: whose genre and instruments the model is told.
     """
-    device = model.init_in_linear.weight.device
+    device = model.device
     rows = torch.from_numpy(model_words(words)).to(device, torch.int64).unsqueeze(0)
-    model.encoder_pos_emb.reserve(int(rows[..., MODEL_COLUMN["i_beat"]].max()) + 1)
+    model.reserve(int(rows[..., MODEL_COLUMN["i_beat"]].max()) + 1)
     initial = torch.from_numpy(initial_tokens(style.genre, style.playing)).to(device).unsqueeze(0)
     inputs, targets = rows[:, :-1], rows[:, 1:]
     logits = model(inputs, initial, targets[..., MODEL_COLUMN["type"]])
@@ -608,9 +608,9 @@ def decode(
     Returns:
         Per song its words.
     """
-    device = model.init_in_linear.weight.device
+    device = model.device
     # The original's rounding lets a song go on for half a percent after its last tick.
-    model.encoder_pos_emb.reserve(math.ceil(1.01 * loops[0].n_beat) + TICKS_PER_BAR)
+    model.reserve(math.ceil(1.01 * loops[0].n_beat) + TICKS_PER_BAR)
     songs = [[loop.first()] for loop in loops]
     active = list(range(len(loops)))
     decoder = Decoder(model, precision)
