@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from tqdm import tqdm
 
-from cmt.decoder import Decoder
 from cmt.encoding import Word, data_words, initial_tokens, model_words
+from cmt.fast import FastCMT
 from cmt.harmony import HEARD, SOUNDING, Harmony, of_pitches
 from cmt.keys import PITCH_CLASSES, Key, find_key
 from cmt.model import CMT, losses
@@ -542,7 +542,7 @@ def generate(
         style: what is asked besides rhythm; of it "original" takes the genre alone, pop by
             default.
         seed: of the first take; take k has seed + k, whatever the number of takes.
-        precision: of the model's weights, as in `cmt.decoder.product`. Other than in float32, the
+        precision: of the model's weights, as in `cmt.fast.product`. Other than in float32, the
             songs of a batch are rounded together, so that a take made again alone may differ.
         progress: see `decode`.
     """
@@ -602,7 +602,7 @@ def decode(
         loops: one per song.
         rngs: one per song; seven numbers are drawn per word, in the loops' order.
         initial: (7, 3) initial tokens of all songs.
-        precision: of the model's weights, as in `cmt.decoder.product`.
+        precision: of the model's weights, as in `cmt.fast.product`.
         progress: is told the ticks that are done and those of a song; what it raises ends the work.
 
     Returns:
@@ -613,7 +613,7 @@ def decode(
     model.reserve(math.ceil(1.01 * loops[0].n_beat) + TICKS_PER_BAR)
     songs = [[loop.first()] for loop in loops]
     active = list(range(len(loops)))
-    decoder = Decoder(model, precision)
+    decoder = FastCMT(model, precision)
     state = decoder.start(initial.to(device).expand(len(loops), -1, -1))
     cache = None
     if loops[0].recalls:
@@ -654,7 +654,7 @@ def decode(
 
 
 def _draw(
-    decoder: Decoder,
+    decoder: FastCMT,
     hidden: torch.Tensor,
     loops: Sequence[Loop],
     rngs: Sequence[np.random.RandomState],
