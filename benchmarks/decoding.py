@@ -30,7 +30,8 @@ from torch import Tensor
 
 from cmt.encoding import Word, initial_tokens
 from cmt.generation import ExactLoop, decode
-from cmt.model import CMT, CMTConfig
+from cmt.model import CMT
+from cmt.model_config import CMTConfig
 from cmt.plan import BarPlan
 from cmt.vocabulary import EOS, FIELDS, TICKS_PER_BAR
 

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from cmt.files import VIDEOS
-from cmt.model import CMT, CMTConfig
+from cmt.model import CMT
+from cmt.model_config import CMTConfig
 
 REFERENCE = Path(__file__).parent / "reference"
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from cmt.generation import ExactLoop, Style, generate, log_likelihood
 from cmt.keys import Key
 from cmt.metrics import control_error
-from cmt.model import CMT, CMTConfig
+from cmt.model import CMT
+from cmt.model_config import CMTConfig
 from cmt.plan import BarPlan
 from cmt.vocabulary import (
     BAR,

@@ -7,8 +7,8 @@ import pytest
 
 from cmt.encoding import model_words
 from cmt.files import InputError
+from cmt.settings import Augmentation
 from cmt.songs import (
-    Augmentation,
     Songs,
     batches,
     collate,
