@@ -46,8 +46,8 @@ def loading_seconds(length: int) -> float:
     """Time of loading a batch of one crop of about `length` words, changed at random."""
     import numpy as np
 
-    from cmt.settings import Augmentation
     from cmt.songs import Songs, collate
+    from cmt.training_config import Augmentation
     from cmt.words import NOTE_DTYPE, Song, song_to_words
 
     rng = np.random.default_rng(0)
@@ -74,9 +74,9 @@ def measure(variant: str, length: int) -> dict[str, float]:
     from cmt.model import CMT
     from cmt.model_config import CMTConfig
     from cmt.optimizers import make_optimizers
-    from cmt.settings import TrainingConfig
     from cmt.songs import Batch
     from cmt.training import batch_losses
+    from cmt.training_config import TrainingConfig
     from cmt.vocabulary import FIELDS, INITIAL_TOKENS
 
     torch.manual_seed(0)
@@ -119,9 +119,9 @@ def measure_epoch(data: Path, sampled: int) -> dict[str, float]:
     from cmt.model import CMT
     from cmt.model_config import CMTConfig
     from cmt.optimizers import make_optimizers
-    from cmt.settings import TrainingConfig
     from cmt.songs import Songs, batches, collate
     from cmt.training import batch_losses, has_bf16
+    from cmt.training_config import TrainingConfig
 
     words = read_dataset(data).words
     songs = Songs(words, [None] * len(words), PADDED)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cmt.files import DATASET, run_script
 from cmt.model_config import CMTConfig
-from cmt.settings import Augmentation, Settings, TrainingConfig
+from cmt.training_config import Augmentation, RunConfig, TrainingConfig
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -38,13 +38,14 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("-e", "--epochs", type=int, default=TrainingConfig.epochs, help="in all")
     add("-g", "--gpus", type=int, nargs="+", help="GPU numbers; default: one if there is one")
     add("--resume", action="store_true", help="go on from exp/NAME/last.pt")
-    add("--exp_dir", type=Path, default=Settings.exp_dir, help="folder of checkpoints")
-    add("--log_dir", type=Path, default=Settings.log_dir, help="folder of logs")
+    add("--exp_dir", type=Path, default=RunConfig.exp_dir, help="folder of checkpoints")
+    add("--log_dir", type=Path, default=RunConfig.log_dir, help="folder of logs")
     add("--seed", type=int, default=TrainingConfig.seed, help="of all that is random")
     data = parser.add_argument_group("data")
     add = data.add_argument
-    add("--val_fraction", type=float, default=Settings.val_fraction, help="share of songs held out")
-    add("--max_len", type=int, default=Settings.max_len, help="longest crop, words")
+    held_out = RunConfig.val_fraction
+    add("--val_fraction", type=float, default=held_out, help="share of songs held out")
+    add("--max_len", type=int, default=RunConfig.max_len, help="longest crop, words")
     add(
         "--transpose",
         type=int,
@@ -94,7 +95,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add(
         "--precision",
         choices=["auto", "float32", "bfloat16"],
-        default=Settings.precision,
+        default=RunConfig.precision,
         help="auto: bfloat16 where the device has it",
     )
     add("--checkpoint_activations", action="store_true", help="less memory, a third more time")
@@ -126,9 +127,9 @@ def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
         parser.error("--lr: give a number that is not negative")
 
 
-def settings_of(args: argparse.Namespace) -> Settings:
+def config_of(args: argparse.Namespace) -> RunConfig:
     """What the command line asks for."""
-    return Settings(
+    return RunConfig(
         name=args.name,
         data=args.train_data,
         model=CMTConfig(
@@ -170,11 +171,11 @@ def settings_of(args: argparse.Namespace) -> Settings:
 
 def main(argv: list[str] | None = None) -> None:
     """Train as the command line says."""
-    settings = settings_of(parse(argv))
+    config = config_of(parse(argv))
 
     from cmt.run import run
 
-    run(settings)
+    run(config)
 
 
 if __name__ == "__main__":

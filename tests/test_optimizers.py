@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cmt.optimizers import learning_rate
-from cmt.settings import TrainingConfig
+from cmt.training_config import TrainingConfig
 
 
 def test_learning_rate_warms_up_and_decays_to_nothing() -> None:

@@ -1,4 +1,4 @@
-"""The command line asks for what the settings say."""
+"""The command line asks for what the defaults say."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import train
 from cmt.files import REPOSITORY
-from cmt.settings import Settings
+from cmt.training_config import RunConfig
 
 
 def test_no_options_are_the_defaults() -> None:
     data = Path("songs.npz")
     args = train.parse(["-n", "run", "-t", str(data)])
-    assert train.settings_of(args) == Settings("run", data)
+    assert train.config_of(args) == RunConfig("run", data)
 
 
 def test_help_needs_no_library() -> None:

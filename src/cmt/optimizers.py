@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cmt.files import InputError
-from cmt.settings import TrainingConfig
+from cmt.training_config import TrainingConfig
 
 
 def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:

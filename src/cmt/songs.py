@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cmt.encoding import initial_tokens, model_words
 from cmt.files import InputError
-from cmt.settings import Augmentation
+from cmt.training_config import Augmentation
 from cmt.vocabulary import (
     BAR,
     COLUMNS,

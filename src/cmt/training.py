@@ -28,8 +28,8 @@ from cmt.distributed import Ranks
 from cmt.files import InputError
 from cmt.model import CMT, losses
 from cmt.optimizers import learning_rate, make_optimizers, set_rate
-from cmt.settings import TrainingConfig
 from cmt.songs import Batch, Songs, batches, collate
+from cmt.training_config import TrainingConfig
 from cmt.vocabulary import MODEL_COLUMN, PREDICTED
 
 
@@ -79,7 +79,9 @@ def has_bf16(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 matrices in hardware."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    # No public part of PyTorch tells; a release without these has its products in float32.
+    asked = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, bool)() for name in asked)
 
 
 def batch_losses(

@@ -65,7 +65,7 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunConfig:
     """A whole run.
 
     Attributes:
