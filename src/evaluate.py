@@ -35,7 +35,7 @@ from cmt.files import InputError, replacing, run_script
 if TYPE_CHECKING:
     import numpy as np
 
-    from cmt.metrics import Corpus
+    from cmt.copying import Corpus
     from cmt.words import Song
 
 MAX_BARS = 400  # the time that structureness takes grows with the fourth power
@@ -119,7 +119,7 @@ def read_corpus(path: Path) -> Corpus:
     Raises:
         InputError: the file is no data set, or none of its songs can be read.
     """
-    from cmt.metrics import Corpus
+    from cmt.copying import Corpus
     from cmt.words import read_dataset, words_to_song
 
     songs, names, clusters = [], [], []
@@ -203,7 +203,8 @@ def measure_all(
 
 def measure(source: Source, bars: int | None, corpus: Corpus | None) -> Piece | str:
     """The figures of a piece; or why there are none."""
-    from cmt.metrics import METRICS, bars_of, excerpt, longest_copy
+    from cmt.copying import longest_copy
+    from cmt.metrics import METRICS, bars_of, excerpt
     from cmt.vocabulary import INSTRUMENTS, TICKS_PER_BAR
 
     try:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from cmt.generation import ExactLoop, Style, generate, log_likelihood
 from cmt.keys import Key
-from cmt.metrics import control_error
 from cmt.model import CMT, CMTConfig
+from cmt.obedience import control_error
 from cmt.plan import BarPlan
 from cmt.vocabulary import (
     BAR,

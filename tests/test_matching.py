@@ -13,7 +13,7 @@ import pytest
 
 from cmt.files import InputError
 from cmt.matching import best, rhythm_of, score
-from cmt.metrics import control_error
+from cmt.obedience import control_error
 from cmt.plan import BarPlan
 from cmt.vocabulary import COLUMNS, INSTRUMENT_CLASS, TICKS_PER_BAR
 from cmt.words import NOTE_DTYPE, Song, song_to_words, words_to_song, write_dataset

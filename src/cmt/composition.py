@@ -10,8 +10,8 @@ from typing import Any
 from cmt.control import Control, retimed
 from cmt.generation import Progress, Style, Take, generate, log_likelihood
 from cmt.matching import rhythm_of, score
-from cmt.metrics import ControlError, control_error
 from cmt.model import CMT
+from cmt.obedience import ControlError, control_error
 from cmt.plan import MIN_STRENGTH, BarPlan, make_plan
 from cmt.vocabulary import INSTRUMENTS, TICKS_PER_BEAT
 from cmt.words import Song, words_to_song

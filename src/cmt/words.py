@@ -24,6 +24,7 @@ from cmt.files import InputError, replacing
 from cmt.vocabulary import (
     BAR,
     COLUMNS,
+    DRUMS,
     EOS,
     FIELD,
     INSTRUMENTS,
@@ -54,6 +55,11 @@ class Song:
 
     notes: np.ndarray
     length: int
+
+    @property
+    def pitched(self) -> np.ndarray:
+        """Its notes, those of the drums left out."""
+        return self.notes[self.notes["instrument"] != DRUMS]
 
 
 def song_to_words(song: Song) -> np.ndarray:

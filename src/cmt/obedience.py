@@ -1,0 +1,69 @@
+"""Whether a piece obeyed: how far it is from what the video asked of it (paper, section 5.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cmt.plan import MAX_STRENGTH, BarPlan
+from cmt.vocabulary import TICKS_PER_BAR
+from cmt.words import Song
+
+
+@dataclass(frozen=True)
+class ControlError:
+    """How far a piece is from what was asked of it, 0 for exact (paper section 5.5, Table 4).
+
+    Attributes:
+        density: root mean square over bars of the difference in onset positions, in bars' 16.
+        strength: root mean square over visual beats of the difference in notes between what
+            was asked and the nearest instrument's simu-note on that tick, in MAX_STRENGTH.
+        time: distance of the end of the last bar with a note from that of the last bar that is
+            not asked to be silent, in the video's length.
+    """
+
+    density: float
+    strength: float
+    time: float
+
+
+def control_error(song: Song, plan: Sequence[BarPlan]) -> ControlError:
+    """Measure a piece against its plan; what the plan left open does not count."""
+    density = onsets_per_bar(song, len(plan))
+    asked = [
+        (found, bar.density)
+        for found, bar in zip(density, plan, strict=True)
+        if bar.density is not None
+    ]
+    beats = [
+        (bar * TICKS_PER_BAR + tick, strength)
+        for bar, bar_plan in enumerate(plan)
+        for tick, strength in bar_plan.strengths.items()
+    ]
+    differences = []
+    for tick, strength in beats:
+        chords = np.bincount(song.notes["instrument"][song.notes["tick"] == tick])
+        differences.append(np.abs(chords[chords > 0] - strength).min(initial=strength))
+    ticks = sum(bar.ticks for bar in plan)
+    bars_end = -(-int(song.notes["tick"].max(initial=-1) + 1) // TICKS_PER_BAR) * TICKS_PER_BAR
+    # Bars of silence that are asked for at the end have no note to be measured by.
+    asked_bars = [index for index, bar in enumerate(plan, start=1) if bar.density != 0]
+    expected_end = max(asked_bars, default=0) * TICKS_PER_BAR
+    return ControlError(
+        density=root_mean_square([found - wanted for found, wanted in asked]) / TICKS_PER_BAR,
+        strength=root_mean_square(differences) / MAX_STRENGTH,
+        time=abs(bars_end - expected_end) / ticks,
+    )
+
+
+def onsets_per_bar(song: Song, bars: int) -> np.ndarray:
+    """Onset positions (ticks with a note of any track) in each of the first bars, (bars,)."""
+    ticks = np.unique(song.notes["tick"])
+    return np.bincount(ticks // TICKS_PER_BAR, minlength=bars)[:bars]
+
+
+def root_mean_square(values: Sequence[float] | np.ndarray) -> float:
+    """Root of the mean square, 0 of nothing."""
+    return float(np.sqrt(np.mean(np.square(values)))) if len(values) else 0.0
