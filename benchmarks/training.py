@@ -112,8 +112,8 @@ def measure_epoch(data: Path, sampled: int) -> dict[str, float]:
 
     from cmt.dataset import Songs, batches, collate
     from cmt.model import CMT, CMTConfig
+    from cmt.npz import read_dataset
     from cmt.training import TrainingConfig, batch_losses, has_bf16, make_optimizers
-    from cmt.words import read_dataset
 
     words = read_dataset(data).words
     songs = Songs(words, [None] * len(words), PADDED)

@@ -26,6 +26,7 @@ from cmt.dataset import initial_tokens, model_words, split
 from cmt.files import run_script
 from cmt.harmony import Harmony, of_pitches
 from cmt.model import CMT
+from cmt.npz import Dataset, read_dataset
 from cmt.vocabulary import (
     BAR,
     FIELD,
@@ -36,7 +37,6 @@ from cmt.vocabulary import (
     PREDICTED,
     TICKS_PER_BAR,
 )
-from cmt.words import Dataset, read_dataset
 
 WORDS = 1400  # of each song, so that all pairs of them fit in memory
 MIN_INSTRUMENTS = 4

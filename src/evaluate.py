@@ -30,7 +30,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmt.files import InputError, replacing, run_script
+from cmt.files import MIDI_SUFFIXES, InputError, replacing, run_script
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 MAX_BARS = 400  # the time that structureness takes grows with the fourth power
 RESAMPLES = 2000
 INTERVAL = 0.95
-MIDI_SUFFIXES = (".mid", ".midi")
 CONTROL_ERRORS = {
     "density": "control error, density",
     "strength": "control error, strength",
@@ -120,7 +119,8 @@ def read_corpus(path: Path) -> Corpus:
         InputError: the file is no data set, or none of its songs can be read.
     """
     from cmt.copying import Corpus
-    from cmt.words import read_dataset, words_to_song
+    from cmt.npz import read_dataset
+    from cmt.words import words_to_song
 
     songs, names, clusters = [], [], []
     dataset = read_dataset(path)
@@ -144,7 +144,7 @@ def cluster_of(about: Mapping[str, Any], number: int) -> str:
 
 def find_sources(paths: Sequence[Path], skipped: list[str]) -> Iterator[Source]:
     """Every piece that the files, folders and data sets name; what holds none is `skipped`."""
-    from cmt.words import read_dataset
+    from cmt.npz import read_dataset
 
     for path in paths:
         if path.is_dir():
@@ -205,7 +205,7 @@ def measure(source: Source, bars: int | None, corpus: Corpus | None) -> Piece | 
     """The figures of a piece; or why there are none."""
     from cmt.copying import longest_copy
     from cmt.metrics import METRICS, bars_of, excerpt
-    from cmt.vocabulary import INSTRUMENTS, TICKS_PER_BAR
+    from cmt.vocabulary import INSTRUMENT_OF, TICKS_PER_BAR
 
     try:
         song, tempo = read(source)
@@ -225,7 +225,7 @@ def measure(source: Source, bars: int | None, corpus: Corpus | None) -> Piece | 
             "notes": found.notes,
             "distinct_steps": found.distinct,
             "bar": found.tick // TICKS_PER_BAR + 1,
-            "instrument": INSTRUMENTS[found.instrument - 1].name,
+            "instrument": INSTRUMENT_OF[found.instrument].name,
             "source": found.source,
             "source_bar": found.source_tick // TICKS_PER_BAR + 1,
         }

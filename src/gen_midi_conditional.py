@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from cmt.files import EXPERIMENTS, INFERENCE, PICTURES, InputError, replacing, run_script
 from cmt.keys import MODES, TONICS, Key
-from cmt.vocabulary import GENRES, INSTRUMENT_CLASS
+from cmt.vocabulary import GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
 
 if TYPE_CHECKING:
     from cmt.composition import Settings
@@ -102,8 +102,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         parser.error("--seed: give a number from 0 to 4294967295")
     if args.min_strength < 1:
         parser.error("--min_strength: give at least 1")
-    if args.tempo is not None and not 20 <= args.tempo <= 400:
-        parser.error("--tempo: give 20 to 400 BPM")
+    if args.tempo is not None and not MIN_TEMPO <= args.tempo <= MAX_TEMPO:
+        parser.error(f"--tempo: give {MIN_TEMPO} to {MAX_TEMPO} BPM")
     if args.control == "original":
         for name in EXACT_ONLY:
             if getattr(args, name):

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from cmt.files import InputError, run_script
+from cmt.vocabulary import MAX_TEMPO, MIN_TEMPO
 
 MAX_NAME = 48  # characters of an id in a file name
 
@@ -34,8 +35,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.k < 1:
         parser.error("-k: give at least 1")
-    if args.tempo is not None and not 20 <= args.tempo <= 400:
-        parser.error("--tempo: give 20 to 400 BPM")
+    if args.tempo is not None and not MIN_TEMPO <= args.tempo <= MAX_TEMPO:
+        parser.error(f"--tempo: give {MIN_TEMPO} to {MAX_TEMPO} BPM")
     return args
 
 

@@ -21,15 +21,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmt.files import DATASET, InputError, run_script
+from cmt.files import DATASET, MIDI_SUFFIXES, InputError, run_script
 from cmt.parallel import DASK_HELP, cluster, in_order
+from cmt.vocabulary import MIN_NOTES
 
 if TYPE_CHECKING:
     import numpy as np
     from distributed import Client
 
-MIDI_SUFFIXES = (".mid", ".midi")
-MIN_NOTES = 21  # as in the original
 FILES_AT_ONCE = 16  # to a process: a file takes a millisecond or two
 
 
@@ -60,8 +59,8 @@ def main(argv: list[str] | None = None) -> None:
 
     from tqdm import tqdm
 
+    from cmt.npz import write_dataset
     from cmt.vocabulary import FIELD
-    from cmt.words import write_dataset
 
     folder = args.midi_dir.absolute() if args.dask else args.midi_dir
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)

@@ -14,9 +14,10 @@ from cmt.dataset import initial_tokens, model_words
 from cmt.generation import ExactLoop
 from cmt.harmony import Harmony
 from cmt.model import CMT
+from cmt.npz import Dataset
 from cmt.recall import Cache
 from cmt.vocabulary import FIELDS, INITIAL_TOKENS, INSTRUMENT_CLASS, INSTRUMENTS, NOTE
-from cmt.words import NOTE_DTYPE, Dataset, Song, song_to_words
+from cmt.words import NOTE_DTYPE, Song, song_to_words
 
 SCRIPT = Path(__file__).parents[1] / "runs" / "fit_decoding.py"
 

@@ -13,10 +13,11 @@ import pytest
 
 from cmt.files import InputError
 from cmt.matching import best, rhythm_of, score
+from cmt.npz import write_dataset
 from cmt.obedience import control_error
 from cmt.plan import BarPlan
 from cmt.vocabulary import COLUMNS, INSTRUMENT_CLASS, TICKS_PER_BAR
-from cmt.words import NOTE_DTYPE, Song, song_to_words, words_to_song, write_dataset
+from cmt.words import NOTE_DTYPE, Song, song_to_words, words_to_song
 
 DRUMS, PIANO = INSTRUMENT_CLASS["Drums"], INSTRUMENT_CLASS["Piano"]
 PLAN = [BarPlan(4, {0: 3, 6: 2}), BarPlan(1, {}), BarPlan(3, {15: 4})]

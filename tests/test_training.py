@@ -17,8 +17,8 @@ import torch
 from cmt import checkpoint
 from cmt.files import REPOSITORY
 from cmt.model import CMT
+from cmt.npz import write_dataset
 from cmt.training import TrainingConfig, learning_rate
-from cmt.words import write_dataset
 from test_dataset import WORDS
 
 TRAIN = [str(REPOSITORY / "src" / "train.py")]

@@ -18,6 +18,7 @@ EXPERIMENTS = REPOSITORY / "exp"
 LOGS = REPOSITORY / "logs"
 INFERENCE = REPOSITORY / "inference"
 VIDEOS = REPOSITORY / "videos"
+MIDI_SUFFIXES = (".mid", ".midi")
 PICTURES = ("png", "svg", "pdf")  # formats that plots are written in
 
 
