@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -56,6 +57,11 @@ class Corpus:
     def source(self, places: np.ndarray) -> np.ndarray:
         """Index of the song that each note is of."""
         return np.searchsorted(self.starts, places, side="right") - 1
+
+
+def cluster_of(about: Mapping[str, Any], number: int) -> str:
+    """The cluster of near-copies that a song of a data set is in, or what is its own alone."""
+    return str(about.get("cluster") or f"song {about.get('id', number)}")
 
 
 def longest_copy(song: Song, corpus: Corpus, cluster: str | None = None) -> Copy | None:
