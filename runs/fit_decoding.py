@@ -29,9 +29,9 @@ from cmt.model import CMT
 from cmt.npz import Dataset, read_dataset
 from cmt.vocabulary import (
     BAR,
+    DRUMS,
     FIELD,
     INITIAL_TOKENS,
-    INSTRUMENT_CLASS,
     MODEL_COLUMN,
     NOTE,
     PREDICTED,
@@ -129,7 +129,7 @@ def features(words: NDArray[np.int64]) -> Tensor:
     )
     present = Harmony()
     result = np.zeros((len(words), 2, FIELD["pitch"].size), np.float32)
-    for word in np.flatnonzero((type_ == NOTE) & (instrument != INSTRUMENT_CLASS["Drums"])):
+    for word in np.flatnonzero((type_ == NOTE) & (instrument != DRUMS)):
         result[word] = of_pitches(present.features(tick[word]), FIELD["pitch"].size)
         present.add(pitch[word] - 1, tick[word], duration[word] - 1)
     return torch.from_numpy(result)
