@@ -28,8 +28,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cmt.dataset import initial_tokens
-from cmt.generation import ExactLoop, Word, decode
+from cmt.encoding import Word, initial_tokens
+from cmt.generation import ExactLoop, decode
 from cmt.model import CMT, CMTConfig
 from cmt.plan import BarPlan
 from cmt.vocabulary import EOS, FIELDS, TICKS_PER_BAR

@@ -70,7 +70,7 @@ def video() -> list[BarPlan]:
 
 def write(library: str, count: int) -> None:
     """Write the library."""
-    from cmt.npz import write_dataset
+    from cmt.dataset import write_dataset
 
     write_dataset(library, pieces(count))
 

@@ -59,7 +59,7 @@ def stage(name: str, folder: Path) -> float:
     """Seconds of a stage in this process."""
     from symusic.core import ScoreTick
 
-    import cmt.npz
+    import cmt.dataset
     import midi2numpy_mix
 
     paths = sorted(folder.iterdir())
@@ -75,7 +75,7 @@ def stage(name: str, folder: Path) -> float:
             midi2numpy_mix.encode(path, False, MIN_NOTES)
     else:
         words = [song[0] for song in encoded if not isinstance(song, str)]
-        cmt.npz.write_dataset(folder.with_name("stage.npz"), ((song, {}) for song in words))
+        cmt.dataset.write_dataset(folder.with_name("stage.npz"), ((song, {}) for song in words))
     return time.perf_counter() - started
 
 

@@ -22,11 +22,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cmt import checkpoint, harmony, recall
-from cmt.dataset import initial_tokens, model_words, split
+from cmt.dataset import Dataset, read_dataset
+from cmt.encoding import initial_tokens, model_words
 from cmt.files import run_script
 from cmt.harmony import Harmony, of_pitches
 from cmt.model import CMT
-from cmt.npz import Dataset, read_dataset
+from cmt.songs import split
 from cmt.vocabulary import (
     BAR,
     DRUMS,
@@ -78,7 +79,7 @@ def pairs(model: CMT, data: Dataset, song: int) -> Pairs:
     words = torch.from_numpy(model_words(data.words[song][: WORDS + 1])).long().unsqueeze(0)
     read, following = words[:, :-1], words[0, 1:]
     types = following[:, MODEL_COLUMN["type"]]
-    model.encoder_pos_emb.reserve(int(words[..., MODEL_COLUMN["i_beat"]].max()) + 1)
+    model.reserve(int(words[..., MODEL_COLUMN["i_beat"]].max()) + 1)
     initial = torch.from_numpy(initial_tokens(about.get("genre"), about["instruments"]))
     hidden = model.hidden(read, initial.unsqueeze(0))[0, INITIAL_TOKENS:]
     logits = {"type": model.type_logits(hidden), **model.attribute_logits(hidden, types)}

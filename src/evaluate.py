@@ -109,7 +109,7 @@ def read_corpus(path: Path) -> Corpus:
         InputError: the file is no data set, or none of its songs can be read.
     """
     from cmt.copying import Corpus, cluster_of
-    from cmt.npz import read_dataset
+    from cmt.dataset import read_dataset
     from cmt.words import words_to_song
 
     songs, names, clusters = [], [], []
@@ -130,7 +130,7 @@ def read_corpus(path: Path) -> Corpus:
 def find_sources(paths: Sequence[Path], skipped: list[str]) -> Iterator[Source]:
     """Every piece that the files, folders and data sets name; what holds none is `skipped`."""
     from cmt.copying import cluster_of
-    from cmt.npz import read_dataset
+    from cmt.dataset import read_dataset
 
     for path in paths:
         if path.is_dir():

@@ -59,7 +59,7 @@ def main(argv: list[str] | None = None) -> None:
 
     from tqdm import tqdm
 
-    from cmt.npz import write_dataset
+    from cmt.dataset import write_dataset
     from cmt.vocabulary import FIELD
 
     folder = args.midi_dir.absolute() if args.dask else args.midi_dir

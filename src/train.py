@@ -110,11 +110,11 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from cmt import checkpoint
-    from cmt.dataset import Augmentation, Songs, batches, padding_share, split
+    from cmt.dataset import read_dataset
     from cmt.distributed import joined
     from cmt.files import checksum, git_revision
     from cmt.model import CMT, CMTConfig
-    from cmt.npz import read_dataset
+    from cmt.songs import Augmentation, Songs, batches, padding_share, split
     from cmt.training import TrainingConfig, check_room, has_bf16, train
     from cmt.training_log import TrainingLog
 

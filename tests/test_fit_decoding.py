@@ -10,11 +10,11 @@ import torch
 from scipy.special import softmax
 
 from cmt import harmony
-from cmt.dataset import initial_tokens, model_words
+from cmt.dataset import Dataset
+from cmt.encoding import initial_tokens, model_words
 from cmt.generation import ExactLoop
 from cmt.harmony import Harmony
 from cmt.model import CMT
-from cmt.npz import Dataset
 from cmt.recall import Cache
 from cmt.vocabulary import FIELDS, INITIAL_TOKENS, INSTRUMENT_CLASS, INSTRUMENTS, NOTE
 from cmt.words import NOTE_DTYPE, Song, song_to_words

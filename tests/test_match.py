@@ -9,9 +9,9 @@ import pytest
 
 import match
 from cmt.control import save_control
+from cmt.dataset import write_dataset
 from cmt.files import InputError
 from cmt.midi import read_midi
-from cmt.npz import write_dataset
 from cmt.vocabulary import BAR, DEFAULT_TEMPO
 from cmt.words import NOTE_DTYPE, Song, song_to_words
 

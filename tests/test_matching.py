@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cmt.dataset import write_dataset
 from cmt.files import InputError
 from cmt.matching import best, rhythm_of, score
-from cmt.npz import write_dataset
 from cmt.obedience import control_error
 from cmt.plan import BarPlan
 from cmt.vocabulary import COLUMNS, INSTRUMENT_CLASS, TICKS_PER_BAR

@@ -9,12 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmt.vocabulary import COLUMNS, INSTRUMENTS, MAX_DURATION, TICKS_PER_BAR
-from cmt.words import (
-    NOTE_DTYPE,
-    Song,
-    song_to_words,
-    words_to_song,
-)
+from cmt.words import NOTE_DTYPE, Song, song_to_words, words_to_song
 
 REFERENCE = Path(__file__).parent / "reference" / "midi"
 CASES = json.loads((REFERENCE / "numpy2midi_cases.json").read_text())

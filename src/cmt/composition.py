@@ -29,7 +29,7 @@ class Settings:
         tempo: BPM; None is the video's.
         style: what is asked of the whole piece.
         seed: of the first take.
-        precision: of the model's weights, as in `cmt.decoder.product`.
+        precision: of the model's weights, as in `cmt.fast.product`.
         rank: whether the best take comes first.
     """
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from tqdm import tqdm
 
-from cmt.dataset import initial_tokens, model_words
-from cmt.decoder import Decoder
+from cmt.encoding import Word, data_words, initial_tokens, model_words
+from cmt.fast import FastCMT
 from cmt.harmony import HEARD, SOUNDING, Harmony, of_pitches
 from cmt.keys import PITCH_CLASSES, Key, find_key
 from cmt.model import CMT, losses
@@ -30,7 +30,6 @@ from cmt.recall import Cache
 from cmt.sampling import sample
 from cmt.vocabulary import (
     BAR,
-    COLUMNS,
     EOS,
     FIELD,
     FIELDS,
@@ -43,8 +42,6 @@ from cmt.vocabulary import (
     TICKS_PER_BAR,
 )
 
-# A word of the model while it is drawn: field name → class.
-Word = dict[str, int]
 Mask = NDArray[np.bool_]
 # What the model's heads say of a song's next word: field name → probability of each class.
 Heads = Mapping[str, NDArray[np.float64]]
@@ -545,7 +542,7 @@ def generate(
         style: what is asked besides rhythm; of it "original" takes the genre alone, pop by
             default.
         seed: of the first take; take k has seed + k, whatever the number of takes.
-        precision: of the model's weights, as in `cmt.decoder.product`. Other than in float32, the
+        precision: of the model's weights, as in `cmt.fast.product`. Other than in float32, the
             songs of a batch are rounded together, so that a take made again alone may differ.
         progress: see `decode`.
     """
@@ -579,24 +576,14 @@ def log_likelihood(model: CMT, words: NDArray[np.int64], style: Style = Style())
         words: (length, 10) rows in the data set's columns, EOS included.
         style: whose genre and instruments the model is told.
     """
-    device = model.init_in_linear.weight.device
+    device = model.device
     rows = torch.from_numpy(model_words(words)).to(device, torch.int64).unsqueeze(0)
-    model.encoder_pos_emb.reserve(int(rows[..., MODEL_COLUMN["i_beat"]].max()) + 1)
+    model.reserve(int(rows[..., MODEL_COLUMN["i_beat"]].max()) + 1)
     initial = torch.from_numpy(initial_tokens(style.genre, style.playing)).to(device).unsqueeze(0)
     inputs, targets = rows[:, :-1], rows[:, 1:]
     logits = model(inputs, initial, targets[..., MODEL_COLUMN["type"]])
     mask = torch.ones(targets.shape[:2], device=device)
     return -float(torch.stack(list(losses(logits, targets, mask).values())).mean())
-
-
-def data_words(words: Sequence[Word], n_beat: int) -> NDArray[np.int64]:
-    """Words of the model as rows of the data set (length, 10), with an EOS at the end."""
-    rows = np.zeros((len(words) + (words[-1]["type"] != EOS), len(COLUMNS)), np.int64)
-    for row, word in zip(rows, words, strict=False):
-        for field in FIELDS:
-            row[field.column] = word[field.name] - field.offset
-        row[COLUMNS.index("n_beat")] = n_beat if word["type"] != EOS else 0
-    return rows
 
 
 @torch.inference_mode()
@@ -615,18 +602,18 @@ def decode(
         loops: one per song.
         rngs: one per song; seven numbers are drawn per word, in the loops' order.
         initial: (7, 3) initial tokens of all songs.
-        precision: of the model's weights, as in `cmt.decoder.product`.
+        precision: of the model's weights, as in `cmt.fast.product`.
         progress: is told the ticks that are done and those of a song; what it raises ends the work.
 
     Returns:
         Per song its words.
     """
-    device = model.init_in_linear.weight.device
+    device = model.device
     # The original's rounding lets a song go on for half a percent after its last tick.
-    model.encoder_pos_emb.reserve(math.ceil(1.01 * loops[0].n_beat) + TICKS_PER_BAR)
+    model.reserve(math.ceil(1.01 * loops[0].n_beat) + TICKS_PER_BAR)
     songs = [[loop.first()] for loop in loops]
     active = list(range(len(loops)))
-    decoder = Decoder(model, precision)
+    decoder = FastCMT(model, precision)
     state = decoder.start(initial.to(device).expand(len(loops), -1, -1))
     cache = None
     if loops[0].recalls:
@@ -667,7 +654,7 @@ def decode(
 
 
 def _draw(
-    decoder: Decoder,
+    decoder: FastCMT,
     hidden: torch.Tensor,
     loops: Sequence[Loop],
     rngs: Sequence[np.random.RandomState],

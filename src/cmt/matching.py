@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from cmt.dataset import stream_dataset
 from cmt.files import InputError
-from cmt.npz import stream_dataset
 from cmt.obedience import root_mean_square
 from cmt.plan import MAX_STRENGTH, BarPlan
 from cmt.vocabulary import BAR, COLUMNS, EOS, INSTRUMENTS, NOTE, TICKS_PER_BAR

@@ -30,6 +30,9 @@ NOTE_DTYPE = np.dtype(
     [("tick", np.int32), ("pitch", np.int16), ("duration", np.int32), ("instrument", np.int16)]
 )
 
+# The widest type that any word needs.
+WORD_DTYPE = np.dtype(np.int32)
+
 
 @dataclass(frozen=True)
 class Song:
@@ -77,7 +80,7 @@ def song_to_words(song: Song) -> np.ndarray:
     bar_ends = np.append(bar_starts[1:], len(onsets))
     left = bar_ends[bar[first]] - np.searchsorted(onsets, tick[first])
 
-    words = np.zeros((len(bars) + len(first) + len(tick) + 1, len(COLUMNS)), np.int32)
+    words = np.zeros((len(bars) + len(first) + len(tick) + 1, len(COLUMNS)), WORD_DTYPE)
     column = {name: words[:, index] for index, name in enumerate(COLUMNS)}
     # A word's row is the number of bar, beat and note words before it.
     notes_before = np.searchsorted(tick, bars * TICKS_PER_BAR)
