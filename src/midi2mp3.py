@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from cmt.files import InputError, run_script
+from cmt.files import run_script
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -50,33 +50,22 @@ def main(argv: list[str] | None = None) -> None:
     """Synthesise once, then write every output."""
     arguments = parse(argv)
 
-    from cmt import audio
+    from cmt import film
 
     started = time.perf_counter()
-    video = arguments.video
-    for output in arguments.output:
-        suffix = output.suffix.lower()
-        if suffix in audio.VIDEO_CODECS and video is None:
-            raise InputError(f"{output}: is a video without pictures; give them with --video")
-        if suffix not in audio.AUDIO_CODECS | audio.VIDEO_CODECS:
-            kinds = " ".join(audio.AUDIO_CODECS | audio.VIDEO_CODECS)
-            raise InputError(f"{output}: has an unknown suffix; use one of {kinds}")
-
-    duration = None if video is None else audio.video_duration(video)
-    music = audio.synthesise(arguments.input, arguments.soundfont, arguments.tempo, duration)
-    for output in arguments.output:
-        sound = music
-        if output.suffix.lower() in audio.AUDIO_CODECS:
-            audio.write_audio(output, sound)
-        else:
-            if arguments.keep_audio is not None:
-                sound = audio.mix(video, music, arguments.keep_audio)
-            audio.mux(video, sound, output)
-        rms, peak = audio.levels(sound)
+    written = film.render(
+        arguments.input,
+        arguments.output,
+        arguments.video,
+        soundfont=arguments.soundfont,
+        tempo=arguments.tempo,
+        keep_audio=arguments.keep_audio,
+    )
+    for file in written:
         now = time.perf_counter()
         print(
-            f"{output}: {sound.shape[1] / audio.SAMPLE_RATE:.2f} s, RMS {rms:.1f} dBFS, "
-            f"peak {peak:.1f} dBFS, took {now - started:.1f} s"
+            f"{file.path}: {file.seconds:.2f} s, RMS {file.rms:.1f} dBFS, "
+            f"peak {file.peak:.1f} dBFS, took {now - started:.1f} s"
         )
         started = now
 

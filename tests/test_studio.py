@@ -16,10 +16,10 @@ import torch
 
 import gen_midi_conditional
 from cmt import checkpoint
-from cmt.audio import has_sound, video_duration
 from cmt.composition import Settings, arguments
 from cmt.control import control_words, save_control
 from cmt.files import InputError
+from cmt.film import has_sound, video_duration
 from cmt.generation import Style
 from cmt.keys import Key
 from cmt.midi import read_midi

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cmt import audio, checkpoint
+from cmt import checkpoint, film
 from cmt.composition import Piece, Settings, arguments, compose
 from cmt.control import Control, Curves, VideoRhythm, control_words
 from cmt.files import EXPERIMENTS, InputError
@@ -135,7 +135,7 @@ class Studio:
                 frames = VideoFrames(path)
                 duration = (frames.expected or 0) / frames.fps
                 self._check(duration)
-                has_sound = audio.has_sound(path)
+                has_sound = film.has_sound(path)
                 began = time.perf_counter()
                 tried = measure_motion(islice(frames, TRIED_PAIRS + 1), frames.fps).speed
                 pair = (time.perf_counter() - began) / max(len(tried), 1)
@@ -235,20 +235,18 @@ class Studio:
             name.with_suffix(suffix) for suffix in (".mid", ".mp3", ".json", ".png")
         )
         write_midi(piece.song, midi, piece.tempo, piece.end)
-        music = audio.synthesise(midi, duration=audio.video_duration(video))
-        audio.write_audio(sound, music)
-        if balance is not None:
-            music = audio.mix(video, music, balance)
+        played = film.soundtrack(midi, video, keep_audio=balance)
+        played.write(sound)
         result = name.with_suffix(".mp4")
         try:
-            audio.mux(video, music, result)
+            played.write(result)
         except InputError:  # a codec that MP4 cannot hold
             result = name.with_suffix(".mkv")
-            audio.mux(video, music, result)
+            played.write(result)
         preview = result
         if analysis.playable != video:
             preview = name.with_name(f"{name.name}_preview.mp4")
-            audio.mux(analysis.playable, music, preview)
+            played.write(preview, pictures=analysis.playable)
         again = replace(settings, takes=1, rank=False, seed=piece.take.seed)
         content = {
             "checkpoint": str(self.ckpt),
