@@ -23,9 +23,9 @@ from torch import Tensor
 
 from cmt import checkpoint, harmony, recall
 from cmt.dataset import initial_tokens, model_words, split
-from cmt.files import run_script
 from cmt.harmony import Harmony, of_pitches
 from cmt.model import CMT
+from cmt.script import run_script
 from cmt.vocabulary import (
     BAR,
     FIELD,

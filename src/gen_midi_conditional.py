@@ -21,15 +21,17 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cmt.files import EXPERIMENTS, INFERENCE, PICTURES, InputError, replacing, run_script
+from cmt.files import EXPERIMENTS, INFERENCE, PICTURES, InputError, replacing
 from cmt.keys import MODES, TONICS, Key
-from cmt.vocabulary import GENRES, INSTRUMENT_CLASS
+from cmt.script import between, parser, run_script
+from cmt.vocabulary import GENRES, INSTRUMENT_CLASS, TEMPO_RANGE
 
 if TYPE_CHECKING:
     from cmt.composition import Settings
     from cmt.model import CMT
     from cmt.plots import Video
 
+MAX_SEED = 2**32 - 1
 EXACT_ONLY = ("instruments", "beat_instruments", "key")
 
 
@@ -44,22 +46,30 @@ def instruments(text: str) -> tuple[str, ...]:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
+    options = parser(__doc__)
+    add = options.add_argument
     add("-f", "--files", required=True, type=Path, nargs="+", metavar="NPZ", help="control words")
     add(
         "-c", "--ckpt", type=Path, default=EXPERIMENTS / "default", help="checkpoint, or its folder"
     )
-    add("-n", "--num_songs", type=int, default=1, help="takes per file, decoded together")
+    add(
+        "-n",
+        "--num_songs",
+        type=between(1, kind=int),
+        default=1,
+        help="takes per file, decoded together",
+    )
     add("-g", "--gpus", type=int, metavar="GPU", help="GPU number; default: one if there is one")
-    add("--C", type=float, default=1.0, help="control degree, 0 (free) to 1 (as the video says)")
+    add(
+        "--C",
+        type=between(0, 1),
+        default=1.0,
+        help="control degree, 0 (free) to 1 (as the video says)",
+    )
     add("--control", choices=["exact", "original"], default="exact", help="decoding loop")
     add(
         "--min_strength",
-        "--min-strength",
-        type=int,
+        type=between(1, kind=int),
         default=2,
         metavar="NOTES",
         help="weaker visual beats are left to the model; default 2",
@@ -71,14 +81,19 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="of the model's weights; bf16 and int8 take less time on a CPU; default float32",
     )
     add("--rank", action="store_true", help="number the takes from the best; see README")
-    add("--seed", type=int, default=0)
+    add("--seed", type=between(0, MAX_SEED, int), default=0)
     add("--out_dir", type=Path, default=INFERENCE)
     add("--visualize", action="store_true", help="also draw the music over what was asked of it")
     add("--video", type=Path, help="draw its thumbnails, too (one NPZ only)")
     add("--format", choices=PICTURES, nargs="+", default=["png"], help="of pictures; default png")
-    style = parser.add_argument_group("the whole piece")
+    style = options.add_argument_group("the whole piece")
     add = style.add_argument
-    add("--tempo", type=float, metavar="BPM", help="default: the video's, 120 if unknown")
+    add(
+        "--tempo",
+        type=between(*TEMPO_RANGE),
+        metavar="BPM",
+        help="default: the video's, 120 if unknown",
+    )
     add("--genre", choices=[*GENRES, "any"], default="any")
     names = ",".join(INSTRUMENT_CLASS).lower()
     add("--instruments", type=instruments, metavar="LIST", help=f"these play; from {names}")
@@ -91,26 +106,20 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         default=True,
         help="a final chord on the last downbeat; default: yes",
     )
-    args = parser.parse_args(argv)
+    args = options.parse_args(argv)
     if args.video and not (args.visualize and len(args.files) == 1):
-        parser.error("--video: goes with --visualize and one file")
-    if args.num_songs < 1:
-        parser.error("-n: give at least 1")
-    if not 0 <= args.C <= 1:
-        parser.error("--C: give a number from 0 to 1")
-    if not 0 <= args.seed < 2**32 - args.num_songs:
-        parser.error("--seed: give a number from 0 to 4294967295")
-    if args.min_strength < 1:
-        parser.error("--min_strength: give at least 1")
-    if args.tempo is not None and not 20 <= args.tempo <= 400:
-        parser.error("--tempo: give 20 to 400 BPM")
+        options.error("--video: goes with --visualize and one file")
+    if args.seed + args.num_songs > MAX_SEED:
+        options.error(
+            f"--seed: for {args.num_songs} takes, give at most {MAX_SEED - args.num_songs}"
+        )
     if args.control == "original":
         for name in EXACT_ONLY:
             if getattr(args, name):
-                parser.error(f"--{name} goes with --control exact")
+                options.error(f"--{name} goes with --control exact")
     playing = args.instruments or tuple(INSTRUMENT_CLASS)
     if outside := set(args.beat_instruments or ()) - set(playing):
-        parser.error(f"--beat_instruments: {', '.join(sorted(outside))} not in --instruments")
+        options.error(f"--beat_instruments: {', '.join(sorted(outside))} not in --instruments")
     return args
 
 

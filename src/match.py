@@ -15,28 +15,28 @@ import re
 import sys
 from pathlib import Path
 
-from cmt.files import InputError, run_script
+from cmt.files import InputError
+from cmt.script import between, parser, run_script
+from cmt.vocabulary import TEMPO_RANGE
 
 MAX_NAME = 48  # characters of an id in a file name
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
+    options = parser(__doc__)
+    add = options.add_argument
     add("video", type=Path, metavar="VIDEO.npz", help="control words, from video2npz")
     add("library", type=Path, metavar="LIBRARY.npz", help="data set, from midi2numpy_mix.py")
-    add("-k", type=int, default=5, help="pieces to find (default: %(default)s)")
+    add("-k", type=between(1, kind=int), default=5, help="pieces to find (default: %(default)s)")
     add("--export", type=Path, metavar="DIR", help="write the pieces as MIDI")
-    add("--tempo", type=float, metavar="BPM", help="default: the video's, 120 if unknown")
-    args = parser.parse_args(argv)
-    if args.k < 1:
-        parser.error("-k: give at least 1")
-    if args.tempo is not None and not 20 <= args.tempo <= 400:
-        parser.error("--tempo: give 20 to 400 BPM")
-    return args
+    add(
+        "--tempo",
+        type=between(*TEMPO_RANGE),
+        metavar="BPM",
+        help="default: the video's, 120 if unknown",
+    )
+    return options.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:

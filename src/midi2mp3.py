@@ -15,35 +15,29 @@ import sys
 import time
 from pathlib import Path
 
-from cmt.files import run_script
+from cmt.script import between, parser, run_script
+
+TEMPOS = (4, 1000)  # BPM; any music may be played
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """The script's arguments."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--input", required=True, type=Path, help="MIDI file", metavar="MIDI")
-    parser.add_argument("--output", required=True, type=Path, nargs="+", metavar="FILE")
-    parser.add_argument("--tempo", type=float, metavar="BPM", help="in place of the file's tempos")
-    parser.add_argument(
-        "--soundfont", type=Path, metavar="SF2", help="default: TimGM6mb, which pretty_midi brings"
-    )
-    parser.add_argument("--video", type=Path, help="gives the length, and pictures to videos")
-    parser.add_argument(
+    options = parser(__doc__)
+    add = options.add_argument
+    add("--input", required=True, type=Path, help="MIDI file", metavar="MIDI")
+    add("--output", required=True, type=Path, nargs="+", metavar="FILE")
+    add("--tempo", type=between(*TEMPOS), metavar="BPM", help="in place of the file's tempos")
+    add("--soundfont", type=Path, metavar="SF2", help="default: TimGM6mb, which pretty_midi brings")
+    add("--video", type=Path, help="gives the length, and pictures to videos")
+    add(
         "--keep-audio",
-        type=float,
+        type=between(0, 1),
         nargs="?",
         const=0.5,
         metavar="BALANCE",
         help="lay the music under the video's own sound, with this gain, 0 to 1 (default 0.5)",
     )
-    arguments = parser.parse_args(argv)
-    if arguments.tempo is not None and not 4 <= arguments.tempo <= 1000:
-        parser.error("--tempo: give 4 to 1000 BPM")
-    if arguments.keep_audio is not None and not 0 <= arguments.keep_audio <= 1:
-        parser.error("--keep-audio: give a gain of 0 to 1")
-    return arguments
+    return options.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:

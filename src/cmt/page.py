@@ -22,7 +22,7 @@ from cmt.files import VIDEOS, InputError
 from cmt.generation import Style
 from cmt.keys import KEYS
 from cmt.studio import Analysis, Clip, Progress, Result, Studio
-from cmt.vocabulary import DEFAULT_TEMPO, GENRES, INSTRUMENT_CLASS
+from cmt.vocabulary import DEFAULT_TEMPO, GENRES, INSTRUMENT_CLASS, TEMPO_RANGE
 
 SAMPLE = VIDEOS / "sample.mp4"
 LONG = 180.0  # seconds of work before which a visitor is asked
@@ -168,8 +168,8 @@ class Page:
                 self.tempo = gr.Number(
                     value=DEFAULT_TEMPO,
                     label="Tempo (BPM)",
-                    minimum=20,
-                    maximum=400,
+                    minimum=TEMPO_RANGE[0],
+                    maximum=TEMPO_RANGE[1],
                     precision=1,
                     min_width=140,
                 )

@@ -24,13 +24,13 @@ import torch
 
 from cmt import checkpoint, film
 from cmt.composition import Piece, Settings, arguments, compose
-from cmt.control import Control, Curves, VideoRhythm, control_words
+from cmt.control import Control, VideoRhythm, control_words
 from cmt.files import EXPERIMENTS, InputError
 from cmt.midi import write_midi
 from cmt.plots import Music, Video, plot, thumbnails
+from cmt.video.analysis import analyse
 from cmt.video.flow import measure_motion
 from cmt.video.frames import VideoFrames
-from cmt.video.visual_beats import find_rhythm, saliency
 from cmt.vocabulary import DEFAULT_TEMPO
 
 # Is told the share that is done, 0 … 1, and what is being done; what it raises ends the work.
@@ -168,28 +168,25 @@ class Studio:
             InputError: it can no longer be read, or turns out to be longer than allowed.
         """
 
-        def watched() -> Iterator[np.ndarray]:
+        def watch(frames: VideoFrames) -> Iterator[np.ndarray]:
             for number, frame in enumerate(frames):
                 progress(min(number / total, 1), "Watching the motion")
                 self._check(number / frames.fps)
                 yield frame
+            progress(1, "Finding tempo and visual beats")
 
         with _nameless(clip.path):
             frames = VideoFrames(clip.path)
             total = frames.expected or math.inf
-            motion = measure_motion(watched(), frames.fps)
-            progress(1, "Finding tempo and visual beats")
-            rhythm = find_rhythm(motion)
-            curves = Curves(frames.fps, motion.speed, saliency(motion))
-            pictures = thumbnails(frames, rhythm.duration, PICTURE_WIDTH)
-            picture = clip.path.with_name("rhythm.png")
-            plot([picture], Video(rhythm, curves, pictures), width=PICTURE_WIDTH)
-            problems, playable = tuple(frames.problems), clip.path
+            found = analyse(frames, watch=watch)
+            pictures = thumbnails(frames, found.rhythm.duration, PICTURE_WIDTH)
+            picture, playable = clip.path.with_name("rhythm.png"), clip.path
+            plot([picture], Video(found.rhythm, found.curves, pictures), width=PICTURE_WIDTH)
             if frames.codec not in PLAYABLE:
                 playable = clip.path.with_name("playable.mp4")
                 for count in frames.write_copy(playable):
                     progress(min(count / total, 1), "Making a copy that browsers can play")
-        return Analysis(clip, rhythm, picture, playable, problems)
+        return Analysis(clip, found.rhythm, picture, playable, found.problems)
 
     def compose(
         self, analysis: Analysis, settings: Settings, balance: float | None, progress: Progress
