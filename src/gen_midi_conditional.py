@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from cmt.files import EXPERIMENTS, INFERENCE, PICTURES, InputError, replacing
 from cmt.keys import MODES, TONICS, Key
 from cmt.script import between, parser, run_script
-from cmt.vocabulary import GENRES, INSTRUMENT_CLASS, TEMPO_RANGE
+from cmt.vocabulary import GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
 
 if TYPE_CHECKING:
     from cmt.composition import Settings
@@ -90,7 +90,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add = style.add_argument
     add(
         "--tempo",
-        type=between(*TEMPO_RANGE),
+        type=between(MIN_TEMPO, MAX_TEMPO),
         metavar="BPM",
         help="default: the video's, 120 if unknown",
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from cmt.files import InputError
 from cmt.script import between, parser, run_script
-from cmt.vocabulary import TEMPO_RANGE
+from cmt.vocabulary import MAX_TEMPO, MIN_TEMPO
 
 MAX_NAME = 48  # characters of an id in a file name
 
@@ -32,7 +32,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--export", type=Path, metavar="DIR", help="write the pieces as MIDI")
     add(
         "--tempo",
-        type=between(*TEMPO_RANGE),
+        type=between(MIN_TEMPO, MAX_TEMPO),
         metavar="BPM",
         help="default: the video's, 120 if unknown",
     )

@@ -14,7 +14,7 @@ TICKS_PER_BEAT = 4
 TICKS_PER_BAR = BEATS_PER_BAR * TICKS_PER_BEAT
 MAX_DURATION = TICKS_PER_BAR  # ticks; longer notes are capped
 DEFAULT_TEMPO = 120.0  # BPM of music that tells none, as MIDI has it
-TEMPO_RANGE = (20.0, 400.0)  # BPM that can be asked for
+MIN_TEMPO, MAX_TEMPO = 20, 400  # BPM that may be asked for
 MAX_WORDS = 10_000  # words in a song, EOS included
 
 # Types of a word
