@@ -21,10 +21,11 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cmt import checkpoint, harmony, recall
+from cmt import checkpoint
 from cmt.dataset import initial_tokens, model_words, split
+from cmt.decoding import harmony, recall
+from cmt.decoding.harmony import Harmony, of_pitches
 from cmt.files import run_script
-from cmt.harmony import Harmony, of_pitches
 from cmt.model import CMT
 from cmt.vocabulary import (
     BAR,

@@ -301,6 +301,13 @@ class CMT(nn.Module):
         for field in PREDICTED:
             self.add_module(f"proj_{field.parameter}", nn.Linear(d, size[field.name]))
 
+    @property
+    def device(self):
+        return self.init_in_linear.weight.device
+
+    def reserve(self, ticks):
+        self.encoder_pos_emb.reserve(ticks)
+
     def _embed(self, words: Tensor) -> Tensor:
         """Embed words (…, 9) into (…, d_model)."""
         vectors = {

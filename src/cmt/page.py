@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 
 import gradio as gr
 
-from cmt.composition import Settings
+from cmt.compose import Settings
+from cmt.decoding.style import Style
 from cmt.files import VIDEOS, InputError
-from cmt.generation import Style
 from cmt.keys import KEYS
 from cmt.studio import Analysis, Clip, Progress, Result, Studio
 from cmt.vocabulary import DEFAULT_TEMPO, GENRES, INSTRUMENT_CLASS
@@ -380,20 +380,21 @@ class Page:
         if not results:
             return {self.player: gr.skip()}
         result = results[(take or 1) - 1]
-        report, error = result.piece.report, result.piece.error
-        score, asked = report["matching_score"], report["controlled"]
-        names = [name for name, notes in report["notes"].items() if notes]
+        report = result.piece.report
+        error, rank = report.control_error, report.rank
+        assert rank is not None
+        names = [name for name, notes in report.notes.items() if notes]
         text = (
-            f"{report['tempo']:.1f} BPM, {report['bars']} bars, {sum(report['notes'].values())}"
-            f" notes for {', '.join(names).lower()}; seed {report['seed']}."
+            f"{report.tempo:.1f} BPM, {report.bars} bars, {sum(report.notes.values())}"
+            f" notes for {', '.join(names).lower()}; seed {report.settings.seed}."
         )
-        beats = f"{asked['visual_beats']} visual beats"
+        beats = f"{report.visual_beats} visual beats"
         scores = {
-            f"Control error, density ({asked['bars']} bars)": f"{error.density:.3f}",
+            f"Control error, density ({report.bars_controlled} bars)": f"{error.density:.3f}",
             f"Control error, strength ({beats})": f"{error.strength:.3f}",
             "Control error, time": f"{error.time:.3f}",
-            "Matching score": "∞" if score is None else f"{score:.2f}",
-            "Log-likelihood": f"{report['log_likelihood']:.3f}",
+            "Matching score": f"{rank.matching_score:.2f}".replace("inf", "∞"),
+            "Log-likelihood": f"{rank.log_likelihood:.3f}",
         }
         rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in scores.items())
         files = (result.video, result.sound, result.midi, result.report)

@@ -55,6 +55,12 @@ class Song:
     notes: np.ndarray
     length: int
 
+    def until(self, end: int) -> Song:
+        """The song as it ends at a tick: notes from there on left out, those that sound cut."""
+        notes = self.notes[self.notes["tick"] < end].copy()
+        notes["duration"] = np.minimum(notes["duration"], end - notes["tick"])
+        return Song(notes, end)
+
 
 def song_to_words(song: Song) -> np.ndarray:
     """Write a song as compound words.
