@@ -78,24 +78,57 @@ def generate(
     """
     fast = FastCMT(model, precision)
     rngs = [np.random.RandomState(seed + index) for index in range(songs)]
-    loops: Sequence[Loop]
-    drawing: Drawing
     if loop == "original":
-        genre, plans = style.genre or "pop", [plan] * songs
-        loops = [original.OriginalLoop(control, degree, rng, min_strength) for rng in rngs]
-        drawing = Plain(fast, loops, rngs, original.ORDER, original.SAMPLING)
+        batch = _original(fast, rngs, control, plan, degree, min_strength, style)
     else:
-        genre, plans = style.genre, [thinned(plan, degree, rng) for rng in rngs]
-        loops = [exact.ExactLoop(plan, control.n_beat, style) for plan in plans]
-        steered = [plan.controlled for plan in plans]
-        cache = Cache(steered, model.config.d_model, exact.ORDER)
-        drawing = Recalling(fast, loops, rngs, cache, exact.SAMPLING)
-    initial = torch.from_numpy(initial_tokens(genre, style.playing))
-    decoded = decode(fast, loops, drawing, initial, control.n_beat, progress)
+        batch = _exact(fast, rngs, control, plan, degree, style)
+    decoded = decode(fast, batch.loops, batch.drawing, batch.initial, control.n_beat, progress)
     return [
-        Take(data_words(words, control.n_beat), seed + index, plan)
-        for index, (words, plan) in enumerate(zip(decoded, plans, strict=True))
+        Take(data_words(words, control.n_beat), seed + index, asked)
+        for index, (words, asked) in enumerate(zip(decoded, batch.plans, strict=True))
     ]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Songs to be decoded together: their loops and plans, and what they have in common."""
+
+    loops: Sequence[Loop]
+    plans: Sequence[Plan]
+    drawing: Drawing
+    initial: torch.Tensor
+
+
+def _exact(
+    fast: FastCMT,
+    rngs: Sequence[np.random.RandomState],
+    control: Control,
+    plan: Plan,
+    degree: float,
+    style: Style,
+) -> _Batch:
+    plans = [thinned(plan, degree, rng) for rng in rngs]
+    loops = [exact.ExactLoop(plan, control.n_beat, style) for plan in plans]
+    steered = [plan.controlled for plan in plans]
+    cache = Cache(steered, fast.model.config.d_model, exact.ORDER)
+    drawing = Recalling(fast, loops, rngs, cache, exact.SAMPLING)
+    initial = torch.from_numpy(initial_tokens(style.genre, style.playing))
+    return _Batch(loops, plans, drawing, initial)
+
+
+def _original(
+    fast: FastCMT,
+    rngs: Sequence[np.random.RandomState],
+    control: Control,
+    plan: Plan,
+    degree: float,
+    min_strength: int,
+    style: Style,
+) -> _Batch:
+    loops = [original.OriginalLoop(control, degree, rng, min_strength) for rng in rngs]
+    drawing = Plain(fast, loops, rngs, original.ORDER, original.SAMPLING)
+    initial = torch.from_numpy(initial_tokens(style.genre or "pop", style.playing))
+    return _Batch(loops, [plan] * len(rngs), drawing, initial)
 
 
 @torch.inference_mode()
