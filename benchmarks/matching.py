@@ -72,7 +72,7 @@ def video() -> Plan:
 
 def write(library: str, count: int) -> None:
     """Write the library."""
-    from cmt.words import write_dataset
+    from cmt.dataset import write_dataset
 
     write_dataset(library, pieces(count))
 

@@ -9,14 +9,15 @@ import numpy as np
 import torch
 from scipy.special import softmax
 
-from cmt.dataset import initial_tokens, model_words
+from cmt.dataset import Dataset
 from cmt.decoding import harmony
 from cmt.decoding.exact import ORDER
 from cmt.decoding.harmony import Harmony
 from cmt.decoding.recall import Cache
+from cmt.encoding import initial_tokens, model_words
 from cmt.model import CMT
 from cmt.vocabulary import FIELDS, INITIAL_TOKENS, INSTRUMENT_CLASS, INSTRUMENTS, NOTE
-from cmt.words import NOTE_DTYPE, Dataset, Song, song_to_words
+from cmt.words import NOTE_DTYPE, Song, song_to_words
 
 SCRIPT = Path(__file__).parents[1] / "runs" / "fit_decoding.py"
 

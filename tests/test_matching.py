@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cmt.dataset import write_dataset
 from cmt.files import InputError
 from cmt.matching import best, score
 from cmt.metrics import control_error
 from cmt.plan import BarPlan, Plan
 from cmt.vocabulary import COLUMNS, INSTRUMENT_CLASS, TICKS_PER_BAR
-from cmt.words import NOTE_DTYPE, Song, song_to_words, words_to_song, write_dataset
+from cmt.words import NOTE_DTYPE, Song, song_to_words, words_to_song
 
 DRUMS, PIANO = INSTRUMENT_CLASS["Drums"], INSTRUMENT_CLASS["Piano"]
 PLAN = Plan((BarPlan(4, {0: 3, 6: 2}), BarPlan(1, {}), BarPlan(3, {15: 4})))

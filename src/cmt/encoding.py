@@ -1,4 +1,4 @@
-"""Words ⇄ tensors."""
+"""Words ⇄ what the model reads and draws: rows of the data set, classes, initial tokens."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cmt.vocabulary import COLUMNS, EOS, FIELDS, GENRES, INITIAL_TOKENS, INSTRUMENTS
 
+# A word of the model while it is drawn: field name → class.
 Word = dict[str, int]
 
 
@@ -24,6 +25,16 @@ def model_words(words: NDArray[Any]) -> NDArray[np.int32]:
         values = words[:, field.column].astype(np.int32) + field.offset
         out[:, column] = np.minimum(values, field.size - 1) if field.width else values
     return out
+
+
+def data_words(words: Sequence[Word], n_beat: int) -> NDArray[np.int64]:
+    """Words of the model as rows of the data set (length, 10), with an EOS at the end."""
+    rows = np.zeros((len(words) + (words[-1]["type"] != EOS), len(COLUMNS)), np.int64)
+    for row, word in zip(rows, words, strict=False):
+        for field in FIELDS:
+            row[field.column] = word[field.name] - field.offset
+        row[COLUMNS.index("n_beat")] = n_beat if word["type"] != EOS else 0
+    return rows
 
 
 def initial_tokens(genre: str | None, instruments: Sequence[str] | None) -> NDArray[np.int64]:
@@ -44,13 +55,3 @@ def initial_tokens(genre: str | None, instruments: Sequence[str] | None) -> NDAr
         if instruments is not None and instrument.name in instruments:
             tokens[INITIAL_TOKENS - len(INSTRUMENTS) + index, 2] = index + 1
     return tokens
-
-
-def data_words(words: Sequence[Word], n_beat: int) -> NDArray[np.int64]:
-    """Words of the model as rows of the data set (length, 10), with an EOS at the end."""
-    rows = np.zeros((len(words) + (words[-1]["type"] != EOS), len(COLUMNS)), np.int64)
-    for row, word in zip(rows, words, strict=False):
-        for field in FIELDS:
-            row[field.column] = word[field.name] - field.offset
-        row[COLUMNS.index("n_beat")] = n_beat if word["type"] != EOS else 0
-    return rows

@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from cmt.dataset import stream_dataset
 from cmt.files import InputError
 from cmt.metrics import root_mean_square
 from cmt.plan import MAX_STRENGTH, Plan
 from cmt.vocabulary import BAR, COLUMNS, EOS, INSTRUMENTS, NOTE, TICKS_PER_BAR
-from cmt.words import stream_dataset
 
 TYPE, BEAT, INSTRUMENT, I_BEAT, N_BEAT = (
     COLUMNS.index(name) for name in ("type", "beat", "instr_type", "i_beat", "n_beat")
