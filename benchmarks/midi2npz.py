@@ -57,7 +57,7 @@ def stage(name: str, folder: Path) -> float:
     """Seconds of a stage in this process."""
     from symusic.core import ScoreTick
 
-    import cmt.words
+    import cmt.dataset
     import midi2numpy_mix
 
     paths = sorted(folder.iterdir())
@@ -73,7 +73,7 @@ def stage(name: str, folder: Path) -> float:
             midi2numpy_mix.encode(path, False, midi2numpy_mix.MIN_NOTES)
     else:
         words = [song[0] for song in encoded if not isinstance(song, str)]
-        cmt.words.write_dataset(folder.with_name("stage.npz"), ((song, {}) for song in words))
+        cmt.dataset.write_dataset(folder.with_name("stage.npz"), ((song, {}) for song in words))
     return time.perf_counter() - started
 
 

@@ -45,7 +45,7 @@ def loading_seconds(length: int) -> float:
     """Time of loading a batch of one crop of about `length` words, changed at random."""
     import numpy as np
 
-    from cmt.dataset import Augmentation, Songs, collate
+    from cmt.songs import Augmentation, Songs, collate
     from cmt.words import NOTE_DTYPE, Song, song_to_words
 
     rng = np.random.default_rng(0)
@@ -69,8 +69,8 @@ def measure(variant: str, length: int) -> dict[str, float]:
     import torch
 
     from cmt import attention
-    from cmt.dataset import Batch
     from cmt.model import CMT, CMTConfig
+    from cmt.songs import Batch
     from cmt.training import TrainingConfig, batch_losses, make_optimizers
     from cmt.vocabulary import FIELDS, INITIAL_TOKENS
 
@@ -110,10 +110,10 @@ def measure_epoch(data: Path, sampled: int) -> dict[str, float]:
     import numpy as np
     import torch
 
-    from cmt.dataset import Songs, batches, collate
+    from cmt.dataset import read_dataset
     from cmt.model import CMT, CMTConfig
+    from cmt.songs import Songs, batches, collate
     from cmt.training import TrainingConfig, batch_losses, has_bf16, make_optimizers
-    from cmt.words import read_dataset
 
     words = read_dataset(data).words
     songs = Songs(words, [None] * len(words), PADDED)

@@ -120,8 +120,9 @@ def read_corpus(path: Path) -> Corpus:
     Raises:
         InputError: the file is no data set, or none of its songs can be read.
     """
+    from cmt.dataset import read_dataset
     from cmt.metrics import Corpus
-    from cmt.words import read_dataset, words_to_song
+    from cmt.words import words_to_song
 
     songs, names, clusters = [], [], []
     dataset = read_dataset(path)
@@ -145,7 +146,7 @@ def cluster_of(about: Mapping[str, Any], number: int) -> str:
 
 def find_sources(paths: Sequence[Path], skipped: list[str]) -> Iterator[Source]:
     """Every piece that the files, folders and data sets name; what holds none is `skipped`."""
-    from cmt.words import read_dataset
+    from cmt.dataset import read_dataset
 
     for path in paths:
         if path.is_dir():

@@ -52,17 +52,16 @@ def main(argv: list[str] | None = None) -> None:
     control = retimed(load_control(args.video), args.tempo)
     tempo = control.tempo
     assert tempo is not None
-    plan, changes = make_plan(control.words)
-    if not plan:
-        raise InputError(f"{args.video}: holds no bar; make it with video2npz.py")
+    plan, changes = make_plan(control)
     for change in changes:
         print(f"{args.video.name}: {change}")
     matches = best(args.library, plan, args.k)
     if not matches:
         raise InputError(f"{args.library}: no piece has a bar; make one with midi2numpy_mix.py")
 
-    visual_beats = sum(len(bar.strengths) for bar in plan)
-    print(f"{args.video.name}: {len(plan)} bars, {visual_beats} visual beats, {tempo:.1f} BPM")
+    print(
+        f"{args.video.name}: {len(plan.bars)} bars, {len(plan.beats)} visual beats, {tempo:.1f} BPM"
+    )
     print("rank    score  density  strength  bars  id  genre")
     for rank, match in enumerate(matches, start=1):
         score = match.score
@@ -80,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
         except ValueError as error:
             raise InputError(f"{args.library}: piece {name}: {error}") from error
         midi = args.export / f"{rank:0{len(str(len(matches)))}}_{file_name(name)}.mid"
-        write_midi(song, midi, tempo, control.end)
+        write_midi(song.until(control.end), midi, tempo)
         print(midi)
 
 

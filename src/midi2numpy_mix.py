@@ -57,8 +57,8 @@ def main(argv: list[str] | None = None) -> None:
 
     from tqdm import tqdm
 
+    from cmt.dataset import write_dataset
     from cmt.vocabulary import FIELD
-    from cmt.words import write_dataset
 
     folder = args.midi_dir.absolute() if args.dask else args.midi_dir
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)

@@ -104,13 +104,13 @@ def run(args: argparse.Namespace) -> None:
     import torch
 
     from cmt import checkpoint
-    from cmt.dataset import Augmentation, Songs, batches, padding_share, split
+    from cmt.dataset import read_dataset
     from cmt.distributed import joined
     from cmt.files import checksum, git_revision
     from cmt.model import CMT, CMTConfig
+    from cmt.songs import Augmentation, Songs, batches, padding_share, split
     from cmt.training import TrainingConfig, check_room, has_bf16, train
     from cmt.training_log import TrainingLog
-    from cmt.words import read_dataset
 
     cuda = torch.cuda.is_available()
     device = torch.device("cuda", args.gpus[0] if args.gpus else 0) if cuda else torch.device("cpu")

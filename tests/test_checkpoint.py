@@ -27,7 +27,7 @@ def test_ours_keeps_everything(small_model: CMT, tmp_path: Path) -> None:
 
 
 def test_a_long_song_s_table_is_not_stored(small_model: CMT, tmp_path: Path) -> None:
-    small_model.encoder_pos_emb.reserve(30_000)
+    small_model.reserve(30_000)
     checkpoint.save(tmp_path / "a.pt", small_model)
     model, _ = checkpoint.load(tmp_path / "a.pt")
     assert model.encoder_pos_emb.pe.shape[1] == 20_000

@@ -1,160 +1,120 @@
-"""Songs become batches without loss, mixing or waste."""
+"""A data set's file has the original's layout, and nothing unsafe in it is run."""
 
 from __future__ import annotations
+
+import json
+import pickle
+import tracemalloc
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cmt.dataset import (
-    Augmentation,
-    Songs,
-    batches,
-    collate,
-    crops,
-    excerpt,
-    initial_tokens,
-    model_words,
-    padding_share,
-    split,
-    transposed,
-    without_track,
-)
+from cmt.dataset import read_dataset, write_dataset
 from cmt.files import InputError
-from cmt.vocabulary import BAR, COLUMNS, FIELDS
-from cmt.words import NOTE_DTYPE, Song, song_to_words, words_to_song
+from cmt.vocabulary import COLUMNS, MAX_WORDS
+from test_words import REFERENCE, reference_words
 
 
-def random_song(seed: int, bars: int = 12, notes: int = 200) -> Song:
-    rng = np.random.default_rng(seed)
-    columns = np.empty(notes, NOTE_DTYPE)
-    columns["tick"] = np.sort(rng.integers(0, 16 * bars - 1, notes))
-    columns["pitch"] = rng.integers(30, 90, notes)
-    columns["duration"] = rng.integers(1, 17, notes)
-    columns["instrument"] = rng.integers(1, 6, notes)
-    columns = columns[np.lexsort([columns["instrument"], columns["tick"]])]
-    return Song(columns, 16 * bars - 1)
+def about(words: np.ndarray) -> dict[str, object]:
+    return {"id": "ü/1", "de_len": len(words), "instruments": ["Piano"], "genre": "N/A"}
 
 
-WORDS = [song_to_words(random_song(seed, notes=100 + 40 * seed)) for seed in range(8)]
+def longest_song() -> np.ndarray:
+    words = np.ones((MAX_WORDS, len(COLUMNS)), np.int64)
+    words[-1] = 0
+    return words
 
 
-def test_model_words_are_columns_of_the_field_table() -> None:
-    got = model_words(WORDS[0])
-    for column, field in enumerate(FIELDS):
-        np.testing.assert_array_equal(got[:, column], WORDS[0][:, field.column] + field.offset)
+def test_data_set_has_the_layout_and_the_songs(tmp_path: Path) -> None:
+    songs = [*reference_words(), longest_song()]
+    path = tmp_path / "new folder" / "songs.npz"
+    assert write_dataset(path, ((words, about(words)) for words in songs)) == len(songs)
+    with np.load(path) as file:
+        assert json.loads(str(file["metadata"])) == [about(words) for words in songs]
+        assert file["x"].dtype == file["y"].dtype == np.int16
+        with np.load(REFERENCE / "ref_midi2numpy.npz") as reference:
+            for name in ("x", "y", "decoder_mask"):
+                np.testing.assert_array_equal(file[name][:-1], reference[name])
+        np.testing.assert_array_equal(file["decoder_mask"].sum(1), [len(words) for words in songs])
+    dataset = read_dataset(path)
+    assert dataset.metadata == [about(words) for words in songs]
+    for words, expected in zip(dataset.words, songs, strict=True):
+        np.testing.assert_array_equal(words, expected)
+    assert [file.name for file in path.parent.iterdir()] == ["songs.npz"]
 
 
-def test_a_chord_of_25_is_clipped_for_the_model() -> None:
-    words = WORDS[0].copy()
-    words[1, COLUMNS.index("strength")] = 25
-    assert model_words(words)[1].max() < 129
-    assert model_words(words)[1, 6] == 19
+def test_writing_holds_one_song_at_a_time(tmp_path: Path) -> None:
+    words = reference_words()[0]
+    tracemalloc.start()
+    write_dataset(tmp_path / "songs.npz", ((words, {}) for _ in range(40)))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * MAX_WORDS * len(COLUMNS) * 4
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_an_excerpt_is_the_piece_of_its_bars(seed: int) -> None:
-    song = random_song(3)
-    words = excerpt(song_to_words(song), np.random.default_rng(seed))
-    last = words[-1]
-    assert last[COLUMNS.index("beat")] == BAR
-    length = int(last[COLUMNS.index("i_beat")])
-    assert 4 * 16 <= length < 12 * 16
-    starts = []
-    for start in range(0, 12 * 16 - length, 16):
-        ticks = song.notes["tick"]
-        notes = song.notes[(ticks >= start) & (ticks < start + length)].copy()
-        notes["tick"] -= start
-        piece = song_to_words(Song(notes, length))
-        if np.array_equal(piece[:-2], words[:-1]):  # but for a last bar word and the EOS
-            starts.append(start)
-    assert len(starts) == 1
+def test_no_songs_are_no_data_set(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no songs"):
+        write_dataset(tmp_path / "songs.npz", [])
+    assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("max_len", [90, 120, 10_000])
-def test_crops_cover_each_next_word_once_and_begin_at_bars(max_len: int) -> None:
-    words = WORDS[3]
-    targets: list[int] = []
-    for start, stop in crops(words, max_len):
-        assert stop - start - 1 <= max_len
-        assert words[start, COLUMNS.index("beat")] == BAR
-        targets += range(start + 1, stop)
-    assert targets == list(range(1, len(words)))
+def test_a_song_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    words = np.ones((MAX_WORDS + 1, len(COLUMNS)), int)
+    with pytest.raises(ValueError, match="10000"):
+        write_dataset(tmp_path / "songs.npz", [(words, {})])
 
 
-def test_transposition_moves_all_but_drums() -> None:
-    before = words_to_song(WORDS[0]).notes
-    after = words_to_song(transposed(WORDS[0], 3)).notes
-    drums = before["instrument"] == 1
-    np.testing.assert_array_equal(after["pitch"] - before["pitch"], np.where(drums, 0, 3))
-    assert transposed(WORDS[0], 100) is WORDS[0]
+def save_as_the_original(path: Path, metadata: object) -> None:
+    with np.load(REFERENCE / "ref_midi2numpy.npz") as file:
+        arrays = {name: file[name].astype(np.int64) for name in ("x", "y", "decoder_mask")}
+    np.savez_compressed(path, metadata=np.array(metadata), **arrays)
 
 
-@pytest.mark.parametrize("instrument", [1, 4])
-def test_a_dropped_track_leaves_the_words_of_the_others(instrument: int) -> None:
-    song = random_song(2, notes=180)
-    rest = song.notes[song.notes["instrument"] != instrument]
-    expected = song_to_words(Song(rest, song.length))
-    np.testing.assert_array_equal(without_track(WORDS[2], instrument), expected)
+def test_the_originals_file_loads(tmp_path: Path) -> None:
+    path = tmp_path / "lpd.npz"
+    metadata = json.loads((REFERENCE / "ref_metadata.json").read_text())
+    stored = [{**about, "de_len": np.int64(about["de_len"])} for about in metadata]
+    save_as_the_original(path, stored)
+    dataset = read_dataset(path)
+    assert dataset.metadata == metadata
+    for words, expected in zip(dataset.words, reference_words(), strict=True):
+        np.testing.assert_array_equal(words, expected)
 
 
-def test_items_depend_on_seed_epoch_and_index_alone() -> None:
-    augmentation = Augmentation(transpose=6, drop_track=0.5, unconditioned=0.5)
-    first, again = (Songs(WORDS, ["rock"] * 8, 100, augmentation, seed=3) for _ in range(2))
-    _ = again[5]
-    np.testing.assert_array_equal(first[2][0], again[2][0])
-    first.epoch = 1
-    assert any(
-        len(first[i][0]) != len(again[i][0]) or (first[i][0] != again[i][0]).any()
-        for i in range(len(first))
-    )
+class Malicious:
+    """Its pickle calls a function of its own choice."""
+
+    def __init__(self, victim: Path) -> None:
+        self.victim = victim
+
+    def __reduce__(self) -> tuple[object, tuple[Path]]:
+        return Path.touch, (self.victim,)
 
 
-def test_initial_tokens_name_genre_and_present_instruments() -> None:
-    assert initial_tokens("rock", ["Drums", "Bass"]).tolist() == [
-        [6, 0, 0],
-        [0, 0, 0],
-        [0, 0, 1],
-        [0, 0, 0],
-        [0, 0, 0],
-        [0, 0, 4],
-        [0, 0, 0],
-    ]
-    assert not initial_tokens("N/A", None).any()
+def test_a_pickle_cannot_run_code(tmp_path: Path) -> None:
+    path, victim = tmp_path / "lpd.npz", tmp_path / "victim"
+    save_as_the_original(path, [Malicious(victim)] * 6)
+    with pytest.raises(InputError, match=r"lpd\.npz.*metadata asks for"):
+        read_dataset(path)
+    assert not victim.exists()
+    pickle.loads(pickle.dumps(Malicious(victim)))
+    assert victim.exists()  # it would have run
 
 
-def test_clusters_are_never_split() -> None:
-    metadata = [{"cluster": str(i // 3)} for i in range(60)] + [{} for _ in range(20)]
-    training, validation = split(metadata, 0.3, seed=1)
-    assert sorted(training + validation) == list(range(80))
-    assert len(validation) == pytest.approx(24, abs=3)
-    clusters = [{metadata[i].get("cluster", i) for i in part} for part in (training, validation)]
-    assert not clusters[0] & clusters[1]
-    with pytest.raises(InputError, match="val_fraction"):
-        split(metadata, 1.0, seed=1)
-
-
-def test_songs_named_held_out_are_the_validation_and_near_copies_are_left_out() -> None:
-    metadata = [{"cluster": str(i // 2), "held_out": "1" if i in (3, 8) else ""} for i in range(12)]
-    assert split(metadata, 0.3, seed=1) == ([0, 1, 4, 5, 6, 7, 10, 11], [3, 8])
-    assert len(split(metadata, 0.0, seed=1)[0]) == 12
-    with pytest.raises(InputError, match="held out"):
-        split(metadata[2:4], 0.3, seed=1)
-
-
-def test_batches_hold_every_item_once_and_little_padding() -> None:
-    lengths = np.random.default_rng(0).integers(100, 5000, 3000)
-    groups = batches(lengths, 8, (0, 1))
-    assert sorted(np.concatenate(groups).tolist()) == list(range(3000))
-    assert padding_share(lengths, groups) < 0.05
-    assert [g.tolist() for g in groups] != [g.tolist() for g in batches(lengths, 8, (0, 2))]
-
-
-def test_collate_shifts_by_one_and_masks_padding() -> None:
-    songs = Songs(WORDS, [None] * 8, 10_000)
-    batch = collate([songs[0], songs[4]])
-    short = len(WORDS[0]) - 1
-    assert batch.mask.sum(1).tolist() == [short, len(WORDS[4]) - 1]
-    np.testing.assert_array_equal(batch.words[0, :short], model_words(WORDS[0])[:-1])
-    np.testing.assert_array_equal(batch.targets[0, :short], model_words(WORDS[0])[1:])
-    assert not batch.mask[0, short:].any()
-    assert len(collate([]).mask) == 0
+def test_files_that_are_no_data_set_are_named(tmp_path: Path) -> None:
+    whole, cut = tmp_path / "whole.npz", tmp_path / "cut.npz"
+    words = reference_words()[0]
+    write_dataset(whole, [(words, {})])
+    cut.write_bytes(whole.read_bytes()[:-100])
+    other = tmp_path / "other.npz"
+    np.savez(other, x=np.zeros((2, 3)))
+    uneven = tmp_path / "uneven.npz"
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(uneven, "w") as target:
+        for name in source.namelist():
+            data = source.read(name)
+            target.writestr(name, data[:-1000] if name == "x.npy" else data)
+    for path in (cut, other, uneven, tmp_path / "missing.npz", tmp_path):
+        with pytest.raises(InputError, match=path.name):
+            read_dataset(path)

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from cmt import checkpoint
-from cmt.model import CMT, CMTConfig, Dropout, losses
-from cmt.vocabulary import (
-    FIELD,
-    FIELDS,
-    INITIAL_TOKENS,
-    MODEL_COLUMN,
-    PREDICTED,
-    TICKS_PER_BAR,
-)
+from cmt.model import CMT, CMTConfig, losses
+from cmt.vocabulary import FIELD, FIELDS, INITIAL_TOKENS, MODEL_COLUMN, PREDICTED
 from conftest import REFERENCE, SMALL
 
 RECORDED = np.load(REFERENCE / "model" / "forward.npz")
@@ -162,31 +152,6 @@ def test_padding_changes_nothing_before_it(small_model: CMT) -> None:
     torch.testing.assert_close(whole[:, : cut.shape[1]], cut, rtol=0, atol=1e-5)
 
 
-@torch.no_grad()
-def test_the_tick_table_grows_without_changing(small_model: CMT) -> None:
-    before = small_model.encoder_pos_emb.pe.clone()
-    small_model.encoder_pos_emb.reserve(30_000)
-    assert small_model.encoder_pos_emb.pe.shape[1] == 30_000
-    torch.testing.assert_close(small_model.encoder_pos_emb.pe[:, : before.shape[1]], before)
-
-
-def test_meter_tells_the_place_in_the_bar_linearly(tmp_path: Path) -> None:
-    """A regression on the table finds each tick's place in the bar, and a checkpoint keeps it."""
-    ticks = np.arange(0, 5000, 7)
-    place = np.eye(TICKS_PER_BAR)[ticks % TICKS_PER_BAR]
-    wrong = []
-    for meter in (False, True):
-        model = CMT(dataclasses.replace(SMALL, meter=meter))
-        checkpoint.save(tmp_path / f"{meter}.pt", model)
-        encoding = checkpoint.load(tmp_path / f"{meter}.pt")[0].encoder_pos_emb
-        torch.testing.assert_close(encoding.pe, model.encoder_pos_emb.pe)
-        table = encoding.pe[0, ticks].double().numpy()
-        found = table @ np.linalg.lstsq(table, place)[0]
-        wrong.append((found.argmax(1) != ticks % TICKS_PER_BAR).mean())
-    assert wrong[0] > 0.5
-    assert wrong[1] == 0
-
-
 def test_the_tick_is_not_drowned_by_the_attributes() -> None:
     model = CMT(CMTConfig(n_layers=1))
     words = random_words(1, 100)
@@ -205,26 +170,3 @@ def test_recomputed_activations_give_the_same_gradients() -> None:
         torch.stack(list(losses(logits, words, torch.ones(1, 100)).values())).mean().backward()
         gradients.append(model.encoder_in_linear.weight.grad)
     torch.testing.assert_close(gradients[1], gradients[0])
-
-
-@pytest.mark.parametrize("p", [0.0, 0.1, 0.5, 1.0])
-def test_dropout_drops_its_share_and_keeps_the_mean(p: float) -> None:
-    torch.manual_seed(0)
-    x = torch.ones(1001, 999, requires_grad=True)
-    out = Dropout(p)(x)
-    (out.sum()).backward()
-    assert abs(float((out == 0).float().mean()) - p) < 0.002
-    kept = out[out != 0]
-    torch.testing.assert_close(
-        kept, torch.full_like(kept, 1 / (1 - p) if p < 1 else 0.0), rtol=1e-4, atol=0
-    )
-    torch.testing.assert_close(x.grad, out.detach(), rtol=0, atol=0)
-    assert Dropout(p).eval()(x) is x or torch.equal(Dropout(p).eval()(x), x)
-
-
-def test_dropout_is_random_in_every_place() -> None:
-    """Neighbours that come from one random number are independent."""
-    torch.manual_seed(0)
-    dropped = (Dropout(0.5)(torch.ones(400_000)) == 0).double().view(-1, 4)
-    correlation = torch.corrcoef(dropped.T) - torch.eye(4)
-    assert correlation.abs().max() < 0.02

@@ -15,11 +15,11 @@ import pytest
 import torch
 
 from cmt import checkpoint
+from cmt.dataset import write_dataset
 from cmt.files import REPOSITORY
 from cmt.model import CMT
 from cmt.training import TrainingConfig, learning_rate
-from cmt.words import write_dataset
-from test_dataset import WORDS
+from test_songs import WORDS
 
 TRAIN = [str(REPOSITORY / "src" / "train.py")]
 SMALL = "--d_model 16 --n_layers 1 --n_heads 2 --d_ff 16 --precision float32".split()

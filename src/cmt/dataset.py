@@ -1,355 +1,245 @@
-"""Songs of the npz data set as training batches: splits, crops, augmentation, batches by length."""
+"""The npz format of a data set of songs, ours and the original's.
+
+The file has x (songs, 9999, 10) and y, the same shifted by one word, padded with zeros;
+decoder_mask (songs, 10000), 1 for each word; and metadata, one dict per song. Songs are written and
+read one by one, as a data set need not fit in memory.
+Original: midi2numpy_mix.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import json
+import math
+import pickle
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from cmt.files import InputError
-from cmt.vocabulary import (
-    BAR,
-    COLUMNS,
-    FIELDS,
-    GENRES,
-    INITIAL_TOKENS,
-    INSTRUMENT_CLASS,
-    INSTRUMENTS,
-    NOTE,
-    TICKS_PER_BAR,
-)
-
-TYPE, BEAT, DENSITY, PITCH, INSTRUMENT = (
-    COLUMNS.index(name) for name in ("type", "beat", "density", "pitch", "instr_type")
-)
-I_BEAT, N_BEAT, P_BEAT = (COLUMNS.index(name) for name in ("i_beat", "n_beat", "p_beat"))
-DRUMS = INSTRUMENT_CLASS["Drums"]
-# Batches are cut from pools of this many batches sorted by length: large enough that songs of
-# a batch are of like length, small enough that batches differ from epoch to epoch.
-POOL = 64
-MIN_EXCERPT = 4  # bars
-
-
-def model_words(words: NDArray[Any]) -> NDArray[np.int32]:
-    """Data set rows (length, 10) → model classes (length, 9) in the order of FIELDS.
-
-    Values beyond a field's vocabulary (a chord of 20 notes or more) become its last class; the
-    tick is not a class and stays as it is.
-    """
-    out = np.empty((len(words), len(FIELDS)), np.int32)
-    for column, field in enumerate(FIELDS):
-        values = words[:, field.column].astype(np.int32) + field.offset
-        out[:, column] = np.minimum(values, field.size - 1) if field.width else values
-    return out
-
-
-def initial_tokens(genre: str | None, instruments: Sequence[str] | None) -> NDArray[np.int64]:
-    """Initial tokens (7, 3) of (genre, key, instrument) classes.
-
-    One token for the genre, one for the key (unused, as in the original), one per instrument:
-    its class where it plays, 0 where it is absent.
-
-    Args:
-        genre: one of GENRES; None or an unknown name is "any", class 0.
-        instruments: names of those that play; None leaves them open, which is told to the model
-            by all five classes being 0.
-    """
-    tokens = np.zeros((INITIAL_TOKENS, 3), np.int64)
-    if genre in GENRES:
-        tokens[0, 0] = GENRES.index(genre) + 1
-    for index, instrument in enumerate(INSTRUMENTS):
-        if instruments is not None and instrument.name in instruments:
-            tokens[INITIAL_TOKENS - len(INSTRUMENTS) + index, 2] = index + 1
-    return tokens
+from cmt.files import InputError, replacing
+from cmt.vocabulary import COLUMNS, MAX_WORDS
+from cmt.words import WORD_DTYPE
 
 
 @dataclass(frozen=True)
-class Augmentation:
-    """Random changes of a training song.
+class Dataset:
+    """Songs of a data set.
 
     Attributes:
-        transpose: pitched tracks move by −transpose … transpose − 1 semitones; drums stay.
-        drop_track: probability that a song loses one of its tracks.
-        unconditioned: share of songs whose initial tokens leave genre and instruments open.
-        excerpts: share of songs of which bars anywhere become a piece of their own.
+        words: per song (length, 10) integers, the EOS row included.
+        metadata: per song a dict: id, de_len, instruments, genre, and what else was stored.
     """
 
-    transpose: int = 0
-    drop_track: float = 0.0
-    unconditioned: float = 0.1
-    excerpts: float = 0.0
+    words: list[np.ndarray]
+    metadata: list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Songs of like length, padded at the end.
+def write_dataset(path: str | Path, songs: Iterable[tuple[np.ndarray, dict[str, Any]]]) -> int:
+    """Write songs to a compressed npz, holding one song in memory at a time.
 
-    Attributes:
-        words: (batch, length, 9) classes in the order of FIELDS.
-        targets: (batch, length, 9), the next words.
-        mask: (batch, length) bool, true for real words.
-        initial: (batch, 7, 3) initial tokens.
-    """
-
-    words: Tensor
-    targets: Tensor
-    mask: Tensor
-    initial: Tensor
-
-    def micro_batches(self, size: int) -> Iterator[Batch]:
-        """Consecutive songs, `size` at a time; one empty batch where there are none."""
-        for start in range(0, max(1, len(self.mask)), size):
-            rows = slice(start, start + size)
-            yield Batch(self.words[rows], self.targets[rows], self.mask[rows], self.initial[rows])
-
-    def to(self, device: torch.device) -> Batch:
-        """The same batch on another device, classes as int64."""
-        return Batch(
-            self.words.to(device, torch.int64, non_blocking=True),
-            self.targets.to(device, torch.int64, non_blocking=True),
-            self.mask.to(device, non_blocking=True),
-            self.initial.to(device, non_blocking=True),
-        )
-
-    def pin_memory(self) -> Batch:
-        """The same batch in page-locked memory, from which a GPU copies faster."""
-        return Batch(
-            self.words.pin_memory(),
-            self.targets.pin_memory(),
-            self.mask.pin_memory(),
-            self.initial.pin_memory(),
-        )
-
-
-class Songs(torch.utils.data.Dataset[tuple[NDArray[np.int32], NDArray[np.int64]]]):
-    """Crops of songs as (words, initial tokens).
-
-    What is drawn for item i depends on (seed, epoch, i) alone, so that a resumed run sees the
-    same music, whatever the number of loading processes.
+    The file has x (songs, 9999, 10) and y, the same shifted by one word, padded with zeros,
+    in the smallest signed integer type that holds the values; decoder_mask (songs, 10000)
+    int8, 1 for each word; and metadata, one text: the JSON list of the songs' dicts.
 
     Args:
-        words: per song the data set's rows (length, 10), EOS included.
-        genres: per song a name of GENRES, or anything else for "any".
-        max_len: longest crop, in words.
-        augmentation: random changes; None for validation.
-        seed: of the random changes.
-    """
-
-    def __init__(
-        self,
-        words: Sequence[NDArray[Any]],
-        genres: Sequence[str | None],
-        max_len: int,
-        augmentation: Augmentation | None = None,
-        seed: int = 0,
-    ) -> None:
-        self.words = words
-        self.genres = genres
-        self.augmentation = augmentation
-        self.seed = seed
-        self.epoch = 0
-        self.crops = [
-            (song, start, stop)
-            for song, rows in enumerate(words)
-            for start, stop in crops(rows, max_len)
-        ]
-        self.lengths = np.array([stop - start - 1 for _, start, stop in self.crops])
-
-    @property
-    def ticks(self) -> int:
-        """Ticks of the longest song, at most."""
-        return max(int(rows[:, I_BEAT].max()) for rows in self.words) + 1
-
-    def __len__(self) -> int:
-        """Number of crops."""
-        return len(self.crops)
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Words (length, 9) and initial tokens (7, 3) of crop `index`."""
-        song, start, stop = self.crops[index]
-        rows = self.words[song]
-        genre = self.genres[song]
-        playing = np.unique(rows[rows[:, TYPE] == NOTE, INSTRUMENT]).tolist()
-        rows = rows[start:stop]
-        if self.augmentation is not None:
-            rng = np.random.default_rng((self.seed, self.epoch, index))
-            if self.augmentation.excerpts and rng.random() < self.augmentation.excerpts:
-                rows = excerpt(rows, rng)
-                playing = np.unique(rows[rows[:, TYPE] == NOTE, INSTRUMENT]).tolist()
-            if rng.random() < self.augmentation.drop_track and len(playing) > 1:
-                rows = without_track(rows, playing.pop(rng.integers(len(playing))))
-            if limit := self.augmentation.transpose:
-                rows = transposed(rows, int(rng.integers(-limit, limit)))
-            if rng.random() < self.augmentation.unconditioned:
-                return model_words(rows), initial_tokens(None, None)
-        names = [INSTRUMENTS[value - 1].name for value in playing]
-        return model_words(rows), initial_tokens(genre, names)
-
-
-def crops(words: NDArray[Any], max_len: int) -> Iterator[tuple[int, int]]:
-    """Cut a song into pieces of at most `max_len` predicted words that begin at bars.
-
-    Neighbours share a row: the last word to predict of one is the first that the next reads.
-
-    Yields:
-        (start, stop) rows; only a bar longer than max_len is cut within.
-    """
-    bars = np.flatnonzero(words[:, BEAT] == BAR)
-    start = 0
-    while len(words) - 1 - start > max_len:
-        within = bars[(bars > start) & (bars <= start + max_len)]
-        end = int(within[-1]) if len(within) else start + max_len
-        yield start, end + 1
-        start = end
-    yield start, len(words)
-
-
-def transposed(words: NDArray[Any], semitones: int) -> NDArray[Any]:
-    """Words with all pitched notes moved, or as they are where a pitch would leave 0 … 127."""
-    pitched = (words[:, TYPE] == NOTE) & (words[:, INSTRUMENT] != DRUMS)
-    pitches = words[pitched, PITCH] + semitones
-    if not len(pitches) or pitches.min() < 1 or pitches.max() > 128:
-        return words
-    words = words.copy()
-    words[pitched, PITCH] = pitches
-    return words
-
-
-def excerpt(words: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-    """Some bars of a song as a piece of their own, which begins there and lasts as long.
-
-    Videos are shorter than songs, and their music need not begin with an introduction.
-    Lengths are spread evenly over their logarithm, from `MIN_EXCERPT` bars to all.
-
-    Args:
-        words: (length, 10) rows in the data set's columns, from a bar word on.
-        rng: of the choice.
+        path: the npz to write.
+        songs: (words, metadata) per song; words (length ≤ 10000, 10) with the EOS row.
 
     Returns:
-        (length, 10) rows whose ticks and shares of the piece count from its first bar; the last
-        is the bar word after it. A song of `MIN_EXCERPT` bars or fewer stays as it is.
-    """
-    bars = np.flatnonzero(words[:, BEAT] == BAR)
-    if len(bars) <= MIN_EXCERPT:
-        return words
-    length = int(np.exp(rng.uniform(np.log(MIN_EXCERPT), np.log(len(bars)))))
-    first = int(rng.integers(len(bars) - length))
-    # The bar word after the last bar is there to be predicted.
-    words = words[bars[first] : bars[first + length] + 1].copy()
-    words[:, I_BEAT] -= words[0, I_BEAT]
-    words[:, N_BEAT] = length * TICKS_PER_BAR
-    words[:, P_BEAT] = 100 * words[:, I_BEAT].astype(int) // (length * TICKS_PER_BAR)
-    return words
-
-
-def without_track(words: NDArray[Any], instrument: int) -> NDArray[Any]:
-    """Words without an instrument's, densities counted anew.
-
-    A bar word at the end, whose bar is not here to be counted, is left out.
-    """
-    if words[-1, BEAT] == BAR:
-        words = words[:-1]
-    words = words[words[:, INSTRUMENT] != instrument]
-    tick = words[:, I_BEAT]
-    bar_word = words[:, BEAT] == BAR
-    beat_word = (words[:, BEAT] > 0) & ~bar_word
-    onsets = np.unique(tick[beat_word])
-    bar_end = (tick // TICKS_PER_BAR + 1) * TICKS_PER_BAR
-    left = np.searchsorted(onsets, bar_end) - np.searchsorted(onsets, tick)
-    words[:, DENSITY] = np.where(bar_word, left + 1, np.where(beat_word, left, 0))
-    return words
-
-
-def split(
-    metadata: Sequence[Mapping[str, Any]], val_fraction: float, seed: int
-) -> tuple[list[int], list[int]]:
-    """Split songs into training and validation, near-duplicates (`cluster`) never apart.
-
-    Songs whose metadata says `held_out` are the validation songs, where there are any: losses on
-    the same songs can be compared, whatever else is in the data. Else songs are drawn.
-
-    Args:
-        metadata: per song; songs of the same `cluster` stay together, a song without is alone.
-        val_fraction: share of songs to draw, 0 … 1; at least one song unless 0.
-        seed: of the choice.
-
-    Returns:
-        Indices of training and validation songs, ascending.
+        The number of songs.
 
     Raises:
-        InputError: nothing is left to train on.
+        InputError: there are no songs, or the folder cannot be written to.
+        ValueError: words of another shape.
     """
-    clusters: dict[Any, list[int]] = {}
-    for song, entry in enumerate(metadata):
-        cluster = entry.get("cluster")
-        key = song if cluster in (None, "") else f"cluster {cluster}"
-        clusters.setdefault(key, []).append(song)
-    groups = list(clusters.values())
-    named = [song for song, entry in enumerate(metadata) if entry.get("held_out")]
-    if named and val_fraction > 0:
-        groups = [group for group in groups if not set(group) & set(named)]
-        if not groups:
-            raise InputError("every song is held out, or a near-copy of one: none to train on")
-        return sorted(song for group in groups for song in group), named
-    np.random.default_rng(seed).shuffle(groups)
-    wanted = max(1, round(val_fraction * len(metadata))) if val_fraction > 0 else 0
-    validation: list[int] = []
-    while len(validation) < wanted and groups:
-        validation += groups.pop()
-    if not groups:
+    spooled, metadata, largest = [], [], 0
+    with replacing(path) as target, tempfile.TemporaryFile(dir=target.parent) as spool:
+        for words, about in songs:
+            if words.ndim != 2 or words.shape[1] != len(COLUMNS) or len(words) > MAX_WORDS:
+                raise ValueError(f"words must be (≤ {MAX_WORDS}, {len(COLUMNS)}): {words.shape}")
+            top = int(words.max())
+            narrow = words.astype(np.min_scalar_type(-top - 1))  # the disk is what takes time
+            spool.write(narrow.tobytes())
+            spooled.append((narrow.shape, narrow.dtype))
+            metadata.append(about)
+            largest = max(largest, top)
+        if not spooled:
+            raise InputError(f"{path}: not written, as there are no songs")
+        dtype = np.min_scalar_type(-largest - 1)
+
+        def padded(first: int) -> Iterator[np.ndarray]:
+            """The songs from their word `first` on, one array of equal shape after another."""
+            spool.seek(0)
+            for shape, narrow in spooled:
+                song = spool.read(math.prod(shape) * narrow.itemsize)
+                words = np.frombuffer(song, narrow).reshape(shape)[first:]
+                rows = np.zeros((MAX_WORDS - 1, len(COLUMNS)), dtype)
+                rows[: len(words)] = words[: len(rows)]
+                yield rows
+
+        masks = ((np.arange(MAX_WORDS) < length).astype(np.int8) for (length, _), _ in spooled)
+        # Level 1: most of the file is padding, which higher levels hardly shrink further.
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            _write_member(archive, "x", padded(0), len(spooled))
+            _write_member(archive, "y", padded(1), len(spooled))
+            _write_member(archive, "decoder_mask", masks, len(spooled))
+            _write_member(archive, "metadata", iter([np.array(json.dumps(metadata))]))
+    return len(spooled)
+
+
+def _write_member(
+    archive: zipfile.ZipFile, name: str, rows: Iterator[np.ndarray], count: int | None = None
+) -> None:
+    """Stream `count` rows of equal shape, or one array if `count` is None, into NAME.npy."""
+    first = next(rows)
+    shape = first.shape if count is None else (count, *first.shape)
+    header = {"descr": first.dtype.str, "fortran_order": False, "shape": shape}
+    with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array_header_1_0(member, header)
+        member.write(first.tobytes())
+        for row in rows:
+            member.write(row.tobytes())
+
+
+def read_dataset(path: str | Path) -> Dataset:
+    """Read a data set npz whole; see `stream_dataset`.
+
+    Raises:
+        InputError: as `stream_dataset` does.
+    """
+    words, metadata = zip(*stream_dataset(path), strict=True)
+    return Dataset(list(words), list(metadata))
+
+
+def stream_dataset(path: str | Path) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
+    """Read a data set npz, ours or the original's, song by song.
+
+    The original's metadata is a pickled array; it is read with an unpickler that knows
+    nothing but plain containers, text and numbers.
+
+    Yields:
+        (words, metadata) per song; words (length, 10) integers, the EOS row included.
+
+    Raises:
+        InputError: the file is missing, damaged, of another layout, holds no song, or its pickle
+            asks for anything else; at the song where that shows.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            metadata = _read_metadata(archive)
+            lengths = [int(np.count_nonzero(mask)) for mask in _read_rows(archive, "decoder_mask")]
+            if not lengths:
+                raise ValueError("no song in it")
+            if len(lengths) != len(metadata):
+                raise ValueError(f"{len(lengths)} songs, metadata of {len(metadata)}")
+            songs = zip(_read_rows(archive, "x"), lengths, metadata, strict=True)
+            for rows, length, about in songs:
+                if rows.ndim != 2 or rows.shape[1] != len(COLUMNS) or length > len(rows) + 1:
+                    raise ValueError(f"x has songs of shape {rows.shape}")
+                # x lacks the last word of a song of full length; it is EOS, all zeros.
+                words = np.zeros(
+                    (length, len(COLUMNS)), WORD_DTYPE if rows.dtype.itemsize > 4 else rows.dtype
+                )
+                words[: len(rows)] = rows[:length]
+                yield words, about
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except Exception as error:  # whatever zipfile, zlib, pickle or json say of such a file
         raise InputError(
-            f"a validation share of {val_fraction} of {len(metadata)} songs leaves none to train"
-            " on; lower --val_fraction"
-        )
-    return sorted(song for group in groups for song in group), sorted(validation)
+            f"{path}: not a data set of compound words ({error}); make one with midi2numpy_mix.py"
+        ) from error
 
 
-def batches(
-    lengths: NDArray[np.int64], batch_size: int, seed: int | tuple[int, ...] | None = None
-) -> list[NDArray[np.int64]]:
-    """Group items of like length, so that little is padded.
+def _open_member(
+    archive: zipfile.ZipFile, name: str
+) -> tuple[IO[bytes], tuple[int, ...], np.dtype]:
+    """Open NAME.npy past its header, with its shape and type."""
+    member = archive.open(f"{name}.npy")
+    version = np.lib.format.read_magic(member)
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[version]
+    shape, fortran_order, dtype = read_header(member)
+    if fortran_order and len(shape) > 1:
+        raise ValueError(f"{name} is in Fortran order")
+    return member, shape, dtype
 
-    Args:
-        lengths: (items,) in words.
-        batch_size: items per batch; the last may be smaller.
-        seed: of the shuffling; None sorts by length alone.
 
-    Returns:
-        Batches of item indices.
+def _read_rows(archive: zipfile.ZipFile, name: str) -> Iterator[np.ndarray]:
+    """Stream an array of integers along its first axis."""
+    member, shape, dtype = _open_member(archive, name)
+    with member:
+        if dtype.kind not in "iub" or len(shape) < 2:
+            raise ValueError(f"{name} is {dtype} of shape {shape}")
+        size = int(np.prod(shape[1:])) * dtype.itemsize
+        for _ in range(shape[0]):
+            yield np.frombuffer(member.read(size), dtype).reshape(shape[1:])
+
+
+def _read_metadata(archive: zipfile.ZipFile) -> list[dict[str, Any]]:
+    member, shape, dtype = _open_member(archive, "metadata")
+    with member:
+        if dtype.hasobject:
+            metadata = _PlainUnpickler(member).load().items
+        else:
+            metadata = json.loads(str(np.frombuffer(member.read(), dtype).reshape(shape)[()]))
+    if not isinstance(metadata, list) or not all(isinstance(about, dict) for about in metadata):
+        raise ValueError("metadata is not a list of dicts")
+    return metadata
+
+
+class _PickledArray:
+    """Stands in for a pickled numpy array: keeps the list of its objects."""
+
+    def __init__(self, *_: object) -> None:
+        self.items: object = None
+
+    def __setstate__(self, state: tuple[object, ...]) -> None:
+        self.items = state[-1]
+
+
+class _PickledType:
+    """Stands in for a pickled numpy dtype: keeps its code, such as i8."""
+
+    def __init__(self, code: str, *_: object) -> None:
+        self.code = code
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
+def _pickled_scalar(dtype: _PickledType, data: bytes) -> int | str:
+    if dtype.code[0] == "U":
+        return data.decode("utf-32-le")
+    if dtype.code[0] in "iu":
+        return int.from_bytes(data, "little", signed=dtype.code[0] == "i")
+    raise pickle.UnpicklingError(f"its metadata holds a {dtype.code}")
+
+
+def _pickled_bytes(text: str, *_: object) -> bytes:
+    return text.encode("latin1")
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Unpickles an object array of plain containers without running any code of the file's.
+
+    Even numpy's own constructors are replaced, as they trust the state that a pickle gives.
     """
-    if seed is None:
-        order = np.argsort(lengths, kind="stable")
-        return [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(len(lengths))
-    result = []
-    for start in range(0, len(order), POOL * batch_size):
-        pool = order[start : start + POOL * batch_size]
-        pool = pool[np.argsort(lengths[pool], kind="stable")]
-        result += [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
-    return [result[i] for i in rng.permutation(len(result))]
 
+    _ALLOWED = {  # noqa: RUF012
+        "_reconstruct": _PickledArray,
+        "ndarray": _PickledArray,
+        "dtype": _PickledType,
+        "scalar": _pickled_scalar,
+        "encode": _pickled_bytes,
+    }
 
-def padding_share(lengths: NDArray[np.int64], groups: Sequence[NDArray[np.int64]]) -> float:
-    """Share of padded positions, 0 … 1, in batches of items of these lengths."""
-    padded = sum(len(group) * int(lengths[group].max()) for group in groups)
-    return 1 - float(lengths.sum()) / padded
-
-
-def collate(items: Sequence[tuple[NDArray[np.int32], NDArray[np.int64]]]) -> Batch:
-    """Shift, pad and stack items of `Songs`; no items make a batch of no songs."""
-    length = max((len(words) - 1 for words, _ in items), default=1)
-    words = np.zeros((len(items), length + 1, len(FIELDS)), np.int32)
-    mask = np.zeros((len(items), length), bool)
-    initial = np.zeros((len(items), INITIAL_TOKENS, 3), np.int64)
-    for row, (song, tokens) in enumerate(items):
-        words[row, : len(song)] = song
-        mask[row, : len(song) - 1] = True
-        initial[row] = tokens
-    rows = torch.from_numpy(words)
-    return Batch(rows[:, :-1], rows[:, 1:], torch.from_numpy(mask), torch.from_numpy(initial))
+    def find_class(self, module: str, name: str) -> Any:
+        if module.split(".")[0] in ("numpy", "_codecs") and name in self._ALLOWED:
+            return self._ALLOWED[name]
+        raise pickle.UnpicklingError(f"its metadata asks for {module}.{name}")

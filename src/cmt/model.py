@@ -1,4 +1,4 @@
-"""The Controllable Music Transformer: embeddings, linear-attention layers, heads.
+"""The Controllable Music Transformer: linear-attention layers between embeddings and heads.
 
 Parameter names and shapes are the original's (original: model.py and
 pytorch-fast-transformers' TransformerEncoder), so its checkpoints load unchanged.
@@ -6,7 +6,6 @@ pytorch-fast-transformers' TransformerEncoder), so its checkpoints load unchange
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,6 +15,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from cmt import attention
+from cmt.dropout import Dropout
+from cmt.embedding import PUBLISHED_WIDTH, Embedding, TickEncoding
 from cmt.vocabulary import (
     FIELD,
     FIELDS,
@@ -25,12 +26,9 @@ from cmt.vocabulary import (
     INITIAL_WIDTH,
     MODEL_COLUMN,
     PREDICTED,
-    TICKS_PER_BAR,
 )
 
 HEAD_WIDTH = 64  # of the full-size model; the number of heads cannot be read from weights
-PHRASE = 4 * TICKS_PER_BAR  # ticks
-MAX_TICKS = 20_000  # rows of the positional table in the original's checkpoints
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class CMTConfig:
             published model has only those of the absolute tick, whose periods fit no bar.
     """
 
-    d_model: int = 512
+    d_model: int = PUBLISHED_WIDTH
     n_layers: int = 12
     n_heads: int = 8
     d_ff: int = 2048
@@ -86,95 +84,6 @@ class CMTConfig:
             initial_sizes=tuple(table.shape[0] for table in initial),
             initial_width=initial[0].shape[1],
         )
-
-
-class Embedding(nn.Module):
-    """A lookup table whose rows are scaled by √width."""
-
-    def __init__(self, size: int, width: int) -> None:
-        super().__init__()
-        self.lut = nn.Embedding(size, width)
-        self.scale = math.sqrt(width)
-        # Vectors of variance 1 to begin with: at the default, the square root of the width times
-        # larger, the sinusoids of the tick that are added to them go unheard for long.
-        nn.init.normal_(self.lut.weight, std=1 / self.scale)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map classes (…) to vectors (…, width)."""
-        return self.lut(x) * self.scale
-
-
-class Dropout(nn.Module):
-    """Dropout that draws four elements from each random number on CPUs.
-
-    PyTorch's draws one after another there, which took a quarter of a training step. The
-    probability is rounded to a multiple of 2⁻¹⁶.
-
-    Args:
-        p: probability of a zero, 0 … 1; the elements that are kept are scaled by 1 / (1 − p).
-    """
-
-    def __init__(self, p: float) -> None:
-        super().__init__()
-        self.p = p
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Drop elements of x in training."""
-        if x.device.type != "cpu" or not self.training or not 0 < self.p < 1:
-            return F.dropout(x, self.p, self.training)
-        dropped = round(self.p * 2**16)  # of the values of an int16
-        random = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None)
-        drop = random.view(torch.int16)[: x.numel()].view(x.shape) < dropped - 2**15
-        return (x / (1 - dropped / 2**16)).masked_fill_(drop, 0)
-
-
-class TickEncoding(nn.Module):
-    """Sinusoids of the absolute tick, added to the input (original: BeatPositionalEncoding)."""
-
-    pe: Tensor
-
-    def __init__(self, d_model: int, dropout: float, meter: bool = False) -> None:
-        super().__init__()
-        self.dropout = Dropout(dropout)
-        self.meter = meter
-        self.register_buffer("pe", self._table(MAX_TICKS, d_model, meter))
-
-    @staticmethod
-    def _table(ticks: int, d_model: int, meter: bool) -> Tensor:
-        exponents = torch.arange(0, d_model, 2) * (-math.log(10_000.0) / d_model)
-        # float32 exp differs between processors by a unit in the last place, which is 3e-4 rad
-        # at tick 5,000: float64 makes the table the same everywhere.
-        frequencies = exponents.double().exp().float()
-        if d_model == CMTConfig.d_model:
-            _round_as_published(frequencies)
-        if meter:  # in place of the fastest: a harmonic of the bar for each tick, and the phrase
-            bar = torch.arange(TICKS_PER_BAR // 2, 0, -1) * (2 * math.pi / TICKS_PER_BAR)
-            phrase = torch.arange(3, 0, -1) * (2 * math.pi / PHRASE)
-            frequencies[: len(bar) + len(phrase)] = torch.cat([bar, phrase])
-        angles = (torch.arange(ticks).unsqueeze(1) * frequencies).double()
-        table = torch.stack([angles.sin(), angles.cos()], dim=-1).float()
-        return table.flatten(-2).unsqueeze(0)
-
-    def reserve(self, ticks: int) -> None:
-        """Lengthen the table to at least `ticks` rows, for songs beyond MAX_TICKS."""
-        if ticks > self.pe.shape[1]:
-            self.pe = self._table(ticks, self.pe.shape[2], self.meter).to(self.pe)
-
-    def forward(self, x: Tensor, ticks: Tensor) -> Tensor:
-        """Add the encoding of `ticks` (…) to x (…, d_model)."""
-        return self.dropout(x + self.pe[0, ticks])
-
-
-def _round_as_published(frequencies: Tensor) -> None:
-    """Move the five frequencies that the original's float32 exp (Intel MKL) rounds otherwise.
-
-    Their exact values lie almost half-way between two float32 numbers. With them the table is
-    the published one; without them hidden states differ by 5e-5.
-    """
-    up, down = [26, 39, 88, 238], [53]
-    infinity = frequencies.new_tensor(math.inf)
-    frequencies[up] = torch.nextafter(frequencies[up], infinity)
-    frequencies[down] = torch.nextafter(frequencies[down], -infinity)
 
 
 @dataclass
@@ -300,6 +209,15 @@ class CMT(nn.Module):
         self.project_concat_type = nn.Linear(d + width["type"], d)
         for field in PREDICTED:
             self.add_module(f"proj_{field.parameter}", nn.Linear(d, size[field.name]))
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.init_in_linear.weight.device
+
+    def reserve(self, ticks: int) -> None:
+        """Make room for songs of `ticks` ticks, where they are longer than the tick table."""
+        self.encoder_pos_emb.reserve(ticks)
 
     def _embed(self, words: Tensor) -> Tensor:
         """Embed words (…, 9) into (…, d_model)."""

@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from cmt import page_text
-from cmt.composition import Settings
+from cmt.compose import Settings
+from cmt.decoding.style import Style
 from cmt.files import VIDEOS, InputError
-from cmt.generation import Style
 from cmt.keys import KEYS
 from cmt.page_style import CSS, HEAD, THEME
 from cmt.page_text import CRASHED, STOPPED, WELCOME, picture, told

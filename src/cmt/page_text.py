@@ -6,7 +6,7 @@ import base64
 import html
 from pathlib import Path
 
-from cmt.composition import Piece
+from cmt.compose import Piece
 from cmt.studio import Analysis, Clip
 
 WELCOME = "The speed of the video and its visual beats will be drawn here."
@@ -60,24 +60,24 @@ def of_rhythm(analysis: Analysis) -> str:
 def of_piece(piece: Piece) -> str:
     """What a take is like."""
     report = piece.report
-    names = [name for name, notes in report["notes"].items() if notes]
+    names = [name for name, notes in report.notes.items() if notes]
     return (
-        f"{report['tempo']:.1f} BPM, {report['bars']} bars, {sum(report['notes'].values())}"
-        f" notes for {', '.join(names).lower()}; seed {report['seed']}."
+        f"{report.tempo:.1f} BPM, {report.bars} bars, {sum(report.notes.values())}"
+        f" notes for {', '.join(names).lower()}; seed {report.settings.seed}."
     )
 
 
 def scores(piece: Piece) -> str:
-    """How a take measures up, as a list of HTML."""
-    report, error = piece.report, piece.error
-    score, asked = report["matching_score"], report["controlled"]
-    beats = f"{asked['visual_beats']} visual beats"
+    """How a ranked take measures up, as a list of HTML."""
+    report = piece.report
+    error, rank = report.control_error, report.rank
+    assert rank is not None
     figures = {
-        f"Control error, density ({asked['bars']} bars)": f"{error.density:.3f}",
-        f"Control error, strength ({beats})": f"{error.strength:.3f}",
+        f"Control error, density ({report.bars_controlled} bars)": f"{error.density:.3f}",
+        f"Control error, strength ({report.visual_beats} visual beats)": f"{error.strength:.3f}",
         "Control error, time": f"{error.time:.3f}",
-        "Matching score": "∞" if score is None else f"{score:.2f}",
-        "Log-likelihood": f"{report['log_likelihood']:.3f}",
+        "Matching score": f"{rank.matching_score:.2f}".replace("inf", "∞"),
+        "Log-likelihood": f"{rank.log_likelihood:.3f}",
     }
     rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in figures.items())
     return f'<dl class="scores">{rows}</dl>'

@@ -6,10 +6,8 @@ uploads, and the errors name no path.
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import shlex
 import shutil
 import tempfile
 import time
@@ -22,12 +20,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cmt import checkpoint, film
-from cmt.composition import Piece, Settings, arguments, compose
+from cmt import checkpoint, film, results
+from cmt.compose import Piece, Settings, compose
 from cmt.control import Control, VideoRhythm, control_words
-from cmt.files import EXPERIMENTS, InputError
-from cmt.midi import write_midi
-from cmt.plots import Music, Video, plot, thumbnails
+from cmt.files import EXPERIMENTS, InputError, checksum
+from cmt.plots import Video, plot, thumbnails
 from cmt.video.analysis import analyse
 from cmt.video.flow import measure_motion
 from cmt.video.frames import VideoFrames
@@ -117,6 +114,7 @@ class Studio:
         self.ckpt = ckpt
         self.max_minutes = max_minutes
         self.model, _ = checkpoint.load(ckpt, "cuda" if torch.cuda.is_available() else "cpu")
+        self.weights = checksum(checkpoint.find(ckpt))
         self._pace: float | None = None
 
     def open(self, upload: str | Path) -> Clip:
@@ -203,35 +201,42 @@ class Studio:
             InputError: the video can no longer be read.
         """
         video = analysis.clip.path
+        control = _control(analysis.rhythm)
+        sources = results.Sources(None, control.checksum, str(self.ckpt), self.weights)
         pieces = compose(
             self.model,
-            _control(analysis.rhythm),
+            control,
             replace(settings, rank=True),
             lambda tick, ticks: progress(tick / ticks, "Composing"),
         )
-        results = []
+        takes = []
         with _nameless(video):
             folder = Path(tempfile.mkdtemp(dir=video.parent))
             for number, piece in enumerate(pieces, start=1):
                 progress((number - 1) / len(pieces), f"Playing take {number} of {len(pieces)}")
                 name = folder / f"take_{number}"
-                results.append(self._write(name, piece, settings, analysis, balance))
-        return results
+                takes.append(self._write(name, piece, sources, analysis, balance))
+        return takes
 
     def _write(
         self,
         name: Path,
         piece: Piece,
-        settings: Settings,
+        sources: results.Sources,
         analysis: Analysis,
         balance: float | None,
     ) -> Result:
         """Write the files of a take, all called `name`."""
         video = analysis.clip.path
-        midi, sound, report, picture = (
-            name.with_suffix(suffix) for suffix in (".mid", ".mp3", ".json", ".png")
+        midi, report, picture = results.write(
+            piece,
+            name.with_suffix(".mid"),
+            sources,
+            extra={"keep_audio": balance},
+            pictures=("png",),
+            width=PICTURE_WIDTH,
         )
-        write_midi(piece.song, midi, piece.tempo, piece.end)
+        sound = name.with_suffix(".mp3")
         played = film.soundtrack(midi, video, keep_audio=balance)
         played.write(sound)
         result = name.with_suffix(".mp4")
@@ -244,38 +249,7 @@ class Studio:
         if analysis.playable != video:
             preview = name.with_name(f"{name.name}_preview.mp4")
             played.write(preview, pictures=analysis.playable)
-        again = replace(settings, takes=1, rank=False, seed=piece.take.seed)
-        content = {
-            "checkpoint": str(self.ckpt),
-            **piece.report,
-            "keep_audio": balance,
-            "commands": self._commands(again, balance),
-        }
-        report.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        music_alone = Music(piece.song, piece.take.plan, piece.tempo, piece.end)
-        plot([picture], music=music_alone, width=PICTURE_WIDTH)
         return Result(piece, result, preview, sound, midi, report, picture)
-
-    def _commands(self, settings: Settings, balance: float | None) -> list[str]:
-        """Command lines that make the same of VIDEO.mp4."""
-        ckpt = [] if self.ckpt == DEFAULT_CKPT else ["-c", str(self.ckpt)]
-        keep = [] if balance is None else ["--keep-audio", str(balance)]
-        npz, midi, *outputs = (f"inference/VIDEO.{kind}" for kind in ("npz", "mid", "mp3", "mp4"))
-        commands = (
-            ["src/video2npz/video2npz.py", "VIDEO.mp4"],
-            ["src/gen_midi_conditional.py", "-f", npz, *ckpt, *arguments(settings)],
-            [
-                "src/midi2mp3.py",
-                "--input",
-                midi,
-                "--output",
-                *outputs,
-                "--video",
-                "VIDEO.mp4",
-                *keep,
-            ],
-        )
-        return [shlex.join([".venv/bin/python", *command]) for command in commands]
 
     def sweep(self, age: float) -> None:
         """Remove what has not been used for `age` seconds, uploads included."""

@@ -25,10 +25,10 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from cmt import checkpoint
-from cmt.dataset import Batch, Songs, batches, collate
 from cmt.distributed import Ranks
 from cmt.files import InputError, replacing
 from cmt.model import CMT, losses
+from cmt.songs import Batch, Songs, batches, collate
 from cmt.vocabulary import MODEL_COLUMN, PREDICTED
 
 
@@ -209,7 +209,7 @@ def train(
         progress = Progress(**resume["progress"])
     for songs in (training, validation):
         if songs is not None:
-            model.encoder_pos_emb.reserve(songs.ticks)
+            model.reserve(songs.ticks)
     network = _wrapped(model, config, ranks)
     steps = config.epochs * math.ceil(len(training) / config.batch_size)
     sums = torch.tensor(progress.sums, dtype=torch.float64, device=ranks.device)

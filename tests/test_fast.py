@@ -1,4 +1,4 @@
-"""The decoder gives what the model does: exactly in float32, nearly with rounded weights."""
+"""The fast model gives what the model does: exactly in float32, nearly with rounded weights."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ import torch
 from torch import Tensor
 
 from cmt.control import CONTROL_COLUMNS
-from cmt.decoder import Decoder, product
-from cmt.generation import generate
+from cmt.fast import FastCMT, product
 from cmt.metrics import control_error
 from cmt.model import CMT
 from cmt.vocabulary import BAR, FIELDS, INITIAL_TOKENS, PREDICTED
 from cmt.words import words_to_song
+from conftest import takes_of
 
 BAR_ROWS = np.array([(BAR, 9, 0, 16 * bar, 64, 1 + 25 * bar) for bar in range(4)])
 
 
 def outputs(model: CMT, songs: int, precision: str) -> tuple[Tensor, Tensor]:
-    """The decoder's hidden states and logits of random words, less those of the model."""
+    """The fast model's hidden states and logits of random words, less those of the model."""
     generator = torch.Generator().manual_seed(songs)
     columns = [torch.randint(f.size, (12, songs), generator=generator) for f in FIELDS]
     initial = torch.zeros(songs, INITIAL_TOKENS, 3, dtype=torch.int64)
-    decoder = Decoder(model, precision)
-    ours, twin = decoder.start(initial), model.start(initial)
+    fast = FastCMT(model, precision)
+    ours, twin = fast.start(initial), model.start(initial)
     hidden_differences, differences = [], []
     for words in torch.stack(columns, dim=-1):
         expected = model.step(words, twin)
-        hidden = decoder.step(words, ours)
-        logits = decoder.logits(hidden)
+        hidden = fast.step(words, ours)
+        logits = fast.logits(hidden)
         hidden_differences.append(hidden - expected)
         for kind in range(logits.shape[1]):
             of_type = model.attribute_logits(expected, torch.full((songs,), kind))
             of_type["type"] = model.type_logits(expected)
             for field in PREDICTED:
-                got = logits[:, kind, decoder.columns[field.name]]
+                got = logits[:, kind, fast.columns[field.name]]
                 differences.append((got - of_type[field.name]).flatten())
     return torch.stack(hidden_differences), torch.cat(differences)
 
@@ -64,9 +64,29 @@ def test_int8_rounds_each_output_by_its_own_largest_weight() -> None:
     torch.testing.assert_close(identity, expected, rtol=0.01, atol=0.01)
 
 
+@pytest.mark.parametrize(
+    ("precision", "tolerance"), [("float32", 1e-6), ("bf16", 2**-8), ("int8", 1e-6)]
+)
+def test_products_without_private_operators_give_the_same_numbers(
+    precision: str, tolerance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    weight, bias = torch.randn(50, 65, generator=generator).split((64, 1), dim=1)
+    x = torch.randn(3, 64, generator=generator)
+    inputs = (x, x + 3, x - 3, torch.zeros(3, 64))
+    with torch.inference_mode():
+        private = [product(weight, bias[:, 0], precision)(rows) for rows in inputs]
+        for name in ("mkldnn", "quantized"):
+            monkeypatch.setattr(torch.ops, name, object())
+        public = [product(weight, bias[:, 0], precision)(rows) for rows in inputs]
+    for got, expected in zip(public, private, strict=True):
+        largest = float(expected.abs().max())
+        torch.testing.assert_close(got, expected, rtol=0, atol=tolerance * largest)
+
+
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
 def test_exact_control_is_exact_in_any_precision(small_model: CMT, precision: str) -> None:
     assert BAR_ROWS.shape[1] == len(CONTROL_COLUMNS)
-    for take in generate(small_model, BAR_ROWS, songs=2, precision=precision):
+    for take in takes_of(small_model, BAR_ROWS, songs=2, precision=precision):
         error = control_error(words_to_song(take.words), take.plan)
         assert (error.density, error.strength, error.time) == (0, 0, 0)

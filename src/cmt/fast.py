@@ -1,6 +1,6 @@
 """The model laid out for decoding, where each word reads all weights for a few rows only.
 
-Reading them once, at the speed of memory, is the best that decoding can do. `Decoder` gives the
+Reading them once, at the speed of memory, is the best that decoding can do. `FastCMT` gives the
 numbers of `CMT.step`, `type_logits` and `attribute_logits`, its readable twins, from fewer
 products: what is linear in a row is multiplied out beforehand, and the matrices are kept in the
 layout of the fastest product there is for few rows.
@@ -22,6 +22,7 @@ from cmt.model import CMT, Embedding, Layer, LayerState
 from cmt.vocabulary import FIELD, FIELDS, MODEL_COLUMN, PREDICTED, Field
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}  # of weights that are not "int8"
+INT8_MAX = 127
 FEW = 16  # rows for which oneDNN lays matrices out; it is good for fewer, too
 
 Product = Callable[[Tensor], Tensor]
@@ -30,21 +31,17 @@ Product = Callable[[Tensor], Tensor]
 def product(weight: Tensor, bias: Tensor, precision: str = "float32") -> Product:
     """A linear layer for few rows: (rows, in) → (rows, out), both float32.
 
+    The fastest products are no public part of PyTorch. Where a release lacks them, public ones give
+    the same numbers more slowly.
+
     Args:
         weight: (out, in), float32.
         bias: (out,), float32.
         precision: of the weights: "float32", "bf16", or, on CPUs, "int8", with a scale for each
-            output; this rounds the inputs to 8 bits, too, all rows with one scale.
+            output; this rounds the inputs to 7 bits, too, all rows with one scale.
     """
     if precision == "int8":
-        scales = weight.abs().amax(1).clamp(min=torch.finfo(weight.dtype).tiny).double() / 127
-        zeros = torch.zeros(len(weight), dtype=torch.int64)
-        with warnings.catch_warnings():
-            # PyTorch means to replace this; of what is there, nothing is as fast.
-            warnings.simplefilter("ignore", UserWarning)
-            rounded = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
-        quantized = torch.ops.quantized.linear_prepack(rounded, bias)
-        return lambda x: torch.ops.quantized.linear_dynamic(x, quantized, reduce_range=True)
+        return _int8_product(weight, bias)
     dtype = DTYPES[precision]
     weight, bias = weight.to(dtype), bias.to(dtype)
     if weight.is_cuda or not _has_onednn(dtype):
@@ -52,20 +49,55 @@ def product(weight: Tensor, bias: Tensor, precision: str = "float32") -> Product
     # F.linear has MKL multiply, which takes two to three times as long for few rows on AMD's
     # processors, and reorders bfloat16 weights at each call.
     packed = torch.ops.mkldnn._reorder_linear_weight(weight, FEW)
+    bias = bias.contiguous()  # its strides are not looked at
     linear = torch.ops.mkldnn._linear_pointwise
     if dtype == torch.float32:
         return lambda x: linear(x, packed, bias, "none", [], "")
     return lambda x: linear(x.to(dtype), packed, bias, "none", [], "").float()
 
 
+def _int8_product(weight: Tensor, bias: Tensor) -> Product:
+    """`product` of weights of 8 bits."""
+    scales = weight.abs().amax(1).clamp(min=torch.finfo(weight.dtype).tiny).double() / INT8_MAX
+    zeros = torch.zeros(len(weight), dtype=torch.int32)
+    if not _has(torch.ops.quantized, "linear_prepack", "linear_dynamic"):
+        rounded = torch.fake_quantize_per_channel_affine(
+            weight, scales.float(), zeros, 0, -INT8_MAX, INT8_MAX
+        )
+        return lambda x: F.linear(_rounded(x), rounded, bias)
+    with warnings.catch_warnings():
+        # PyTorch means to replace this; of what is there, nothing is as fast.
+        warnings.simplefilter("ignore", UserWarning)
+        quantized = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
+    packed = torch.ops.quantized.linear_prepack(quantized, bias)
+    return lambda x: torch.ops.quantized.linear_dynamic(x, packed, reduce_range=True)
+
+
+def _rounded(x: Tensor) -> Tensor:
+    """Inputs on a grid of 128 values from the least to the greatest, 0 among them."""
+    low, high = x.amin().clamp(max=0), x.amax().clamp(min=0)
+    scale = ((high - low) / INT8_MAX).clamp(min=torch.finfo(x.dtype).tiny)
+    zero = (-low / scale).round().int()
+    return torch.fake_quantize_per_tensor_affine(x, scale, zero, 0, INT8_MAX)
+
+
 def _has_onednn(dtype: torch.dtype) -> bool:
     """Whether PyTorch has oneDNN's products of this type for this processor."""
+    ops = torch.ops.mkldnn
     if not torch.backends.mkldnn.is_available():
         return False
-    return dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    if not _has(ops, "_reorder_linear_weight", "_linear_pointwise"):
+        return False
+    if dtype == torch.float32:
+        return True
+    return _has(ops, "_is_mkldnn_bf16_supported") and ops._is_mkldnn_bf16_supported()
 
 
-class Decoder:
+def _has(operators: object, *names: str) -> bool:
+    return all(hasattr(operators, name) for name in names)
+
+
+class FastCMT:
     """A model that reads words one by one; as `CMT`, the type of the next word is said first.
 
     Args:
@@ -81,7 +113,7 @@ class Decoder:
         self.model = model
         self.table, self.first = _word_table(model)
         self.layers = [
-            DecoderLayer(layer, precision)
+            FastLayer(layer, precision)
             for layer in model.transformer_encoder.layers
             if isinstance(layer, Layer)
         ]
@@ -114,7 +146,7 @@ class Decoder:
         return self.heads(hidden).unsqueeze(1) + self.bias
 
 
-class DecoderLayer:
+class FastLayer:
     """A layer of the transformer; its readable twin is `cmt.model.Layer`."""
 
     def __init__(self, layer: Layer, precision: str) -> None:
