@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from cmt import cleaning
-from cmt.files import InputError, run_script
+from cmt.files import InputError
 from cmt.midi import from_score, load_score, write_midi
+from cmt.script import run_script
 from cmt.vocabulary import INSTRUMENTS, MIN_NOTES, TICKS_PER_BAR
 from cmt.words import Song
 

@@ -30,7 +30,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmt.files import MIDI_SUFFIXES, InputError, replacing, run_script
+from cmt.files import MIDI_SUFFIXES, InputError, replacing
+from cmt.script import run_script
 
 if TYPE_CHECKING:
     import numpy as np

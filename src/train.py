@@ -17,7 +17,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from cmt.files import DATASET, EXPERIMENTS, LOGS, InputError, run_script
+from cmt.files import DATASET, EXPERIMENTS, LOGS, InputError
+from cmt.script import between, parser, run_script
 from cmt.vocabulary import MAX_WORDS
 
 
@@ -27,44 +28,45 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
-    add = parser.add_argument
+    options = parser(__doc__, HelpFormatter)
+    count = between(1, kind=int)
+    add = options.add_argument
     add("-n", "--name", required=True, help="name of the run")
     default_data = DATASET / "lpd_5_prcem_mix_v8_10000.npz"
     add("-t", "--train_data", type=Path, default=default_data, help="data set of words")
     add("-p", "--path", type=Path, help="checkpoint to start from, ours or the original's")
-    add("-l", "--lr", type=float, default=1e-4, help="peak learning rate")
-    add("-b", "--batch_size", type=int, default=6, help="songs per step, over all GPUs")
-    add("-e", "--epochs", type=int, default=100, help="in all")
+    add("-l", "--lr", type=between(0, inclusive="left"), default=1e-4, help="peak learning rate")
+    add("-b", "--batch_size", type=count, default=6, help="songs per step, over all GPUs")
+    add("-e", "--epochs", type=count, default=100, help="in all")
     add("-g", "--gpus", type=int, nargs="+", help="GPU numbers; default: one if there is one")
     add("--resume", action="store_true", help="go on from exp/NAME/last.pt")
     add("--exp_dir", type=Path, default=EXPERIMENTS, help="folder of checkpoints")
     add("--log_dir", type=Path, default=LOGS, help="folder of logs")
     add("--seed", type=int, default=0, help="of all that is random")
-    data = parser.add_argument_group("data")
+    data = options.add_argument_group("data")
     add = data.add_argument
     add("--val_fraction", type=float, default=0.05, help="share of songs held out")
-    add("--max_len", type=int, default=MAX_WORDS, help="longest crop, words")
+    add("--max_len", type=count, default=MAX_WORDS, help="longest crop, words")
     add("--transpose", type=int, default=0, help="move pitched tracks by −N … N − 1 semitones")
     add("--drop_track", type=float, default=0.0, help="probability of losing a track")
     add("--unconditioned", type=float, default=0.1, help="share of songs without initial tokens")
     add("--excerpts", type=float, default=0.0, help="share of songs cut to some bars of them")
     add("--workers", type=int, default=0, help="loading processes")
-    model = parser.add_argument_group("model (ignored with -p and --resume)")
+    model = options.add_argument_group("model (ignored with -p and --resume)")
     add = model.add_argument
-    add("--d_model", type=int, default=512, help="width")
-    add("--n_layers", type=int, default=12, help="layers")
-    add("--n_heads", type=int, default=8, help="attention heads")
-    add("--d_ff", type=int, default=2048, help="width of the feed-forward layers")
+    add("--d_model", type=count, default=512, help="width")
+    add("--n_layers", type=count, default=12, help="layers")
+    add("--n_heads", type=count, default=8, help="attention heads")
+    add("--d_ff", type=count, default=2048, help="width of the feed-forward layers")
     add("--meter", action="store_true", help="also tell the place in the bar and in four bars")
-    step = parser.add_argument_group("step")
+    step = options.add_argument_group("step")
     add = step.add_argument
     add("--warmup", type=int, default=100, help="steps of rising learning rate")
     dropout_help = "probability; default: the checkpoint's with -p, else 0.1; not with --resume"
-    add("--dropout", type=float, help=dropout_help)
+    add("--dropout", type=between(0, 1, inclusive="left"), help=dropout_help)
     add("--weight_decay", type=float, default=0.01, help="of weight matrices")
     add("--muon", action="store_true", help="train the layers' matrices with Muon: fewer epochs")
-    add("--micro_batch", type=int, help="songs per forward pass; default: the whole batch")
+    add("--micro_batch", type=count, help="songs per forward pass; default: the whole batch")
     add(
         "--precision",
         choices=["auto", "float32", "bfloat16"],
@@ -74,19 +76,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--checkpoint_activations", action="store_true", help="less memory, a third more time")
     add("--compile", action="store_true", help="use torch.compile; for GPUs, takes minutes")
     add("--save_minutes", type=float, default=10.0, help="time between checkpoints")
-    args = parser.parse_args(argv)
+    args = options.parse_args(argv)
     if Path(args.name).name != args.name:
-        parser.error("-n: give a name, not a path; --exp_dir and --log_dir say where")
-    positive = ("batch_size", "epochs", "max_len", "d_model", "n_layers", "n_heads", "d_ff")
-    for name in positive + (("micro_batch",) if args.micro_batch is not None else ()):
-        if getattr(args, name) < 1:
-            parser.error(f"--{name}: give at least 1")
+        options.error("-n: give a name, not a path; --exp_dir and --log_dir say where")
     if args.d_model % (2 * args.n_heads):
-        parser.error("--d_model: give an even multiple of --n_heads")
-    if args.dropout is not None and not 0 <= args.dropout < 1:
-        parser.error("--dropout: give a probability below 1")
-    if not 0 <= args.lr < float("inf"):
-        parser.error("--lr: give a number that is not negative")
+        options.error("--d_model: give an even multiple of --n_heads")
     return args
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from cmt.obedience import control_error
-from cmt.plan import BarPlan
+from cmt.plan import BarPlan, Plan
 from cmt.words import NOTE_DTYPE, Song
 
 
@@ -18,13 +18,13 @@ PIECE = song((0, 60, 4, 2), (0, 64, 4, 2), (0, 36, 4, 1), (8, 60, 4, 2), (20, 60
 
 
 def test_no_error_where_the_plan_is_met() -> None:
-    plan = [BarPlan(2, {0: 2}), BarPlan(1, {4: 1})]
+    plan = Plan((BarPlan(2, {0: 2}), BarPlan(1, {4: 1})))
     error = control_error(PIECE, plan)
     assert (error.density, error.strength, error.time) == (0, 0, 0)
 
 
 def test_errors_are_root_mean_squares() -> None:
-    plan = [BarPlan(5, {0: 4, 2: 3}), BarPlan(None, {}), BarPlan(4, {})]
+    plan = Plan((BarPlan(5, {0: 4, 2: 3}), BarPlan(None, {}), BarPlan(4, {})))
     error = control_error(PIECE, plan)
     assert error.density == pytest.approx(np.sqrt((3**2 + 4**2) / 2) / 16)
     assert error.strength == pytest.approx(np.sqrt((2**2 + 3**2) / 2) / 10)

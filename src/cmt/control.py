@@ -8,6 +8,7 @@ metadata2numpy_mix.py.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import zipfile
@@ -137,11 +138,17 @@ class Control:
 
     @property
     def end(self) -> int:
-        """Tick at or before the video's end, where its music ends."""
+        """Whole ticks in the video, where its music ends; at least one."""
         if self.tempo is None or self.duration is None:
             return self.n_beat
-        # The last tick inside the video, but for rounding.
-        return int(seconds_to_ticks(self.duration, self.tempo) + 1e-6)
+        # What ends with the video, but for rounding, is inside.
+        return max(1, int(seconds_to_ticks(self.duration, self.tempo) + 1e-6))
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256, in hexadecimal, of what music is made from."""
+        content = (self.words.tolist(), self.tempo, self.duration)
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def place_visual_beats(
@@ -338,8 +345,8 @@ def load_control(path: str | Path) -> Control:
             f"{path}: `input` is {words.dtype} {words.shape}, not integers"
             f" (words, {len(CONTROL_COLUMNS)}); {remedy}"
         )
-    if len(words) == 0:
-        raise InputError(f"{path}: holds no control word; {remedy}")
+    if len(words) == 0 or words[0, CONTROL_COLUMNS.index("n_beat")] < 1:
+        raise InputError(f"{path}: holds no bar; {remedy}")
     control = Control(words, tempo, duration)
     if tempo is None or duration is None:
         for beside in (path.with_suffix(".json"), path.with_name("metadata.json")):

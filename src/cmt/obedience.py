@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cmt.plan import MAX_STRENGTH, BarPlan
+from cmt.plan import MAX_STRENGTH, Plan
 from cmt.vocabulary import TICKS_PER_BAR
 from cmt.words import Song
 
@@ -29,32 +29,20 @@ class ControlError:
     time: float
 
 
-def control_error(song: Song, plan: Sequence[BarPlan]) -> ControlError:
-    """Measure a piece against its plan; what the plan left open does not count."""
-    density = onsets_per_bar(song, len(plan))
-    asked = [
-        (found, bar.density)
-        for found, bar in zip(density, plan, strict=True)
-        if bar.density is not None
-    ]
-    beats = [
-        (bar * TICKS_PER_BAR + tick, strength)
-        for bar, bar_plan in enumerate(plan)
-        for tick, strength in bar_plan.strengths.items()
-    ]
+def control_error(song: Song, plan: Plan) -> ControlError:
+    """Measure a piece, as it is written, against its plan; what that left open does not count."""
+    density = onsets_per_bar(song, len(plan.bars)) - plan.densities
     differences = []
-    for tick, strength in beats:
+    for tick, strength in plan.beats.items():
         chords = np.bincount(song.notes["instrument"][song.notes["tick"] == tick])
         differences.append(np.abs(chords[chords > 0] - strength).min(initial=strength))
-    ticks = sum(bar.ticks for bar in plan)
     bars_end = -(-int(song.notes["tick"].max(initial=-1) + 1) // TICKS_PER_BAR) * TICKS_PER_BAR
     # Bars of silence that are asked for at the end have no note to be measured by.
-    asked_bars = [index for index, bar in enumerate(plan, start=1) if bar.density != 0]
-    expected_end = max(asked_bars, default=0) * TICKS_PER_BAR
+    expected_end = 0 if plan.last_bar is None else (plan.last_bar + 1) * TICKS_PER_BAR
     return ControlError(
-        density=root_mean_square([found - wanted for found, wanted in asked]) / TICKS_PER_BAR,
+        density=root_mean_square(density[~np.isnan(density)]) / TICKS_PER_BAR,
         strength=root_mean_square(differences) / MAX_STRENGTH,
-        time=abs(bars_end - expected_end) / ticks,
+        time=abs(bars_end - expected_end) / plan.ticks,
     )
 
 

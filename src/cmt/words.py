@@ -51,6 +51,12 @@ class Song:
         """Its notes, those of the drums left out."""
         return self.notes[self.notes["instrument"] != DRUMS]
 
+    def until(self, end: int) -> Song:
+        """The song as it ends at a tick: notes from there on left out, those that sound cut."""
+        notes = self.notes[self.notes["tick"] < end].copy()
+        notes["duration"] = np.minimum(notes["duration"], end - notes["tick"])
+        return Song(notes, end)
+
 
 def song_to_words(song: Song) -> np.ndarray:
     """Write a song as compound words.
