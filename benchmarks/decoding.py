@@ -29,12 +29,16 @@ import torch
 from torch import Tensor
 
 from cmt import checkpoint
+from cmt.decoding import exact
+from cmt.decoding.drawing import Recalling
+from cmt.decoding.engine import decode
+from cmt.decoding.recall import Cache
 from cmt.encoding import Word, initial_tokens
+from cmt.fast import FastCMT
 from cmt.files import EXPERIMENTS
-from cmt.generation import ExactLoop, decode
 from cmt.model import CMT
 from cmt.model_config import CMTConfig
-from cmt.plan import BarPlan
+from cmt.plan import BarPlan, Plan
 from cmt.vocabulary import EOS, FIELDS, TICKS_PER_BAR
 
 COPIED = 2**28  # bytes, far more than any cache holds
@@ -44,12 +48,12 @@ MANY = 8  # songs
 DENSITY = 8  # onsets in a bar
 
 
-class TimedLoop(ExactLoop):
+class TimedLoop(exact.ExactLoop):
     """A song that ends after some words, and remembers when each was drawn."""
 
     def __init__(self, words: int) -> None:
         bars = words // (2 * DENSITY) + 1  # an onset has two words at least
-        super().__init__([BarPlan(DENSITY, {})] * bars, bars * TICKS_PER_BAR)
+        super().__init__(Plan((BarPlan(DENSITY, {}),) * bars), bars * TICKS_PER_BAR)
         self.words = words
         self.times: list[float] = []
         self.megabytes: list[float] = []
@@ -66,7 +70,10 @@ def decoded(model: CMT, words: int, songs: int = 1, precision: str = "float32") 
     """Decode songs together; the last of them."""
     loops = [TimedLoop(words) for _ in range(songs)]
     rngs = [np.random.RandomState(seed) for seed in range(songs)]
-    decode(model, loops, rngs, torch.from_numpy(initial_tokens(None, None)), precision)
+    fast = FastCMT(model, precision)
+    cache = Cache([1.0] * songs, model.config.d_model, exact.ORDER)
+    drawing = Recalling(fast, loops, rngs, cache, exact.SAMPLING)
+    decode(fast, loops, drawing, torch.from_numpy(initial_tokens(None, None)), loops[0].n_beat)
     return loops[-1]
 
 

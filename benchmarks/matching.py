@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from cmt.plan import BarPlan
+    from cmt.plan import Plan
 
 ROUNDS = 3
 DISTINCT = 40  # pieces, then repeated
@@ -61,11 +61,13 @@ def pieces(count: int) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
         yield words, {"id": f"{index}", "de_len": len(words), "genre": "N/A"}
 
 
-def video() -> list[BarPlan]:
+def video() -> Plan:
     """A plan with a visual beat in every other bar."""
-    from cmt.plan import BarPlan
+    from cmt.plan import BarPlan, Plan
 
-    return [BarPlan(bar % 12 + 1, {bar % 16: 3} if bar % 2 else {}) for bar in range(VIDEO_BARS)]
+    return Plan(
+        tuple(BarPlan(bar % 12 + 1, {bar % 16: 3} if bar % 2 else {}) for bar in range(VIDEO_BARS))
+    )
 
 
 def write(library: str, count: int) -> None:

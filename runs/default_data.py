@@ -22,14 +22,14 @@ import numpy as np
 from scipy.cluster.hierarchy import DisjointSet
 
 from cmt import cleaning
-from cmt.files import InputError, run_script
+from cmt.files import InputError
 from cmt.midi import from_score, load_score, write_midi
-from cmt.vocabulary import INSTRUMENTS, TICKS_PER_BAR
+from cmt.script import run_script
+from cmt.vocabulary import INSTRUMENTS, MIN_NOTES, TICKS_PER_BAR
 from cmt.words import Song
 
 MIN_BARS = 8
 MAX_WORDS = 9_000  # a little below a data set's, as the pieces' last bars are not counted on
-MIN_NOTES = 21  # that a track needs, as in midi2numpy_mix
 # Melodies of folk tunes alone, and lessons to a metronome.
 UNUSED = ("nottingham", "pianobooster")
 # Versions of a title that mma-examples holds: renderings of one input, of random detail.

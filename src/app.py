@@ -17,23 +17,24 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cmt.files import EXPERIMENTS, InputError, run_script
+from cmt.files import EXPERIMENTS, InputError
+from cmt.script import between, parser, run_script
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
+    options = parser(__doc__)
+    add = options.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (%(default)s: this computer)")
     add("--port", type=int, help="default: the first free one from 7860 on")
-    add("--max_minutes", type=float, default=10.0, help="of a video (%(default)g)")
+    add(
+        "--max_minutes",
+        type=between(0, inclusive="right"),
+        default=10.0,
+        help="of a video (%(default)g)",
+    )
     add("-c", "--ckpt", type=Path, default=EXPERIMENTS / "default", help="checkpoint of the model")
-    args = parser.parse_args(argv)
-    if not args.max_minutes > 0:
-        parser.error("--max_minutes: give a number above 0")
-    return args
+    return options.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -45,14 +46,14 @@ def main(argv: list[str] | None = None) -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
     with tempfile.TemporaryDirectory(prefix="cmt-page-", ignore_cleanup_errors=True) as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
+        from cmt.studio import Studio
+
         try:
             from cmt.page import Page, serve
         except ModuleNotFoundError as error:
             raise InputError(
                 f"the page needs {error.name}; install it with .venv/bin/pip install -e '.[web]'"
             ) from error
-        from cmt.studio import Studio
-
         page = Page(Studio(Path(folder), args.ckpt, args.max_minutes))
         try:
             blocks = serve(page, args.host, args.port)

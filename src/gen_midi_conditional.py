@@ -4,6 +4,7 @@
     gen_midi_conditional.py -f inference/clip.npz -c exp/NAME -n 5     clip_1.mid … clip_5.mid
     gen_midi_conditional.py -f inference/clip.npz -n 5 --rank          the best of them first
     gen_midi_conditional.py -f inference/clip.npz --instruments piano,strings --key D --mode minor
+    gen_midi_conditional.py --settings inference/clip_3.mid.json       that take again, alone
     gen_midi_conditional.py -f inference/clip.npz --visualize --video clip.mp4 --format png pdf
 
 Beside each MIDI file NAME.mid goes NAME.mid.json: how it was made, and the control errors
@@ -15,21 +16,23 @@ video2npz.py left in the npz, as NAME.mid.png.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cmt.files import EXPERIMENTS, INFERENCE, PICTURES, InputError, replacing, run_script
+from cmt.decoding import LOOPS
+from cmt.files import EXPERIMENTS, INFERENCE, PICTURES, InputError, checksum
 from cmt.keys import MODES, TONICS, Key
-from cmt.vocabulary import GENRES, INSTRUMENT_CLASS
+from cmt.script import between, parser, run_script
+from cmt.vocabulary import GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
 
 if TYPE_CHECKING:
-    from cmt.composition import Settings
+    from cmt.compose import Settings
     from cmt.model import CMT
     from cmt.plots import Video
 
+MAX_SEED = 2**32 - 1
 EXACT_ONLY = ("instruments", "beat_instruments", "key")
 
 
@@ -44,22 +47,30 @@ def instruments(text: str) -> tuple[str, ...]:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("-f", "--files", required=True, type=Path, nargs="+", metavar="NPZ", help="control words")
+    options = parser(__doc__)
+    add = options.add_argument
+    add("-f", "--files", type=Path, nargs="+", metavar="NPZ", help="control words")
     add(
         "-c", "--ckpt", type=Path, default=EXPERIMENTS / "default", help="checkpoint, or its folder"
     )
-    add("-n", "--num_songs", type=int, default=1, help="takes per file, decoded together")
+    add(
+        "-n",
+        "--num_songs",
+        type=between(1, kind=int),
+        default=1,
+        help="takes per file, decoded together",
+    )
     add("-g", "--gpus", type=int, metavar="GPU", help="GPU number; default: one if there is one")
-    add("--C", type=float, default=1.0, help="control degree, 0 (free) to 1 (as the video says)")
-    add("--control", choices=["exact", "original"], default="exact", help="decoding loop")
+    add(
+        "--C",
+        type=between(0, 1),
+        default=1.0,
+        help="control degree, 0 (free) to 1 (as the video says)",
+    )
+    add("--control", dest="loop", choices=LOOPS, default="exact", help="decoding loop")
     add(
         "--min_strength",
-        "--min-strength",
-        type=int,
+        type=between(1, kind=int),
         default=2,
         metavar="NOTES",
         help="weaker visual beats are left to the model; default 2",
@@ -70,15 +81,26 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         default="float32",
         help="of the model's weights; bf16 and int8 take less time on a CPU; default float32",
     )
+    add(
+        "--settings",
+        type=Path,
+        metavar="NAME.mid.json",
+        help="make a piece again from its report; options given beside it win",
+    )
     add("--rank", action="store_true", help="number the takes from the best; see README")
-    add("--seed", type=int, default=0)
+    add("--seed", type=between(0, MAX_SEED, int), default=0)
     add("--out_dir", type=Path, default=INFERENCE)
     add("--visualize", action="store_true", help="also draw the music over what was asked of it")
     add("--video", type=Path, help="draw its thumbnails, too (one NPZ only)")
     add("--format", choices=PICTURES, nargs="+", default=["png"], help="of pictures; default png")
-    style = parser.add_argument_group("the whole piece")
+    style = options.add_argument_group("the whole piece")
     add = style.add_argument
-    add("--tempo", type=float, metavar="BPM", help="default: the video's, 120 if unknown")
+    add(
+        "--tempo",
+        type=between(MIN_TEMPO, MAX_TEMPO),
+        metavar="BPM",
+        help="default: the video's, 120 if unknown",
+    )
     add("--genre", choices=[*GENRES, "any"], default="any")
     names = ",".join(INSTRUMENT_CLASS).lower()
     add("--instruments", type=instruments, metavar="LIST", help=f"these play; from {names}")
@@ -91,27 +113,54 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         default=True,
         help="a final chord on the last downbeat; default: yes",
     )
-    args = parser.parse_args(argv)
+    args = options.parse_args(argv)
+    if args.settings:
+        options.set_defaults(**defaults_of(args.settings))
+        args = options.parse_args(argv)
+    if not args.files:
+        options.error("-f: give files of control words")
     if args.video and not (args.visualize and len(args.files) == 1):
-        parser.error("--video: goes with --visualize and one file")
-    if args.num_songs < 1:
-        parser.error("-n: give at least 1")
-    if not 0 <= args.C <= 1:
-        parser.error("--C: give a number from 0 to 1")
-    if not 0 <= args.seed < 2**32 - args.num_songs:
-        parser.error("--seed: give a number from 0 to 4294967295")
-    if args.min_strength < 1:
-        parser.error("--min_strength: give at least 1")
-    if args.tempo is not None and not 20 <= args.tempo <= 400:
-        parser.error("--tempo: give 20 to 400 BPM")
-    if args.control == "original":
+        options.error("--video: goes with --visualize and one file")
+    if args.seed > (most := MAX_SEED - args.num_songs):
+        options.error(f"--seed: give at most {most}, for {args.num_songs} takes")
+    if args.loop == "original":
         for name in EXACT_ONLY:
             if getattr(args, name):
-                parser.error(f"--{name} goes with --control exact")
+                options.error(f"--{name} goes with --control exact")
     playing = args.instruments or tuple(INSTRUMENT_CLASS)
     if outside := set(args.beat_instruments or ()) - set(playing):
-        parser.error(f"--beat_instruments: {', '.join(sorted(outside))} not in --instruments")
+        options.error(f"--beat_instruments: {', '.join(sorted(outside))} not in --instruments")
     return args
+
+
+def defaults_of(report: Path) -> dict[str, object]:
+    """The options that make a piece again, and what it was made from, out of its report.
+
+    Raises:
+        InputError: it is no such report.
+    """
+    from cmt.results import read_settings
+
+    settings, sources = read_settings(report)
+    style = settings.style
+    tonic, _, mode = str(style.key or "").partition(" ")
+    return {
+        "files": [report.with_name(sources.control_file)] if sources.control_file else None,
+        "ckpt": Path(sources.checkpoint),
+        "loop": settings.loop,
+        "C": settings.degree,
+        "min_strength": settings.min_strength,
+        "tempo": settings.tempo,
+        "seed": settings.seed,
+        "precision": settings.precision,
+        "genre": style.genre or "any",
+        "instruments": style.instruments,
+        "beat_instruments": style.beat_instruments,
+        "key": tonic or None,
+        "mode": mode or "major",
+        "ending": style.ending,
+        "sources": sources,
+    }
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -127,10 +176,11 @@ def main(argv: list[str] | None = None) -> None:
     if cuda and args.precision == "int8":
         raise InputError("--precision int8 is for CPUs; use bf16 on a GPU")
     model, _ = checkpoint.load(args.ckpt, f"cuda:{args.gpus or 0}" if cuda else "cpu")
+    weights = checksum(checkpoint.find(args.ckpt))
     skipped = []
     for path in args.files:
         try:
-            make(path, model, args)
+            make(path, model, weights, args)
         except InputError as error:
             skipped.append(str(error))
             print(f"skipped: {error}", file=sys.stderr)
@@ -138,34 +188,31 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError("nothing was usable")
 
 
-def make(path: Path, model: CMT, args: argparse.Namespace) -> None:
-    """Make and write the takes for one control file."""
-    from cmt.composition import compose
+def make(path: Path, model: CMT, weights: str, args: argparse.Namespace) -> None:
+    """Make and write the takes for one control file by a model whose file has this checksum."""
+    from cmt import results
+    from cmt.compose import compose
     from cmt.control import load_control
-    from cmt.midi import write_midi
 
     control = load_control(path)
     video = video_panels(path, args.video) if args.visualize else None
     started = time.perf_counter()
     pieces = compose(model, control, settings(args))
     seconds = time.perf_counter() - started
+    sources = results.Sources(path.name, control.checksum, str(args.ckpt), weights)
+    if args.settings:
+        for what in sources.differences(args.sources):
+            print(f"warning: {args.settings}: was made from other {what}", file=sys.stderr)
     for number, piece in enumerate(pieces, start=1):
         name = path.stem if len(pieces) == 1 else f"{path.stem}_{number}"
         midi = args.out_dir / f"{name}.mid"
-        write_midi(piece.song, midi, piece.tempo, piece.end)
-        report = {"control_file": path.name, "checkpoint": str(args.ckpt), **piece.report}
-        with replacing(midi.with_name(f"{midi.name}.json")) as temporary:
-            temporary.write_text(json.dumps(report, indent=1), encoding="utf-8")
-        if args.visualize:
-            from cmt.plots import Music, plot
-
-            pictures = [midi.with_name(f"{midi.name}.{suffix}") for suffix in args.format]
-            plot(pictures, video, Music(piece.song, piece.take.plan, piece.tempo, piece.end))
-        error, asked = piece.error, piece.report["controlled"]
+        pictures = args.format if args.visualize else ()
+        results.write(piece, midi, sources, pictures=pictures, video=video)
+        report, error = piece.report, piece.report.control_error
         print(
-            f"{midi}: {piece.tempo:.1f} BPM, {piece.report['bars']} bars, {len(piece.song.notes)}"
-            f" notes; control errors: density {error.density:.3f} over {asked['bars']} bars,"
-            f" strength {error.strength:.3f} over {asked['visual_beats']} visual beats, time"
+            f"{midi}: {piece.tempo:.1f} BPM, {report.bars} bars, {len(piece.song.notes)}"
+            f" notes; control errors: density {error.density:.3f} over {report.bars_controlled}"
+            f" bars, strength {error.strength:.3f} over {report.visual_beats} visual beats, time"
             f" {error.time:.3f}"
         )
     words = sum(len(piece.take.words) for piece in pieces)
@@ -174,12 +221,12 @@ def make(path: Path, model: CMT, args: argparse.Namespace) -> None:
 
 def settings(args: argparse.Namespace) -> Settings:
     """What the command line asks for."""
-    from cmt.composition import Settings
-    from cmt.generation import Style
+    from cmt.compose import Settings
+    from cmt.decoding.style import Style
 
     return Settings(
         takes=args.num_songs,
-        control=args.control,
+        loop=args.loop,
         degree=args.C,
         min_strength=args.min_strength,
         tempo=args.tempo,

@@ -15,28 +15,28 @@ import re
 import sys
 from pathlib import Path
 
-from cmt.files import InputError, run_script
+from cmt.files import InputError
+from cmt.script import between, parser, run_script
+from cmt.vocabulary import MAX_TEMPO, MIN_TEMPO
 
 MAX_NAME = 48  # characters of an id in a file name
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
+    options = parser(__doc__)
+    add = options.add_argument
     add("video", type=Path, metavar="VIDEO.npz", help="control words, from video2npz")
     add("library", type=Path, metavar="LIBRARY.npz", help="data set, from midi2numpy_mix.py")
-    add("-k", type=int, default=5, help="pieces to find (default: %(default)s)")
+    add("-k", type=between(1, kind=int), default=5, help="pieces to find (default: %(default)s)")
     add("--export", type=Path, metavar="DIR", help="write the pieces as MIDI")
-    add("--tempo", type=float, metavar="BPM", help="default: the video's, 120 if unknown")
-    args = parser.parse_args(argv)
-    if args.k < 1:
-        parser.error("-k: give at least 1")
-    if args.tempo is not None and not 20 <= args.tempo <= 400:
-        parser.error("--tempo: give 20 to 400 BPM")
-    return args
+    add(
+        "--tempo",
+        type=between(MIN_TEMPO, MAX_TEMPO),
+        metavar="BPM",
+        help="default: the video's, 120 if unknown",
+    )
+    return options.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -52,17 +52,16 @@ def main(argv: list[str] | None = None) -> None:
     control = retimed(load_control(args.video), args.tempo)
     tempo = control.tempo
     assert tempo is not None
-    plan, changes = make_plan(control.words)
-    if not plan:
-        raise InputError(f"{args.video}: holds no bar; make it with video2npz.py")
+    plan, changes = make_plan(control)
     for change in changes:
         print(f"{args.video.name}: {change}")
     matches = best(args.library, plan, args.k)
     if not matches:
         raise InputError(f"{args.library}: no piece has a bar; make one with midi2numpy_mix.py")
 
-    visual_beats = sum(len(bar.strengths) for bar in plan)
-    print(f"{args.video.name}: {len(plan)} bars, {visual_beats} visual beats, {tempo:.1f} BPM")
+    print(
+        f"{args.video.name}: {len(plan.bars)} bars, {len(plan.beats)} visual beats, {tempo:.1f} BPM"
+    )
     print("rank    score  density  strength  bars  id  genre")
     for rank, match in enumerate(matches, start=1):
         score = match.score
@@ -80,7 +79,7 @@ def main(argv: list[str] | None = None) -> None:
         except ValueError as error:
             raise InputError(f"{args.library}: piece {name}: {error}") from error
         midi = args.export / f"{rank:0{len(str(len(matches)))}}_{file_name(name)}.mid"
-        write_midi(song, midi, tempo, control.end)
+        write_midi(song.until(control.end), midi, tempo)
         print(midi)
 
 

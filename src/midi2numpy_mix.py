@@ -13,7 +13,6 @@ whether they are to be held out of training.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import sys
 from collections import Counter
@@ -21,42 +20,39 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmt.files import DATASET, InputError, run_script
+from cmt.files import DATASET, MIDI_SUFFIXES, InputError
 from cmt.parallel import DASK_HELP, cluster, in_order
+from cmt.script import parser, run_script
+from cmt.vocabulary import MIN_NOTES
 
 if TYPE_CHECKING:
     import numpy as np
     from distributed import Client
 
-MIDI_SUFFIXES = (".mid", ".midi")
-MIN_NOTES = 21  # as in the original
 FILES_AT_ONCE = 16  # to a process: a file takes a millisecond or two
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--midi_dir", type=Path, required=True, help="folder of MIDI files")
-    parser.add_argument(
-        "--out_name", required=True, help="npz to write; a bare name goes to the dataset folder"
-    )
-    parser.add_argument(
+    options = parser(__doc__)
+    add = options.add_argument
+    add("--midi_dir", type=Path, required=True, help="folder of MIDI files")
+    add("--out_name", required=True, help="npz to write; a bare name goes to the dataset folder")
+    add(
         "--strict-names",
         action="store_true",
         help="map tracks by exact name only, as the original; other names are an error",
     )
-    parser.add_argument(
+    add(
         "--min-notes",
         type=int,
         default=MIN_NOTES,
         help="drop tracks of fewer notes (default: %(default)s)",
     )
-    parser.add_argument("--metadata", type=Path, help="CSV with path, genre, …")
-    parser.add_argument("--jobs", type=int, default=-1, help="processes (default: one per core)")
-    parser.add_argument("--dask", metavar="SCHEDULER", help=DASK_HELP)
-    args = parser.parse_args(argv)
+    add("--metadata", type=Path, help="CSV with path, genre, …")
+    add("--jobs", type=int, default=-1, help="processes (default: one per core)")
+    add("--dask", metavar="SCHEDULER", help=DASK_HELP)
+    args = options.parse_args(argv)
 
     from tqdm import tqdm
 

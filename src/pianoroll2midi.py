@@ -10,14 +10,14 @@ piano rolls are skipped, and named with the cause at the end.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cmt.files import InputError, replacing, run_script
+from cmt.files import InputError, replacing
 from cmt.parallel import DASK_HELP, cluster, in_order
+from cmt.script import parser, run_script
 
 if TYPE_CHECKING:
     import pypianoroll
@@ -31,14 +31,13 @@ FILES_AT_ONCE = 4  # to a process: a roll takes 20 ms
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--in_dir", type=Path, required=True, help="folder of .npz piano rolls")
-    parser.add_argument("--out_dir", type=Path, required=True, help="folder for the MIDI files")
-    parser.add_argument("--jobs", type=int, default=-1, help="processes (default: one per core)")
-    parser.add_argument("--dask", metavar="SCHEDULER", help=DASK_HELP)
-    args = parser.parse_args(argv)
+    options = parser(__doc__)
+    add = options.add_argument
+    add("--in_dir", type=Path, required=True, help="folder of .npz piano rolls")
+    add("--out_dir", type=Path, required=True, help="folder for the MIDI files")
+    add("--jobs", type=int, default=-1, help="processes (default: one per core)")
+    add("--dask", metavar="SCHEDULER", help=DASK_HELP)
+    args = options.parse_args(argv)
 
     from tqdm import tqdm
 

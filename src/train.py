@@ -15,8 +15,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from cmt.files import DATASET, run_script
+from cmt.files import DATASET
 from cmt.model_config import CMTConfig
+from cmt.script import between, parser, run_script
 from cmt.training_config import Augmentation, RunConfig, TrainingConfig
 
 
@@ -26,26 +27,28 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=HelpFormatter)
-    add = parser.add_argument
+    options = parser(__doc__, HelpFormatter)
+    count = between(1, kind=int)
+    add = options.add_argument
     add("-n", "--name", required=True, help="name of the run")
     default_data = DATASET / "lpd_5_prcem_mix_v8_10000.npz"
     add("-t", "--train_data", type=Path, default=default_data, help="data set of words")
     add("-p", "--path", type=Path, help="checkpoint to start from, ours or the original's")
-    add("-l", "--lr", type=float, default=TrainingConfig.lr, help="peak learning rate")
+    rate = between(0, inclusive="left")
+    add("-l", "--lr", type=rate, default=TrainingConfig.lr, help="peak learning rate")
     batch_size = TrainingConfig.batch_size
-    add("-b", "--batch_size", type=int, default=batch_size, help="songs per step, over all GPUs")
-    add("-e", "--epochs", type=int, default=TrainingConfig.epochs, help="in all")
+    add("-b", "--batch_size", type=count, default=batch_size, help="songs per step, over all GPUs")
+    add("-e", "--epochs", type=count, default=TrainingConfig.epochs, help="in all")
     add("-g", "--gpus", type=int, nargs="+", help="GPU numbers; default: one if there is one")
     add("--resume", action="store_true", help="go on from exp/NAME/last.pt")
     add("--exp_dir", type=Path, default=RunConfig.exp_dir, help="folder of checkpoints")
     add("--log_dir", type=Path, default=RunConfig.log_dir, help="folder of logs")
     add("--seed", type=int, default=TrainingConfig.seed, help="of all that is random")
-    data = parser.add_argument_group("data")
+    data = options.add_argument_group("data")
     add = data.add_argument
     held_out = RunConfig.val_fraction
     add("--val_fraction", type=float, default=held_out, help="share of songs held out")
-    add("--max_len", type=int, default=RunConfig.max_len, help="longest crop, words")
+    add("--max_len", type=count, default=RunConfig.max_len, help="longest crop, words")
     add(
         "--transpose",
         type=int,
@@ -71,27 +74,27 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="share of songs cut to some bars of them",
     )
     add("--workers", type=int, default=TrainingConfig.workers, help="loading processes")
-    model = parser.add_argument_group("model (ignored with -p and --resume)")
+    model = options.add_argument_group("model (ignored with -p and --resume)")
     add = model.add_argument
-    add("--d_model", type=int, default=CMTConfig.d_model, help="width")
-    add("--n_layers", type=int, default=CMTConfig.n_layers, help="layers")
-    add("--n_heads", type=int, default=CMTConfig.n_heads, help="attention heads")
-    add("--d_ff", type=int, default=CMTConfig.d_ff, help="width of the feed-forward layers")
+    add("--d_model", type=count, default=CMTConfig.d_model, help="width")
+    add("--n_layers", type=count, default=CMTConfig.n_layers, help="layers")
+    add("--n_heads", type=count, default=CMTConfig.n_heads, help="attention heads")
+    add("--d_ff", type=count, default=CMTConfig.d_ff, help="width of the feed-forward layers")
     add("--meter", action="store_true", help="also tell the place in the bar and in four bars")
-    step = parser.add_argument_group("step")
+    step = options.add_argument_group("step")
     add = step.add_argument
     add("--warmup", type=int, default=TrainingConfig.warmup, help="steps of rising learning rate")
     dropout = CMTConfig.dropout
     add(
         "--dropout",
-        type=float,
+        type=between(0, 1, inclusive="left"),
         help=f"probability; default: the checkpoint's with -p, else {dropout}; not with --resume",
     )
     add(
         "--weight_decay", type=float, default=TrainingConfig.weight_decay, help="of weight matrices"
     )
     add("--muon", action="store_true", help="train the layers' matrices with Muon: fewer epochs")
-    add("--micro_batch", type=int, help="songs per forward pass; default: the whole batch")
+    add("--micro_batch", type=count, help="songs per forward pass; default: the whole batch")
     add(
         "--precision",
         choices=["auto", "float32", "bfloat16"],
@@ -106,25 +109,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         default=TrainingConfig.save_minutes,
         help="time between checkpoints",
     )
-    args = parser.parse_args(argv)
-    check(parser, args)
-    return args
-
-
-def check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Say which option has a value that it cannot have, and exit."""
+    args = options.parse_args(argv)
     if Path(args.name).name != args.name:
-        parser.error("-n: give a name, not a path; --exp_dir and --log_dir say where")
-    positive = ("batch_size", "epochs", "max_len", "d_model", "n_layers", "n_heads", "d_ff")
-    for name in positive + (("micro_batch",) if args.micro_batch is not None else ()):
-        if getattr(args, name) < 1:
-            parser.error(f"--{name}: give at least 1")
+        options.error("-n: give a name, not a path; --exp_dir and --log_dir say where")
     if args.d_model % (2 * args.n_heads):
-        parser.error("--d_model: give an even multiple of --n_heads")
-    if args.dropout is not None and not 0 <= args.dropout < 1:
-        parser.error("--dropout: give a probability below 1")
-    if not 0 <= args.lr < float("inf"):
-        parser.error("--lr: give a number that is not negative")
+        options.error("--d_model: give an even multiple of --n_heads")
+    return args
 
 
 def config_of(args: argparse.Namespace) -> RunConfig:

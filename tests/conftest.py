@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import pytest
 import torch
 
+from cmt.control import Control
+from cmt.decoding.engine import Take, generate
+from cmt.decoding.style import Style
 from cmt.files import VIDEOS
 from cmt.model import CMT
 from cmt.model_config import CMTConfig
+from cmt.plan import make_plan
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -33,6 +38,15 @@ def fill(model: CMT) -> None:
         if name.endswith((".norm1.weight", ".norm2.weight", ".norm.weight")):
             v = 1 + v
         weights[name].copy_(torch.from_numpy(v).view_as(weights[name]))
+
+
+def takes_of(
+    model: CMT, words: np.ndarray, *, style: Style = Style(), **options: Any
+) -> list[Take]:
+    """Takes for control words of no known tempo."""
+    control = Control(words, None, None)
+    plan, _ = make_plan(control, max_strength=style.max_strength)
+    return generate(model, control, plan, style=style, **options)
 
 
 @pytest.fixture(scope="session")

@@ -11,22 +11,10 @@ import numpy as np
 import pytest
 from symusic.core import NoteTick, ScoreTick, TempoTick, TrackTick
 
-from cmt.audio import (
-    CEILING,
-    FADE,
-    LOUDNESS,
-    SAMPLE_RATE,
-    TAIL,
-    levels,
-    limit,
-    loudness,
-    mix,
-    mux,
-    synthesise,
-    video_duration,
-    write_audio,
-)
 from cmt.files import InputError
+from cmt.film import mix, mux, video_duration, write_audio
+from cmt.loudness import CEILING, LOUDNESS, SAMPLE_RATE, levels, limit, loudness
+from cmt.synthesis import FADE, TAIL, synthesise
 from cmt.vocabulary import INSTRUMENTS
 
 TICKS = 480  # per quarter

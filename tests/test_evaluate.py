@@ -14,9 +14,10 @@ import pytest
 
 import evaluate
 from cmt.dataset import write_dataset
-from cmt.files import REPOSITORY, InputError, run_script
+from cmt.files import REPOSITORY, InputError
 from cmt.metrics import METRICS
 from cmt.midi import write_midi
+from cmt.script import run_script
 from cmt.words import NOTE_DTYPE, Song, song_to_words
 
 TUNE = [60, 64, 67, 72, 62, 65, 69, 74, 59, 67, 71, 65, 60, 67, 64, 61]
@@ -188,19 +189,6 @@ def test_several_processes_say_the_same(folder: Path, capsys: pytest.CaptureFixt
         evaluate.main([str(folder), "--train", str(train), "--jobs", jobs])
         said.append(capsys.readouterr().out)
     assert said[0] == said[1]
-
-
-def test_bootstrap_interval_covers_the_distance() -> None:
-    rng = np.random.default_rng(0)
-    covered = 0
-    for seed in range(100):
-        ours, real = rng.normal(11, 2, 60), rng.normal(10, 2, 60)
-        far = evaluate.distance(ours, real, np.random.default_rng(seed))
-        assert far is not None
-        assert far["low"] < far["percent"] < far["high"]
-        covered += far["low"] < 10 < far["high"]
-    assert 88 <= covered <= 99
-    assert evaluate.distance(np.ones(2), np.zeros(2), rng) is None
 
 
 def test_help_needs_no_library() -> None:

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from cmt.control import CONTROL_COLUMNS
 from cmt.fast import FastCMT, product
-from cmt.generation import generate
-from cmt.metrics import control_error
 from cmt.model import CMT
+from cmt.obedience import control_error
 from cmt.vocabulary import BAR, FIELDS, INITIAL_TOKENS, PREDICTED
 from cmt.words import words_to_song
+from conftest import takes_of
 
 BAR_ROWS = np.array([(BAR, 9, 0, 16 * bar, 64, 1 + 25 * bar) for bar in range(4)])
 
@@ -87,6 +87,6 @@ def test_products_without_private_operators_give_the_same_numbers(
 @pytest.mark.parametrize("precision", ["bf16", "int8"])
 def test_exact_control_is_exact_in_any_precision(small_model: CMT, precision: str) -> None:
     assert BAR_ROWS.shape[1] == len(CONTROL_COLUMNS)
-    for take in generate(small_model, BAR_ROWS, songs=2, precision=precision):
+    for take in takes_of(small_model, BAR_ROWS, songs=2, precision=precision):
         error = control_error(words_to_song(take.words), take.plan)
         assert (error.density, error.strength, error.time) == (0, 0, 0)

@@ -7,7 +7,7 @@ import sys
 
 CHATTY = """
 import sys
-from cmt.files import run_script
+from cmt.script import run_script
 sys.exit(run_script(lambda: [print("line", flush=True) for _ in range(100_000)]))
 """
 

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from scipy.special import softmax
 
-from cmt import harmony
 from cmt.dataset import Dataset
+from cmt.decoding import harmony
+from cmt.decoding.exact import ORDER
+from cmt.decoding.harmony import Harmony
+from cmt.decoding.recall import Cache
 from cmt.encoding import initial_tokens, model_words
-from cmt.generation import ExactLoop
-from cmt.harmony import Harmony
 from cmt.model import CMT
-from cmt.recall import Cache
 from cmt.vocabulary import FIELDS, INITIAL_TOKENS, INSTRUMENT_CLASS, INSTRUMENTS, NOTE
 from cmt.words import NOTE_DTYPE, Song, song_to_words
 
@@ -39,11 +39,11 @@ def repeating_song() -> Song:
 
 @torch.no_grad()
 def decoded_losses(model: CMT, words: np.ndarray) -> list[float]:
-    """Of each word after the first, as `cmt.generation` draws it: attribute by attribute."""
+    """Of each word after the first, as `cmt.decoding` draws it: attribute by attribute."""
     rows = torch.from_numpy(model_words(words)).long().unsqueeze(0)
     initial = torch.from_numpy(initial_tokens(None, [i.name for i in INSTRUMENTS])).unsqueeze(0)
     hidden = model.hidden(rows[:, :-1], initial)[0, INITIAL_TOKENS:]
-    cache, present, result = Cache([0], model.config.d_model, ExactLoop.order), Harmony(), []
+    cache, present, result = Cache([0], model.config.d_model, ORDER), Harmony(), []
     for state, row in zip(hidden, rows[0, 1:].tolist(), strict=True):
         word = dict(zip([field.name for field in FIELDS], row, strict=True))
         logits = model.attribute_logits(state, torch.tensor(word["type"]))
@@ -51,7 +51,7 @@ def decoded_losses(model: CMT, words: np.ndarray) -> list[float]:
         pitched = word["type"] == NOTE and word["instr_type"] != INSTRUMENT_CLASS["Drums"]
         cache.attend(state.numpy()[None])
         loss = 0.0
-        for name in ExactLoop.order:
+        for name in ORDER:
             given = softmax(logits[name].double().numpy())
             if name == "pitch" and pitched:
                 features = present.features(word["i_beat"])

@@ -86,6 +86,40 @@ def test_strong_beats_are_reconciled_with_who_may_play_them(
     assert report(tmp_path / "clip.mid")["controlled"] == {"bars": 4, "visual_beats": 0}
 
 
+STYLED = "--instruments piano,strings --beat_instruments strings --key F# --mode minor --no-ending"
+VARIED = "-n 2 --rank --C 0.25 --min_strength 3 --tempo 90.5 --genre pop --seed 7"
+
+
+@pytest.mark.parametrize("options", ["", STYLED, VARIED, f"--control original {VARIED}"])
+def test_a_report_makes_its_piece_again(
+    tmp_path: Path, arguments: list[str], options: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gen_midi_conditional.main([*arguments, *options.split()])
+    (first, *_) = sorted(tmp_path.glob("clip*.mid"))
+    entry, written = report(first), first.read_bytes()
+    again = tmp_path / "again"
+    gen_midi_conditional.main(["--settings", f"{first}.json", "--out_dir", str(again)])
+    assert (again / "clip.mid").read_bytes() == written
+    left_out = {"rank", "matching_score", "log_likelihood"}
+    assert report(again / "clip.mid") == {k: v for k, v in entry.items() if k not in left_out}
+    assert "warning" not in capsys.readouterr().err
+
+
+def test_a_report_of_other_sources_is_told(
+    tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    gen_midi_conditional.main(arguments)
+    take = ["--settings", str(tmp_path / "clip.mid.json"), "--out_dir", str(tmp_path)]
+    words = load_control(tmp_path / "clip.npz").words
+    save_control(tmp_path / "clip.npz", words, tempo=110.0, duration=8.0)
+    gen_midi_conditional.main([*take, "--seed", "3"])
+    assert "was made from other control words" in capsys.readouterr().err
+    assert report(tmp_path / "clip.mid")["seed"] == 3
+    (tmp_path / "clip.mid.json").write_text("{}")
+    with pytest.raises(InputError, match=r"clip\.mid\.json: no report of a piece"):
+        gen_midi_conditional.main(take)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -13,14 +13,14 @@ import pytest
 
 from cmt.dataset import write_dataset
 from cmt.files import InputError
-from cmt.matching import best, rhythm_of, score
-from cmt.metrics import control_error
-from cmt.plan import BarPlan
+from cmt.matching import best, score
+from cmt.obedience import control_error
+from cmt.plan import BarPlan, Plan
 from cmt.vocabulary import COLUMNS, INSTRUMENT_CLASS, TICKS_PER_BAR
 from cmt.words import NOTE_DTYPE, Song, song_to_words, words_to_song
 
 DRUMS, PIANO = INSTRUMENT_CLASS["Drums"], INSTRUMENT_CLASS["Piano"]
-PLAN = [BarPlan(4, {0: 3, 6: 2}), BarPlan(1, {}), BarPlan(3, {15: 4})]
+PLAN = Plan((BarPlan(4, {0: 3, 6: 2}), BarPlan(1, {}), BarPlan(3, {15: 4})))
 
 
 def make_words(*notes: tuple[int, int, int], length: int) -> np.ndarray:
@@ -35,17 +35,17 @@ PIECE = make_words(
 )
 
 
-def as_planned(plan: list[BarPlan]) -> np.ndarray:
+def as_planned(plan: Plan) -> np.ndarray:
     """Words of a piece that does what a plan asks."""
     notes = []
-    for bar, asked in enumerate(plan):
+    for bar, asked in enumerate(plan.bars):
         onsets = dict(asked.strengths)
         for tick in range(TICKS_PER_BAR):
             if len(onsets) < (asked.density or 0):
                 onsets.setdefault(tick, 1)
         for tick, strength in onsets.items():
             notes += [(bar * TICKS_PER_BAR + tick, 60 + n, PIANO) for n in range(strength)]
-    return make_words(*notes, length=TICKS_PER_BAR * len(plan))
+    return make_words(*notes, length=TICKS_PER_BAR * len(plan.bars))
 
 
 def random_words(seed: int, bars: int) -> np.ndarray:
@@ -62,8 +62,8 @@ def library(path: Path, *songs: np.ndarray) -> Path:
 
 
 def test_score_of_a_piece_shorter_than_the_video() -> None:
-    plan = [BarPlan(5, {0: 4, 2: 3}), BarPlan(5, {}), BarPlan(16, {1: 9})]
-    result = score(PIECE, rhythm_of(plan))
+    plan = Plan((BarPlan(5, {0: 4, 2: 3}), BarPlan(5, {}), BarPlan(16, {1: 9})))
+    result = score(PIECE, plan)
     density = math.sqrt((3**2 + 4**2) / 2) / 16
     strength = math.sqrt((2**2 + 3**2) / 2) / 10  # to the piano, to silence
     assert result.bars == 2
@@ -72,14 +72,14 @@ def test_score_of_a_piece_shorter_than_the_video() -> None:
 
 
 def test_score_of_a_piece_longer_than_the_video() -> None:
-    result = score(PIECE, rhythm_of([BarPlan(4, {0: 1})]))
+    result = score(PIECE, Plan((BarPlan(4, {0: 1}),)))
     assert result.bars == 1
     assert (result.density, result.strength) == (2 / 16, 0)  # the drums are nearest
     assert result.value == 8
 
 
 def test_a_bar_that_the_video_cuts_is_compared_up_to_the_cut() -> None:
-    assert score(PIECE, rhythm_of([BarPlan(1, {0: 2}, ticks=8)])).value == math.inf
+    assert score(PIECE, Plan((BarPlan(1, {0: 2}, ticks=8),))).value == math.inf
 
 
 def test_strength_counts_at_visual_beats_alone() -> None:
@@ -89,17 +89,17 @@ def test_strength_counts_at_visual_beats_alone() -> None:
         (0, 64, PIANO),
         length=32,
     )
-    rhythm = rhythm_of([BarPlan(2, {0: 5}), BarPlan(1, {})])
-    assert score(louder, rhythm) == score(PIECE, rhythm)
+    plan = Plan((BarPlan(2, {0: 5}), BarPlan(1, {})))
+    assert score(louder, plan) == score(PIECE, plan)
 
 
 def test_what_is_left_open_does_not_count() -> None:
-    result = score(PIECE, rhythm_of([BarPlan(None, {}), BarPlan(3, {})]))
+    result = score(PIECE, Plan((BarPlan(None, {}), BarPlan(3, {}))))
     assert (result.density, result.strength) == (2 / 16, 0)
 
 
 def test_a_piece_made_from_the_plan_has_an_infinite_score_and_a_finite_report() -> None:
-    result = score(as_planned(PLAN), rhythm_of(PLAN))
+    result = score(as_planned(PLAN), PLAN)
     assert result.value == math.inf
     assert json.loads(json.dumps(asdict(result), allow_nan=False)) == asdict(result)
 
@@ -107,11 +107,13 @@ def test_a_piece_made_from_the_plan_has_an_infinite_score_and_a_finite_report() 
 @pytest.mark.parametrize("seed", range(5))
 def test_errors_are_those_of_control(seed: int) -> None:
     words, rng = random_words(seed, bars=7), np.random.default_rng(seed)
-    plan = [
-        BarPlan(int(rng.integers(17)), {int(rng.integers(16)): int(rng.integers(2, 11))})
-        for _ in range(7)
-    ]
-    result, expected = score(words, rhythm_of(plan)), control_error(words_to_song(words), plan)
+    plan = Plan(
+        tuple(
+            BarPlan(int(rng.integers(17)), {int(rng.integers(16)): int(rng.integers(2, 11))})
+            for _ in range(7)
+        )
+    )
+    result, expected = score(words, plan), control_error(words_to_song(words), plan)
     assert result.density == pytest.approx(expected.density)
     assert result.strength == pytest.approx(expected.strength)
 
@@ -125,15 +127,17 @@ def test_notes_count_as_the_words_before_them_announce() -> None:
         if strength:
             bar, tick = divmod(int(tick), TICKS_PER_BAR)
             beats.setdefault(bar, {})[tick] = int(strength)
-    plan = [BarPlan(int(density), beats.get(bar, {})) for bar, density in enumerate(announced)]
-    assert score(words, rhythm_of(plan)).value == math.inf
+    plan = Plan(
+        tuple(BarPlan(int(density), beats.get(bar, {})) for bar, density in enumerate(announced))
+    )
+    assert score(words, plan).value == math.inf
 
 
 def test_the_best_of_a_library_are_those_that_score_best_alone(tmp_path: Path) -> None:
     songs = [random_words(seed, bars=1 + seed % 5) for seed in range(20)]
     songs[3:3] = [as_planned(PLAN)]
     path = library(tmp_path / "library.npz", *songs)
-    scores = [score(words, rhythm_of(PLAN)) for words in songs]
+    scores = [score(words, PLAN) for words in songs]
     order = sorted(range(len(songs)), key=lambda index: -scores[index].value)
     for k in (1, 5, 100):
         found = best(path, PLAN, k)
@@ -157,7 +161,7 @@ def test_equal_scores_keep_the_librarys_order(tmp_path: Path) -> None:
 def test_pieces_without_bars_are_left_out(tmp_path: Path) -> None:
     nothing = np.zeros((1, len(COLUMNS)), int)
     path = library(tmp_path / "library.npz", nothing, PIECE)
-    assert score(nothing, rhythm_of(PLAN)).value == 0
+    assert score(nothing, PLAN).value == 0
     assert [match.index for match in best(path, PLAN, 5)] == [1]
 
 

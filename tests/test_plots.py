@@ -16,12 +16,12 @@ from matplotlib.figure import Figure
 from cmt import plots
 from cmt.control import Curves, VideoRhythm, VisualBeat
 from cmt.files import REPOSITORY
-from cmt.plan import BarPlan
+from cmt.plan import BarPlan, Plan
 from cmt.vocabulary import INSTRUMENT_CLASS
 from cmt.words import NOTE_DTYPE, Song
 
 # Two bars at 120 BPM, four seconds: a tick is an eighth of a second.
-PLAN = [BarPlan(2, {4: 3}), BarPlan(None, {}, 16)]
+PLAN = Plan((BarPlan(2, {4: 3}), BarPlan(None, {}, 16)))
 NOTES = [
     (0, 36, 1, "Drums"),
     (4, 60, 4, "Piano"),
@@ -35,7 +35,7 @@ NOTES = [
 @pytest.fixture
 def music() -> plots.Music:
     rows = [(tick, pitch, ticks, INSTRUMENT_CLASS[name]) for tick, pitch, ticks, name in NOTES]
-    return plots.Music(Song(np.array(rows, NOTE_DTYPE), 32), PLAN, tempo=120.0, end=32)
+    return plots.Music(Song(np.array(rows, NOTE_DTYPE), 32), PLAN, tempo=120.0)
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def test_pictures_in_every_format_are_the_same_each_time(
 @pytest.mark.parametrize("notes", [[], NOTES[:1]], ids=["silence", "drums alone"])
 def test_music_without_pitches(music: plots.Music, notes: list, tmp_path: Path) -> None:
     song = Song(music.song.notes[: len(notes)], 32)
-    plots.plot([tmp_path / "a.png"], music=plots.Music(song, PLAN, 120.0, 32))
+    plots.plot([tmp_path / "a.png"], music=plots.Music(song, PLAN, 120.0))
     assert (tmp_path / "a.png").stat().st_size > 1000
 
 

@@ -11,8 +11,9 @@ import pytest
 from symusic.core import NoteTick, ScoreTick, TempoTick, TrackTick
 
 import midi2mp3
-from cmt.audio import video_duration
-from cmt.files import REPOSITORY, VIDEOS, InputError, run_script
+from cmt.files import REPOSITORY, VIDEOS, InputError
+from cmt.film import video_duration
+from cmt.script import run_script
 
 VIDEO2BGM = REPOSITORY / "src" / "video2bgm.sh"
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +15,11 @@ import torch
 
 import gen_midi_conditional
 from cmt import checkpoint
-from cmt.audio import has_sound, video_duration
-from cmt.composition import Settings, arguments
+from cmt.compose import Settings
 from cmt.control import control_words, save_control
+from cmt.decoding.style import Style
 from cmt.files import InputError
-from cmt.generation import Style
+from cmt.film import has_sound, video_duration
 from cmt.keys import Key
 from cmt.midi import read_midi
 from cmt.model import CMT
@@ -63,24 +62,9 @@ def test_a_video_gets_takes_that_can_be_made_again(
     rhythm = analysis.rhythm
     npz = tmp_path / "VIDEO.npz"
     save_control(npz, control_words(rhythm), rhythm.tempo, rhythm.duration)
-    _, program, *options = shlex.split(reports[0]["commands"][1])
-    assert program.endswith("gen_midi_conditional.py")
-    options[options.index("-f") + 1] = str(npz)
-    gen_midi_conditional.main([*options, "--out_dir", str(tmp_path)])
+    again = ["--settings", str(results[0].report), "-f", str(npz), "--out_dir", str(tmp_path)]
+    gen_midi_conditional.main(again)
     assert (tmp_path / "VIDEO.mid").read_bytes() == results[0].midi.read_bytes()
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        Settings(),
-        Settings(3, "original", 0.25, 4, 90.5, Style(genre="pop", ending=False), 7, "bf16", True),
-        Settings(style=Style(None, ("Drums", "Strings"), ("Strings",), Key(6, "major"))),
-    ],
-)
-def test_settings_are_an_equal_command_line(settings: Settings) -> None:
-    args = gen_midi_conditional.parse(["-f", "clip.npz", *arguments(settings)])
-    assert gen_midi_conditional.settings(args) == settings
 
 
 def test_what_is_no_video_is_told_without_a_path(studio: Studio, tmp_path: Path) -> None:

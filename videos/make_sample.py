@@ -20,7 +20,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cmt.files import VIDEOS, replacing, run_script
+from cmt.files import VIDEOS, replacing
+from cmt.script import run_script
 
 WIDTH, HEIGHT = 1280, 720
 FPS = 30

@@ -6,18 +6,20 @@ import errno
 import hashlib
 import os
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DATASET = REPOSITORY / "dataset"
-EXPERIMENTS = REPOSITORY / "exp"
-LOGS = REPOSITORY / "logs"
-INFERENCE = REPOSITORY / "inference"
-VIDEOS = REPOSITORY / "videos"
+IN_CHECKOUT = (REPOSITORY / "pyproject.toml").is_file()  # else installed without one
+DATA = REPOSITORY if IN_CHECKOUT else Path()  # folders of data are in the working folder there
+DATASET = DATA / "dataset"
+EXPERIMENTS = DATA / "exp"
+LOGS = DATA / "logs"
+INFERENCE = DATA / "inference"
+VIDEOS = DATA / "videos"
+MIDI_SUFFIXES = (".mid", ".midi")
 PICTURES = ("png", "svg", "pdf")  # formats that plots are written in
 
 
@@ -79,28 +81,11 @@ def checksum(path: str | Path) -> str:
 
 def git_revision() -> str:
     """The repository's commit, "unknown" outside a git checkout."""
+    if not IN_CHECKOUT:  # a repository around it would be another's
+        return "unknown"
     command = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return result.stdout.strip()
-
-
-def run_script(main: Callable[[], None]) -> int:
-    """Run a script's `main`; a user's mistake becomes one line on stderr and exit status 1.
-
-    Ctrl-C ends with 130, an output that nobody reads any more with 141, both quietly.
-    """
-    try:
-        main()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Whoever read the output has gone, as `head` does; what Python still holds goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    return 0

@@ -69,6 +69,18 @@ class Key:
     tonic: int
     mode: str = "major"
 
+    @classmethod
+    def named(cls, name: str) -> Key:
+        """The key of a name such as "D# minor".
+
+        Raises:
+            ValueError: there is no such key.
+        """
+        tonic, _, mode = name.partition(" ")
+        if tonic not in TONICS or mode not in MODES:
+            raise ValueError(f"no key is called {name!r}")
+        return cls(TONICS[tonic], mode)
+
     def __str__(self) -> str:
         name = next(name for name, tonic in TONICS.items() if tonic == self.tonic)
         return f"{name} {self.mode}"

@@ -7,7 +7,7 @@ are, in simu-note density d and simu-note strength s:
 
 Both norms are L2, over what both have: the bars of the shorter, and of the strengths those at
 the video's visual beats alone. The same rhythm has an infinite score. The normalisation is ours,
-that of `cmt.metrics.ControlError`: each norm is a root mean square, so that a piece does not fit
+that of `cmt.obedience.ControlError`: each norm is a root mean square, so that a piece does not fit
 better for being short, of fractions, so that density and strength weigh alike.
 """
 
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,30 +24,13 @@ from tqdm import tqdm
 
 from cmt.dataset import stream_dataset
 from cmt.files import InputError
-from cmt.metrics import root_mean_square
-from cmt.plan import MAX_STRENGTH, BarPlan
+from cmt.obedience import root_mean_square
+from cmt.plan import MAX_STRENGTH, Plan
 from cmt.vocabulary import BAR, COLUMNS, EOS, INSTRUMENTS, NOTE, TICKS_PER_BAR
 
 TYPE, BEAT, INSTRUMENT, I_BEAT, N_BEAT = (
     COLUMNS.index(name) for name in ("type", "beat", "instr_type", "i_beat", "n_beat")
 )
-
-
-@dataclass(frozen=True)
-class Rhythm:
-    """What a video asks of music.
-
-    Attributes:
-        density: (bars,) onset positions; NaN where they are left open.
-        ticks: (visual beats,) absolute ticks, ascending.
-        strength: (visual beats,) notes of a simu-note there.
-        end: ticks before the video ends.
-    """
-
-    density: np.ndarray
-    ticks: np.ndarray
-    strength: np.ndarray
-    end: int
 
 
 @dataclass(frozen=True)
@@ -94,19 +76,7 @@ class Match:
     words: np.ndarray
 
 
-def rhythm_of(plan: Sequence[BarPlan]) -> Rhythm:
-    """Collect a plan, one `BarPlan` per bar of the video, in arrays."""
-    beats = [
-        (bar * TICKS_PER_BAR + tick, strength)
-        for bar, bar_plan in enumerate(plan)
-        for tick, strength in sorted(bar_plan.strengths.items())
-    ]
-    density = [math.nan if bar.density is None else bar.density for bar in plan]
-    ticks, strength = np.array(beats, np.int64).reshape(-1, 2).T
-    return Rhythm(np.array(density, float), ticks, strength, sum(bar.ticks for bar in plan))
-
-
-def score(words: np.ndarray, rhythm: Rhythm) -> Score:
+def score(words: np.ndarray, plan: Plan) -> Score:
     """Score one piece.
 
     Its density and strength are counted from its note words, not taken from the words that
@@ -114,12 +84,12 @@ def score(words: np.ndarray, rhythm: Rhythm) -> Score:
 
     Args:
         words: (length, 10) int, columns in the order of `COLUMNS`.
-        rhythm: what the video asks for.
+        plan: what the video asks for.
 
     Raises:
         ValueError: a note of no instrument, or before the first bar.
     """
-    words = _opening(words, len(rhythm.density))
+    words = _opening(words, len(plan.bars))
     # The bar word at the very end of a piece of whole bars begins no bar of music.
     bars = np.count_nonzero((words[:, BEAT] == BAR) & (words[:, I_BEAT] < words[:, N_BEAT]))
     ticks = bars * TICKS_PER_BAR
@@ -132,14 +102,15 @@ def score(words: np.ndarray, rhythm: Rhythm) -> Score:
 
     # Notes per tick and instrument; column 0 stays empty.
     columns = len(INSTRUMENTS) + 1
-    heard = tick < min(ticks, rhythm.end)
+    heard = tick < min(ticks, plan.ticks)
     chords = np.bincount((tick * columns + instrument)[heard], minlength=ticks * columns)
     chords = chords.reshape(ticks, columns)
     onsets = chords.any(axis=1).reshape(bars, TICKS_PER_BAR).sum(axis=1)
-    density = onsets - rhythm.density[:bars]
-    beats = np.searchsorted(rhythm.ticks, ticks)
+    density = onsets - plan.densities[:bars]
+    beats = {beat: strength for beat, strength in plan.beats.items() if beat < ticks}
+    at, asked = (np.array(list(part), np.intp) for part in (beats, beats.values()))
     # A silent instrument is as far off as silence is, which is also the most that counts.
-    strength = np.abs(chords[rhythm.ticks[:beats]] - rhythm.strength[:beats, None]).min(axis=1)
+    strength = np.abs(chords[at] - asked[:, None]).min(axis=1)
     return Score(
         density=root_mean_square(density[~np.isnan(density)]) / TICKS_PER_BAR,
         strength=root_mean_square(strength) / MAX_STRENGTH,
@@ -147,7 +118,7 @@ def score(words: np.ndarray, rhythm: Rhythm) -> Score:
     )
 
 
-def best(library: str | Path, plan: Sequence[BarPlan], k: int) -> list[Match]:
+def best(library: str | Path, plan: Plan, k: int) -> list[Match]:
     """Find the pieces that fit a video best, holding no more than k of them in memory.
 
     Args:
@@ -162,19 +133,18 @@ def best(library: str | Path, plan: Sequence[BarPlan], k: int) -> list[Match]:
     Raises:
         InputError: the library cannot be read, or has a piece that is no music.
     """
-    rhythm = rhythm_of(plan)
     # A heap with the worst on top: the farthest, of equals the last.
     found: list[tuple[float, int, Match]] = []
     songs = tqdm(stream_dataset(library), unit=" pieces", disable=None)
     for index, (words, about) in enumerate(songs):
         try:
-            result = score(words, rhythm)
+            result = score(words, plan)
         except ValueError as error:
             raise InputError(f"{library}: piece {about.get('id', index)}: {error}") from error
         order = (-result.distance, -index)
         if result.bars == 0 or (len(found) == k and order < found[0][:2]):
             continue
-        match = Match(result, index, about, _opening(words, len(rhythm.density)).copy())
+        match = Match(result, index, about, _opening(words, len(plan.bars)).copy())
         heapq.heappush(found, (*order, match))
         if len(found) > k:
             heapq.heappop(found)

@@ -5,24 +5,25 @@ The layout and the events of Gradio; what they do is done by `cmt.studio`.
 
 from __future__ import annotations
 
-import base64
-import html
 import logging
 import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, TypeVar
 
 import gradio as gr
 
-from cmt.composition import Settings
+from cmt import page_text
+from cmt.compose import Settings
+from cmt.decoding.style import Style
 from cmt.files import VIDEOS, InputError
-from cmt.generation import Style
 from cmt.keys import KEYS
+from cmt.page_style import CSS, HEAD, THEME
+from cmt.page_text import CRASHED, STOPPED, WELCOME, picture, told
 from cmt.studio import Analysis, Clip, Progress, Result, Studio
-from cmt.vocabulary import DEFAULT_TEMPO, GENRES, INSTRUMENT_CLASS
+from cmt.visits import Stopped, Visits
+from cmt.vocabulary import DEFAULT_TEMPO, GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
 
 SAMPLE = VIDEOS / "sample.mp4"
 LONG = 180.0  # seconds of work before which a visitor is asked
@@ -30,66 +31,8 @@ MAX_TAKES = 6
 MAX_SEED = 2**32 - 2 * MAX_TAKES
 KEPT = 3600.0  # seconds that a video, and what was made of it, is kept after its last use
 SWEEP = 300.0  # seconds between looks for what is to be removed
-TOLD = 0.2  # seconds from one report of progress to the next
 UPLOAD_RATE = 500  # MB/minute that a video may have; a phone's 4K has 400
 ANY = "any"
-
-WELCOME = "The speed of the video and its visual beats will be drawn here."
-STOPPED = "Stopped."
-CRASHED = (
-    "Something went wrong here, and it is not your fault: the log in the terminal says what."
-    " The page goes on; try again, or try another video."
-)
-
-# Fonts that are there: none is fetched.
-THEME = gr.themes.Soft(
-    primary_hue="indigo",
-    secondary_hue="slate",
-    neutral_hue="slate",
-    font=["system-ui", "Segoe UI", "Roboto", "Liberation Sans", "sans-serif"],
-    font_mono=["ui-monospace", "Consolas", "Liberation Mono", "monospace"],
-).set(
-    body_background_fill="*neutral_50",
-    block_border_width="1px",
-    block_title_background_fill="none",
-    block_title_background_fill_dark="none",
-    block_title_padding="0",
-    block_title_text_color="*body_text_color",
-    block_title_text_color_dark="*body_text_color",
-    block_title_text_weight="600",
-    block_label_background_fill="*background_fill_primary",
-    block_label_background_fill_dark="*background_fill_primary",
-    block_label_text_color="*body_text_color",
-    block_label_text_color_dark="*body_text_color",
-    checkbox_label_background_fill_selected="*primary_100",
-    checkbox_label_background_fill_selected_dark="*primary_900",
-    checkbox_label_text_color_selected="*body_text_color",
-    checkbox_label_text_color_selected_dark="*body_text_color",
-)
-CSS = """
-.gradio-container { width: 100%; max-width: 1180px !important; margin: 0 auto !important; }
-#title h1 { margin: 0.4rem 0 0; }
-#upload .icon-button-wrapper button[aria-label]:not([aria-label="Clear"]) { display: none; }
-[data-testid="status-tracker"] { justify-content: center !important; }
-[data-testid="status-tracker"] svg { display: none; }
-[data-testid="status-tracker"] div { font-family: inherit; }
-.told { padding: 1rem 1.2rem; border-radius: 8px; background: var(--background-fill-secondary); }
-.told.tall { height: 318px; display: grid; place-items: center; text-align: center;
-    color: var(--body-text-color-subdued); border: 1px dashed var(--border-color-primary); }
-.told.wrong { background: #fdecee; color: #8c1d2f; border-color: #e9b3bc; }
-.dark .told.wrong { background: #4a1620; color: #ffd9de; }
-.html-container { padding: 0 !important; }
-.picture { overflow-x: auto; background: white; border-radius: 8px; }
-.picture img { width: 100%; min-width: 560px; }
-.said { margin: 0.5rem 0.2rem; }
-.scores { display: grid; grid-template-columns: 1fr auto; gap: 0.15rem 1rem; margin: 0.2rem; }
-.scores dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; }
-"""
-# The browser itself refuses to fetch anything from elsewhere.
-HEAD = (
-    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'self' 'unsafe-inline'"
-    " 'unsafe-eval' data: blob:\">"
-)
 
 log = logging.getLogger(__name__)
 
@@ -97,36 +40,12 @@ Update = dict[Any, Any]  # component → its new value
 T = TypeVar("T")
 
 
-class Stopped(Exception):
-    """A visitor no longer wants it."""
-
-
-def told(text: str, *kinds: str) -> str:
-    """A sentence to a visitor; of the kinds "wrong" and "tall"."""
-    return f'<div class="{" ".join(("told", *kinds))}" role="status">{html.escape(text)}</div>'
-
-
-def picture(path: Path, text: str) -> str:
-    """A picture, and what it shows; on narrow screens it scrolls."""
-    data = base64.b64encode(path.read_bytes()).decode()
-    text = html.escape(text)
-    return (
-        f'<div class="picture"><img alt="{text}" src="data:image/png;base64,{data}"></div>'
-        f'<p class="said" role="status">{text}</p>'
-    )
-
-
-def span(seconds: float) -> str:
-    """A time in words: seconds up to two minutes, then minutes."""
-    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-
-
 class Page:
     """The page of a studio; each visitor's state is in the browser's session."""
 
     def __init__(self, studio: Studio) -> None:
         self.studio = studio
-        self.stops: dict[str | None, threading.Event] = {}  # of visitors whose work goes on
+        self.visits = Visits()
 
     def build(self) -> gr.Blocks:
         """Lay out the page, connect its events, and see that old files are removed."""
@@ -155,7 +74,9 @@ class Page:
                 self.upload = gr.Video(
                     label="Video", sources=["upload"], height=270, elem_id="upload"
                 )
-                self.sample = gr.Button("Try it with the sample", size="sm", elem_id="sample")
+                self.sample = gr.Button(
+                    "Try it with the sample", size="sm", elem_id="sample", visible=SAMPLE.exists()
+                )
             with gr.Column(scale=3, min_width=300):
                 self.watching = gr.HTML(told(WELCOME, "tall"), elem_id="watching")
                 self.go_on = gr.Button("Go on", visible=False, elem_id="go_on")
@@ -166,13 +87,9 @@ class Page:
             with gr.Row():
                 self.genre = gr.Dropdown([ANY, *GENRES], label="Genre", min_width=140)
                 self.tempo = gr.Number(
-                    value=DEFAULT_TEMPO,
-                    label="Tempo (BPM)",
-                    minimum=20,
-                    maximum=400,
-                    precision=1,
-                    min_width=140,
-                )
+                    label="Tempo (BPM)", value=DEFAULT_TEMPO, minimum=MIN_TEMPO,
+                    maximum=MAX_TEMPO, precision=1, min_width=140,
+                )  # fmt: skip
                 self.takes = gr.Slider(
                     1, MAX_TAKES, 2, step=1, label="Takes", min_width=180, buttons=[]
                 )
@@ -223,16 +140,10 @@ class Page:
 
     def _connect(self) -> None:
         # One at a time, whoever asks: others see their place in the queue.
-        work: dict[str, Any] = {
-            "concurrency_limit": 1,
-            "concurrency_id": "work",
-            "api_visibility": "private",
-        }
-        quick: dict[str, Any] = {
-            "queue": False,
-            "show_progress": "hidden",
-            "api_visibility": "private",
-        }
+        work: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "work"}
+        quick: dict[str, Any] = {"queue": False, "show_progress": "hidden"}
+        for kind in (work, quick):
+            kind["api_visibility"] = "private"
         found = [
             self.clip, self.analysis, self.watching, self.go_on, self.stop_watching,
             self.tempo, self.keep, self.make, self.again, self.shown,
@@ -282,12 +193,8 @@ class Page:
         if clip.analysing + clip.composing <= LONG:
             yield from self.analyse(clip, request, bar)
             return
-        text = (
-            f"This video is {span(clip.duration)} long. Watching it will take about"
-            f" {span(clip.analysing)}, and each take of music about {span(clip.composing)}."
-        )
         yield {
-            self.watching: told(text, "tall"),
+            self.watching: told(page_text.of_clip(clip), "tall"),
             self.go_on: gr.Button(visible=True),
             self.stop_watching: gr.Button(visible=False),
         }
@@ -307,18 +214,11 @@ class Page:
         if isinstance(analysis, dict):
             yield {**analysis, **ended}
             return
-        rhythm = analysis.rhythm
-        text = (
-            f"{rhythm.duration:.1f} s, {rhythm.n_bars} bars at {rhythm.tempo:.1f} BPM,"
-            f" {len(rhythm.vbeats)} visual beats."
-        )
-        if analysis.problems:
-            text += f" Not all of it could be read: {'; '.join(analysis.problems)}."
         yield {
             **ended,
             self.analysis: analysis,
-            self.watching: picture(analysis.picture, text),
-            self.tempo: round(rhythm.tempo, 1),
+            self.watching: picture(analysis.picture, page_text.of_rhythm(analysis)),
+            self.tempo: round(analysis.rhythm.tempo, 1),
             self.make: gr.Button(interactive=True),
         }
 
@@ -380,27 +280,11 @@ class Page:
         if not results:
             return {self.player: gr.skip()}
         result = results[(take or 1) - 1]
-        report, error = result.piece.report, result.piece.error
-        score, asked = report["matching_score"], report["controlled"]
-        names = [name for name, notes in report["notes"].items() if notes]
-        text = (
-            f"{report['tempo']:.1f} BPM, {report['bars']} bars, {sum(report['notes'].values())}"
-            f" notes for {', '.join(names).lower()}; seed {report['seed']}."
-        )
-        beats = f"{asked['visual_beats']} visual beats"
-        scores = {
-            f"Control error, density ({asked['bars']} bars)": f"{error.density:.3f}",
-            f"Control error, strength ({beats})": f"{error.strength:.3f}",
-            "Control error, time": f"{error.time:.3f}",
-            "Matching score": "∞" if score is None else f"{score:.2f}",
-            "Log-likelihood": f"{report['log_likelihood']:.3f}",
-        }
-        rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in scores.items())
         files = (result.video, result.sound, result.midi, result.report)
         return {
             self.player: result.preview,
-            self.roll: picture(result.picture, text),
-            self.scores: f'<dl class="scores">{rows}</dl>',
+            self.roll: picture(result.picture, page_text.of_piece(result.piece)),
+            self.scores: page_text.scores(result.piece),
             **{
                 button: gr.DownloadButton(value=file)
                 for button, file in zip(self.downloads, files, strict=True)
@@ -409,7 +293,7 @@ class Page:
 
     def begin(self, request: gr.Request) -> Update:
         """Music is asked for, now or when its turn comes."""
-        self.stops[request.session_hash] = threading.Event()
+        self.visits.begin(request.session_hash)
         return {
             self.make: gr.Button(interactive=False),
             self.again: gr.Button(interactive=False),
@@ -424,7 +308,7 @@ class Page:
     def forget(self, request: gr.Request) -> Update:
         """Forget the video before."""
         self.left(request)
-        self.stops[request.session_hash] = threading.Event()
+        self.visits.begin(request.session_hash)
         return {
             self.clip: None,
             self.analysis: None,
@@ -451,8 +335,7 @@ class Page:
 
     def left(self, request: gr.Request) -> None:
         """End a visitor's work."""
-        if stop := self.stops.pop(request.session_hash, None):
-            stop.set()
+        self.visits.end(request.session_hash)
 
     def _idle(self) -> Update:
         """The buttons when nothing is being made."""
@@ -464,18 +347,9 @@ class Page:
 
     def _progress(self, request: gr.Request, bar: gr.Progress) -> Progress:
         """Reports to the page; raises `Stopped` once the visitor wants that."""
-        stop = self.stops.setdefault(request.session_hash, threading.Event())
-        last = -math.inf
-
-        def report(share: float, doing: str) -> None:
-            nonlocal last
-            if stop.is_set():
-                raise Stopped
-            if time.monotonic() > last + TOLD:
-                last = time.monotonic()
-                bar(share, desc=doing)
-
-        return report
+        return self.visits.progress(
+            request.session_hash, lambda share, doing: bar(share, desc=doing)
+        )
 
     def _tried(self, place: gr.HTML, work: Callable[[], T]) -> T | Update:
         """The result of some work, or what to tell the visitor in its place."""

@@ -1,12 +1,15 @@
-"""What exact decoding must satisfy, bar by bar, made free of contradictions beforehand."""
+"""What decoding must satisfy, bar by bar, made free of contradictions beforehand."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cmt.control import Control
 from cmt.vocabulary import BAR, BEATS_PER_BAR, INSTRUMENTS, TICKS_PER_BAR
 
 MIN_STRENGTH = 2  # weaker visual beats are not asked for, as in the original
@@ -30,34 +33,70 @@ class BarPlan:
     ticks: int = TICKS_PER_BAR
 
 
-def make_plan(
-    control: NDArray[np.int64],
-    min_strength: int = MIN_STRENGTH,
-    max_strength: int = MAX_STRENGTH,
-) -> tuple[list[BarPlan], list[str]]:
-    """Turn control words into one `BarPlan` per bar of the video.
+@dataclass(frozen=True)
+class Plan:
+    """What is asked of a piece: its bars, one or more."""
 
-    Where they contradict themselves, in this order: bars and visual beats from the video's last
-    tick on are left out; of two visual beats on one tick the stronger stays; a strength is at
-    most what one instrument can hold; a density is at least the bar's visual beats and at most
-    its ticks; a video that asks for no note at all, because it is still, gets one onset a beat.
+    bars: tuple[BarPlan, ...]
+
+    @property
+    def ticks(self) -> int:
+        """Ticks before the video ends."""
+        return sum(bar.ticks for bar in self.bars)
+
+    @cached_property
+    def densities(self) -> NDArray[np.float64]:
+        """Onset positions asked of each bar, (bars,); NaN where they are left to the model."""
+        return np.array(
+            [math.nan if bar.density is None else bar.density for bar in self.bars], np.float64
+        )
+
+    @cached_property
+    def beats(self) -> dict[int, int]:
+        """Visual beats: absolute tick → notes of a simu-note there; ticks ascend."""
+        return {
+            bar * TICKS_PER_BAR + tick: strength
+            for bar, asked in enumerate(self.bars)
+            for tick, strength in sorted(asked.strengths.items())
+        }
+
+    @property
+    def controlled(self) -> float:
+        """Share of the bars whose density is imposed, 0 … 1."""
+        return float(np.mean(~np.isnan(self.densities)))
+
+    @property
+    def last_bar(self) -> int | None:
+        """Index of the last bar that is not asked to be silent; None where all are."""
+        return max((i for i, bar in enumerate(self.bars) if bar.density != 0), default=None)
+
+
+def make_plan(
+    control: Control, min_strength: int = MIN_STRENGTH, max_strength: int = MAX_STRENGTH
+) -> tuple[Plan, list[str]]:
+    """Turn control words into what is asked, bar by bar.
+
+    Where they contradict themselves, in this order: what does not begin a whole tick before the
+    video's end, and so could not be played, is left out; of two visual beats on one tick the
+    stronger stays; a strength is at most what one instrument can hold; a density is at least the
+    bar's visual beats and at most its ticks; a video that asks for no note at all, because it is
+    still, gets one onset a beat.
 
     Args:
-        control: (words, 6) control words.
+        control: what the video asks for.
         min_strength: visual beats below it are dropped.
         max_strength: notes that one of the instruments that may play visual beats can hold.
 
     Returns:
-        The bars, and a line for each change that was needed.
+        The plan, and a line for each change that was needed.
     """
-    n_beat = int(control[0, 4])
-    starts = range(0, n_beat, TICKS_PER_BAR)
+    starts = range(0, control.end, TICKS_PER_BAR)
     densities = [0] * len(starts)
     strengths: list[dict[int, int]] = [{} for _ in starts]
     changes = []
-    for beat, density, strength, i_beat, *_ in control.tolist():
+    for beat, density, strength, i_beat, *_ in control.words.tolist():
         bar, tick = divmod(i_beat, TICKS_PER_BAR)
-        if i_beat >= n_beat:
+        if i_beat >= control.end:
             if beat != BAR and strength >= min_strength:
                 changes.append(f"bar {bar + 1}: visual beat on tick {tick} is past the end")
         elif beat == BAR:
@@ -70,29 +109,29 @@ def make_plan(
     if not any(densities) and not any(strengths):
         densities = [STILL_DENSITY] * len(starts)
         changes.append(f"a still video: density 0 becomes {STILL_DENSITY} in every bar")
-    plan = []
+    bars = []
     for bar, start in enumerate(starts):
-        ticks = min(TICKS_PER_BAR, n_beat - start)
+        ticks = min(TICKS_PER_BAR, control.end - start)
         density = min(max(densities[bar], len(strengths[bar])), ticks)
         if density != densities[bar]:
             changes.append(f"bar {bar + 1}: density {densities[bar]} becomes {density}")
-        plan.append(BarPlan(density, strengths[bar], ticks))
-    return plan, changes
+        bars.append(BarPlan(density, strengths[bar], ticks))
+    return Plan(tuple(bars)), changes
 
 
-def thinned(plan: list[BarPlan], degree: float, rng: np.random.RandomState) -> list[BarPlan]:
+def thinned(plan: Plan, degree: float, rng: np.random.RandomState) -> Plan:
     """Keep each bar's density and each visual beat with probability `degree` (Algorithm 1).
 
     The first bar's density, where it is not kept, is `OPENING_DENSITY`: the model has not heard
     anything yet to choose one from, and goes on as it begins.
     """
-    result = []
-    for index, bar in enumerate(plan):
+    bars = []
+    for index, bar in enumerate(plan.bars):
         controlled = rng.random_sample() < degree
         strengths = {t: s for t, s in bar.strengths.items() if rng.random_sample() < degree}
         density = bar.density
         if not controlled:
             opening = min(max(OPENING_DENSITY, len(strengths)), bar.ticks)
             density = opening if index == 0 else None
-        result.append(replace(bar, density=density, strengths=strengths))
-    return result
+        bars.append(replace(bar, density=density, strengths=strengths))
+    return Plan(tuple(bars))

@@ -24,7 +24,7 @@ from matplotlib.patches import Patch
 
 from cmt.control import Curves, VideoRhythm
 from cmt.files import replacing
-from cmt.plan import BarPlan
+from cmt.plan import Plan
 from cmt.vocabulary import (
     BEATS_PER_BAR,
     INSTRUMENT_CLASS,
@@ -68,12 +68,11 @@ class Video:
 
 @dataclass(frozen=True)
 class Music:
-    """What is drawn of a piece, up to its end (ticks); `plan` is what was asked of its bars."""
+    """What is drawn of a piece; `plan` is what was asked of it."""
 
     song: Song
-    plan: Sequence[BarPlan]
+    plan: Plan
     tempo: float  # BPM
-    end: int
 
     def seconds(self, ticks: np.ndarray | float) -> np.ndarray:
         """The time of ticks."""
@@ -119,7 +118,8 @@ def plot(
     if music:
         panels += _music_panels(music)
     duration = max(
-        video.rhythm.duration if video else 0, float(music.seconds(music.end)) if music else 0
+        video.rhythm.duration if video else 0,
+        float(music.seconds(music.song.length)) if music else 0,
     )
     figure = _stack(panels, duration, width)
     # Names and dates that would differ from run to run are left out.
@@ -227,7 +227,9 @@ def _draw_roll(axes: Axes, music: Music) -> None:
     octaves = range(OCTAVE * math.ceil((low - 2) / OCTAVE), high + 3, OCTAVE)
     axes.set_yticks(list(octaves), [f"C{pitch // OCTAVE - 1}" for pitch in octaves])
     axes.set_ylabel("pitch", fontsize=9)
-    _title(axes, f"{music.tempo:.1f} BPM, {len(music.plan)} bars, {len(music.song.notes)} notes")
+    _title(
+        axes, f"{music.tempo:.1f} BPM, {len(music.plan.bars)} bars, {len(music.song.notes)} notes"
+    )
     heard = [
         instrument.name
         for label, instrument in enumerate(INSTRUMENTS, start=1)
@@ -252,9 +254,8 @@ def _draw_drums(axes: Axes, music: Music) -> None:
 
 def _draw_density(axes: Axes, music: Music) -> None:
     """Onset positions in each bar: what was asked for, and what is played."""
-    bars = len(music.plan)
-    edges = music.seconds(np.minimum(np.arange(bars + 1) * TICKS_PER_BAR, music.end))
-    asked = np.array([np.nan if bar.density is None else bar.density for bar in music.plan], float)
+    bars, asked = len(music.plan.bars), music.plan.densities
+    edges = music.seconds(np.minimum(np.arange(bars + 1) * TICKS_PER_BAR, music.song.length))
     axes.stairs(np.nan_to_num(asked), edges, fill=True, color=LIGHT)
     axes.stairs(asked, edges, color=MEDIUM, linewidth=1.5, label="asked for")
     onsets = np.unique(music.song.notes["tick"]) // TICKS_PER_BAR
@@ -270,7 +271,7 @@ def _draw_density(axes: Axes, music: Music) -> None:
 
 def _draw_notes(axes: Axes, music: Music, notes: np.ndarray) -> None:
     left = music.seconds(notes["tick"])
-    right = music.seconds(np.minimum(notes["tick"] + notes["duration"], music.end))
+    right = music.seconds(np.minimum(notes["tick"] + notes["duration"], music.song.length))
     low, high = notes["pitch"] - 0.45, notes["pitch"] + 0.45
     corners = [(left, low), (left, high), (right, high), (right, low)]
     colours = [COLOURS[INSTRUMENTS[label - 1].name] for label in notes["instrument"].tolist()]
@@ -283,17 +284,12 @@ def _draw_notes(axes: Axes, music: Music, notes: np.ndarray) -> None:
             zorder=2,
         )
     )
-    _bars(axes, len(music.plan), music.tempo)
+    _bars(axes, len(music.plan.bars), music.tempo)
 
 
 def _draw_beats(axes: Axes, music: Music) -> None:
     """Lines at the visual beats that were asked for, the stronger the thicker."""
-    beats = [
-        (bar * TICKS_PER_BAR + tick, strength)
-        for bar, asked in enumerate(music.plan)
-        for tick, strength in sorted(asked.strengths.items())
-    ]
-    for tick, strength in beats:
+    for tick, strength in music.plan.beats.items():
         width = 0.5 + 0.15 * strength
         axes.axvline(float(music.seconds(tick)), color=ACCENT, alpha=0.6, linewidth=width, zorder=1)
 

@@ -6,10 +6,8 @@ uploads, and the errors name no path.
 
 from __future__ import annotations
 
-import json
 import math
 import os
-import shlex
 import shutil
 import tempfile
 import time
@@ -22,15 +20,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cmt import audio, checkpoint
-from cmt.composition import Piece, Settings, arguments, compose
-from cmt.control import Control, Curves, VideoRhythm, control_words
-from cmt.files import EXPERIMENTS, InputError
-from cmt.midi import write_midi
-from cmt.plots import Music, Video, plot, thumbnails
+from cmt import checkpoint, film, results
+from cmt.compose import Piece, Settings, compose
+from cmt.control import Control, VideoRhythm, control_words
+from cmt.files import EXPERIMENTS, InputError, checksum
+from cmt.plots import Video, plot, thumbnails
+from cmt.video.analysis import analyse
 from cmt.video.flow import measure_motion
 from cmt.video.frames import VideoFrames
-from cmt.video.visual_beats import find_rhythm, saliency
 from cmt.vocabulary import DEFAULT_TEMPO
 
 # Is told the share that is done, 0 … 1, and what is being done; what it raises ends the work.
@@ -117,6 +114,7 @@ class Studio:
         self.ckpt = ckpt
         self.max_minutes = max_minutes
         self.model, _ = checkpoint.load(ckpt, "cuda" if torch.cuda.is_available() else "cpu")
+        self.weights = checksum(checkpoint.find(ckpt))
         self._pace: float | None = None
 
     def open(self, upload: str | Path) -> Clip:
@@ -135,7 +133,7 @@ class Studio:
                 frames = VideoFrames(path)
                 duration = (frames.expected or 0) / frames.fps
                 self._check(duration)
-                has_sound = audio.has_sound(path)
+                has_sound = film.has_sound(path)
                 began = time.perf_counter()
                 tried = measure_motion(islice(frames, TRIED_PAIRS + 1), frames.fps).speed
                 pair = (time.perf_counter() - began) / max(len(tried), 1)
@@ -168,28 +166,25 @@ class Studio:
             InputError: it can no longer be read, or turns out to be longer than allowed.
         """
 
-        def watched() -> Iterator[np.ndarray]:
+        def watch(frames: VideoFrames) -> Iterator[np.ndarray]:
             for number, frame in enumerate(frames):
                 progress(min(number / total, 1), "Watching the motion")
                 self._check(number / frames.fps)
                 yield frame
+            progress(1, "Finding tempo and visual beats")
 
         with _nameless(clip.path):
             frames = VideoFrames(clip.path)
             total = frames.expected or math.inf
-            motion = measure_motion(watched(), frames.fps)
-            progress(1, "Finding tempo and visual beats")
-            rhythm = find_rhythm(motion)
-            curves = Curves(frames.fps, motion.speed, saliency(motion))
-            pictures = thumbnails(frames, rhythm.duration, PICTURE_WIDTH)
-            picture = clip.path.with_name("rhythm.png")
-            plot([picture], Video(rhythm, curves, pictures), width=PICTURE_WIDTH)
-            problems, playable = tuple(frames.problems), clip.path
+            found = analyse(frames, watch=watch)
+            pictures = thumbnails(frames, found.rhythm.duration, PICTURE_WIDTH)
+            picture, playable = clip.path.with_name("rhythm.png"), clip.path
+            plot([picture], Video(found.rhythm, found.curves, pictures), width=PICTURE_WIDTH)
             if frames.codec not in PLAYABLE:
                 playable = clip.path.with_name("playable.mp4")
                 for count in frames.write_copy(playable):
                     progress(min(count / total, 1), "Making a copy that browsers can play")
-        return Analysis(clip, rhythm, picture, playable, problems)
+        return Analysis(clip, found.rhythm, picture, playable, found.problems)
 
     def compose(
         self, analysis: Analysis, settings: Settings, balance: float | None, progress: Progress
@@ -206,81 +201,55 @@ class Studio:
             InputError: the video can no longer be read.
         """
         video = analysis.clip.path
+        control = _control(analysis.rhythm)
+        sources = results.Sources(None, control.checksum, str(self.ckpt), self.weights)
         pieces = compose(
             self.model,
-            _control(analysis.rhythm),
+            control,
             replace(settings, rank=True),
             lambda tick, ticks: progress(tick / ticks, "Composing"),
         )
-        results = []
+        takes = []
         with _nameless(video):
             folder = Path(tempfile.mkdtemp(dir=video.parent))
             for number, piece in enumerate(pieces, start=1):
                 progress((number - 1) / len(pieces), f"Playing take {number} of {len(pieces)}")
                 name = folder / f"take_{number}"
-                results.append(self._write(name, piece, settings, analysis, balance))
-        return results
+                takes.append(self._write(name, piece, sources, analysis, balance))
+        return takes
 
     def _write(
         self,
         name: Path,
         piece: Piece,
-        settings: Settings,
+        sources: results.Sources,
         analysis: Analysis,
         balance: float | None,
     ) -> Result:
         """Write the files of a take, all called `name`."""
         video = analysis.clip.path
-        midi, sound, report, picture = (
-            name.with_suffix(suffix) for suffix in (".mid", ".mp3", ".json", ".png")
+        midi, report, picture = results.write(
+            piece,
+            name.with_suffix(".mid"),
+            sources,
+            extra={"keep_audio": balance},
+            pictures=("png",),
+            width=PICTURE_WIDTH,
         )
-        write_midi(piece.song, midi, piece.tempo, piece.end)
-        music = audio.synthesise(midi, duration=audio.video_duration(video))
-        audio.write_audio(sound, music)
-        if balance is not None:
-            music = audio.mix(video, music, balance)
+        sound = name.with_suffix(".mp3")
+        played = film.soundtrack(midi, video, keep_audio=balance)
+        played.write(sound)
         result = name.with_suffix(".mp4")
         try:
-            audio.mux(video, music, result)
+            played.write(result)
         except InputError:  # a codec that MP4 cannot hold
             result = name.with_suffix(".mkv")
-            audio.mux(video, music, result)
+            played.write(result)
         preview = result
         if analysis.playable != video:
             preview = name.with_name(f"{name.name}_preview.mp4")
-            audio.mux(analysis.playable, music, preview)
-        again = replace(settings, takes=1, rank=False, seed=piece.take.seed)
-        content = {
-            "checkpoint": str(self.ckpt),
-            **piece.report,
-            "keep_audio": balance,
-            "commands": self._commands(again, balance),
-        }
-        report.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        music_alone = Music(piece.song, piece.take.plan, piece.tempo, piece.end)
-        plot([picture], music=music_alone, width=PICTURE_WIDTH)
+            played.write(preview, pictures=analysis.playable)
         return Result(piece, result, preview, sound, midi, report, picture)
-
-    def _commands(self, settings: Settings, balance: float | None) -> list[str]:
-        """Command lines that make the same of VIDEO.mp4."""
-        ckpt = [] if self.ckpt == DEFAULT_CKPT else ["-c", str(self.ckpt)]
-        keep = [] if balance is None else ["--keep-audio", str(balance)]
-        npz, midi, *outputs = (f"inference/VIDEO.{kind}" for kind in ("npz", "mid", "mp3", "mp4"))
-        commands = (
-            ["src/video2npz/video2npz.py", "VIDEO.mp4"],
-            ["src/gen_midi_conditional.py", "-f", npz, *ckpt, *arguments(settings)],
-            [
-                "src/midi2mp3.py",
-                "--input",
-                midi,
-                "--output",
-                *outputs,
-                "--video",
-                "VIDEO.mp4",
-                *keep,
-            ],
-        )
-        return [shlex.join([".venv/bin/python", *command]) for command in commands]
 
     def sweep(self, age: float) -> None:
         """Remove what has not been used for `age` seconds, uploads included."""

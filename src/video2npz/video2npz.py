@@ -21,44 +21,52 @@ import time
 from itertools import starmap
 from pathlib import Path
 
-from cmt.files import INFERENCE, PICTURES, InputError, run_script
-from cmt.parallel import DASK_HELP, cluster, in_order
+try:
+    from cmt.files import INFERENCE, PICTURES, InputError
+    from cmt.parallel import DASK_HELP, cluster, in_order
+    from cmt.script import parser, run_script
+except ModuleNotFoundError as error:  # this script, unlike the others, does not lie beside `cmt`
+    if error.name != "cmt":
+        raise
+    sys.exit(
+        f"error: {sys.executable} lacks this project; call .venv/bin/python {sys.argv[0]},"
+        " after `make demo`"
+    )
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Parse the arguments and analyse each video."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("videos", nargs="+", type=Path, metavar="VIDEO")
-    parser.add_argument(
-        "--out_dir", type=Path, default=INFERENCE, help="folder of the results (%(default)s)"
-    )
-    parser.add_argument(
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    options = parser(__doc__)
+    add = options.add_argument
+    add("videos", nargs="+", type=Path, metavar="VIDEO")
+    add("--out_dir", type=Path, default=INFERENCE, help="folder of the results (%(default)s)")
+    add(
         "--resolution",
         type=int,
         default=1,
         choices=(1, 2, 4, 8, 16),
         help="keep visual beats on multiples of this many ticks, a quarter note being 4 (1)",
     )
-    parser.add_argument(
+    add(
         "--flow",
         choices=("exact", "single", "fast"),
         default="exact",
         help="optical flow: the original's (exact), speed and visual beats from one flow in half"
         " the time (single), from smaller frames in a quarter (fast); %(default)s by default",
     )
-    parser.add_argument("--visualize", action="store_true", help="also draw what was found")
-    parser.add_argument(
-        "--format", choices=PICTURES, nargs="+", default=["png"], help="of the pictures (png)"
-    )
-    parser.add_argument(
+    add("--visualize", action="store_true", help="also draw what was found")
+    add("--format", choices=PICTURES, nargs="+", default=["png"], help="of the pictures (png)")
+    add(
         "--dask",
         metavar="SCHEDULER",
         help=f"{DASK_HELP}; one worker a machine, as a video takes all cores",
     )
-    arguments = parser.parse_args(argv)
+    return options.parse_args(argv)
 
+
+def main(argv: list[str] | None = None) -> None:
+    """Analyse each video; a bad one is named and the others are still analysed."""
+    arguments = parse(argv)
     try:  # before minutes of work
         arguments.out_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -106,9 +114,9 @@ def unused_name(stem: str, names: set[str]) -> str:
 def attempt(
     video: Path, output: Path, arguments: argparse.Namespace
 ) -> tuple[str, list[str]] | InputError:
-    """What `analyse` returns, or why it cannot."""
+    """What `make` returns, or why it cannot."""
     try:
-        return analyse(video, output, arguments)
+        return make(video, output, arguments)
     except InputError as error:
         return error
 
@@ -118,7 +126,7 @@ def crashed(video: Path, *_: object) -> InputError:
     return InputError(f"{video}: ends the process that reads it; damaged, or too large for memory")
 
 
-def analyse(video: Path, output: Path, arguments: argparse.Namespace) -> tuple[str, list[str]]:
+def make(video: Path, output: Path, arguments: argparse.Namespace) -> tuple[str, list[str]]:
     """Write the results for one video as OUTPUT.npz, OUTPUT.json, …
 
     Returns:
@@ -126,35 +134,24 @@ def analyse(video: Path, output: Path, arguments: argparse.Namespace) -> tuple[s
     """
     from tqdm import tqdm
 
-    from cmt.control import Curves, control_words, save_control, save_rhythm
-    from cmt.video.flow import measure_motion
+    from cmt.video.analysis import analyse, write
     from cmt.video.frames import VideoFrames
-    from cmt.video.visual_beats import find_rhythm, saliency
+
+    def watch(frames: VideoFrames) -> tqdm:
+        return tqdm(frames, video.name, frames.expected, unit="frame", leave=False, disable=None)
 
     began = time.perf_counter()
-    frames = VideoFrames(video)
-    bar = tqdm(frames, video.name, frames.expected, unit="frame", leave=False, disable=None)
-    motion = measure_motion(bar, frames.fps, arguments.flow)
-    rhythm = find_rhythm(motion, arguments.resolution)
-
+    analysis = analyse(video, arguments.flow, arguments.resolution, watch)
     # Not with_suffix: a name may have dots of its own.
-    written = [output.with_name(output.name + suffix) for suffix in (".npz", ".json")]
-    curves = Curves(frames.fps, motion.speed, saliency(motion))
-    save_control(written[0], control_words(rhythm), rhythm.tempo, rhythm.duration, curves)
-    save_rhythm(written[1], rhythm)
-    if arguments.visualize:
-        from cmt.plots import Video, plot, thumbnails
-
-        pictures = [output.with_name(f"{output.name}_rhythm.{kind}") for kind in arguments.format]
-        plot(pictures, Video(rhythm, curves, thumbnails(frames, rhythm.duration)))
-        written += pictures
-
+    npz = output.with_name(f"{output.name}.npz")
+    written = write(analysis, npz, arguments.format if arguments.visualize else ())
+    frames, rhythm = analysis.frames, analysis.rhythm
     return (
         f"{video.name}: {rhythm.duration:.2f} s, {frames.width}x{frames.height} at"
         f" {frames.fps:.4g} fps, tempo {rhythm.tempo:.1f} BPM, {rhythm.n_bars} bars,"
         f" {len(rhythm.vbeats)} visual beats, in {time.perf_counter() - began:.1f} s →"
         f" {', '.join(map(str, written))}",
-        [f"{video}: {problem}" for problem in frames.problems],
+        [f"{video}: {problem}" for problem in analysis.problems],
     )
 
 

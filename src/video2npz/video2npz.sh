@@ -1,6 +1,5 @@
 #!/bin/sh
-# Videos in, control words out: video2npz.sh VIDEO... [options]; see video2npz.py --help.
-here=$(cd "$(dirname "$0")" && pwd)
-python=$here/../../.venv/bin/python
+# Videos in, control words out: video2npz.sh VIDEO... [options]; see --help.
+root=$(cd "$(dirname "$0")/../.." && pwd) && python=$root/.venv/bin/python
 [ -x "$python" ] || python=python3
-exec "$python" "$here/video2npz.py" "$@"
+exec "$python" "$root/src/video2npz/video2npz.py" "$@"

@@ -17,7 +17,7 @@ from cmt.files import REPOSITORY
 from cmt.video import flow
 from cmt.video.flow import DIRECTIONS, Motion, directions, measure_motion
 from cmt.video.frames import VideoFrames
-from cmt.video.visual_beats import find_rhythm
+from cmt.video.original import find_rhythm
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "video"
 SHARED = REPOSITORY.parent / "shared" / "reference" / "video"

@@ -1,1 +1,1 @@
-"""Rhythm of a video: `frames` → `flow` → `visual_beats`."""
+"""Rhythm of a video: `frames` → `flow` → `original` (the published analysis); all: `analysis`."""

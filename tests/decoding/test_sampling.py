@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cmt.sampling import sample
+from cmt.decoding.sampling import sample
 from conftest import REFERENCE
 
 RECORDED = np.load(REFERENCE / "generation" / "sampling.npz")

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from cmt.generation import ExactLoop
-from cmt.harmony import HEARD, SOUNDING, Harmony, of_pitches
-from cmt.plan import BarPlan
+from cmt.decoding.exact import ExactLoop
+from cmt.decoding.harmony import HEARD, SOUNDING, Harmony, of_pitches
+from cmt.plan import BarPlan, Plan
 from cmt.vocabulary import FIELD, INSTRUMENT_CLASS, METRICAL, NOTE
 
 
@@ -38,7 +38,7 @@ def test_exact_decoding_favours_what_sounds_except_for_drums() -> None:
     note = {"type": NOTE, "beat": 0, "strength": 0, "density": 0, "duration": 5}
     even = {"pitch": np.full(FIELD["pitch"].size, 1 / FIELD["pitch"].size)}
     for name, factor in (("Piano", math.exp(SOUNDING + HEARD * math.log(2))), ("Drums", 1.0)):
-        loop = ExactLoop([BarPlan(1, {})], 16)
+        loop = ExactLoop(Plan((BarPlan(1, {}),)), 16)
         label = INSTRUMENT_CLASS[name]
         loop.take({**beat, "instr_type": label})
         loop.take({**note, "instr_type": label, "pitch": 61})

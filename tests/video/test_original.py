@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cmt.control import VideoRhythm, control_words, mean_per_bar, place_visual_beats
 from cmt.video.flow import DIRECTIONS, Motion, measure_motion
 from cmt.video.frames import VideoFrames
-from cmt.video.visual_beats import (
+from cmt.video.original import (
     estimate_tempo,
     find_rhythm,
     impact_envelope,

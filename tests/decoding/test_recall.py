@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from cmt import recall
-from cmt.recall import FOCUS, RUN, SAME_BAR, SAME_PLACE, SENTINEL, Cache
+from cmt.decoding import recall
+from cmt.decoding.recall import FOCUS, RUN, SAME_BAR, SAME_PLACE, SENTINEL, Cache
 from cmt.vocabulary import BAR
 
 ORDER = ("type", "beat", "instr_type", "pitch")

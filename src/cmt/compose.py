@@ -1,0 +1,182 @@
+"""Pieces of music for the rhythm of a video, measured and ranked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from cmt.control import Control, retimed
+from cmt.decoding.engine import Progress, Take, generate, log_likelihood
+from cmt.decoding.style import Style
+from cmt.matching import score
+from cmt.model import CMT
+from cmt.obedience import ControlError, control_error
+from cmt.plan import MIN_STRENGTH, Plan, make_plan
+from cmt.vocabulary import INSTRUMENT_CLASS, TICKS_PER_BEAT
+from cmt.words import Song, words_to_song
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked of a composition, besides the rhythm.
+
+    Attributes:
+        takes: decoded together.
+        loop: the decoding loop, one of `cmt.decoding.LOOPS`.
+        degree: control degree C, 0 … 1.
+        min_strength: notes; weaker visual beats are left to the model.
+        tempo: BPM; None is the video's.
+        style: what is asked of the whole piece.
+        seed: of the first take.
+        precision: of the model's weights, as in `cmt.fast.product`.
+        rank: whether the best take comes first.
+    """
+
+    takes: int = 1
+    loop: str = "exact"
+    degree: float = 1.0
+    min_strength: int = MIN_STRENGTH
+    tempo: float | None = None
+    style: Style = field(default_factory=Style)
+    seed: int = 0
+    precision: str = "float32"
+    rank: bool = False
+
+
+@dataclass(frozen=True)
+class Rank:
+    """What a take was ranked by.
+
+    Attributes:
+        place: 1 is the best.
+        matching_score: with all that the video asks for (equation 16), 0 … ∞.
+        log_likelihood: of the model, nats a word and attribute.
+    """
+
+    place: int
+    matching_score: float
+    log_likelihood: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a piece was made, and how it measures up.
+
+    Attributes:
+        settings: that make this take again, alone.
+        tempo: BPM.
+        duration: seconds of music.
+        bars: in it.
+        notes: of each instrument.
+        bars_controlled: bars whose density was imposed.
+        visual_beats: simu-notes that were imposed.
+        control_error: how far the piece, as it is written, is from what was asked.
+        reconciled: a line for each contradiction in what the video asks for.
+        rank: among its takes; None where these were not ranked.
+    """
+
+    settings: Settings
+    tempo: float
+    duration: float
+    bars: int
+    notes: dict[str, int]
+    bars_controlled: int
+    visual_beats: int
+    control_error: ControlError
+    reconciled: tuple[str, ...]
+    rank: Rank | None = None
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A take as notes, with what can be said of it.
+
+    Attributes:
+        take: as it was decoded.
+        song: its notes, up to the end of the video.
+        tempo: BPM.
+        report: how it was made and how it measures up.
+    """
+
+    take: Take
+    song: Song
+    tempo: float
+    report: Report
+
+
+def compose(
+    model: CMT, control: Control, settings: Settings = Settings(), progress: Progress | None = None
+) -> list[Piece]:
+    """Make the takes that `settings` asks for; ranked ones come from the best.
+
+    Args:
+        model: in evaluation mode.
+        control: what the video asks for.
+        settings: what else is asked.
+        progress: see `cmt.decoding.engine.decode`.
+    """
+    control = retimed(control, settings.tempo)
+    plan, changes = make_plan(control, settings.min_strength, settings.style.max_strength)
+    takes = generate(
+        model,
+        control,
+        plan,
+        songs=settings.takes,
+        degree=settings.degree,
+        loop=settings.loop,
+        min_strength=settings.min_strength,
+        style=settings.style,
+        seed=settings.seed,
+        precision=settings.precision,
+        progress=progress,
+    )
+    ranks: Sequence[Rank | None] = [None] * len(takes)
+    if settings.rank:
+        takes, ranks = ranked(takes, plan, model, settings.style)
+    return [
+        _piece(take, rank, control, replace(settings, tempo=control.tempo), changes)
+        for take, rank in zip(takes, ranks, strict=True)
+    ]
+
+
+def _piece(
+    take: Take, rank: Rank | None, control: Control, settings: Settings, changes: Sequence[str]
+) -> Piece:
+    """A take as notes, and its report."""
+    assert control.tempo is not None
+    song = words_to_song(take.words).until(control.end)
+    report = Report(
+        settings=replace(settings, takes=1, rank=False, seed=take.seed),
+        tempo=control.tempo,
+        duration=control.end / (control.tempo * TICKS_PER_BEAT / 60),
+        bars=len(take.plan.bars),
+        notes={
+            name: int((song.notes["instrument"] == label).sum())
+            for name, label in INSTRUMENT_CLASS.items()
+        },
+        bars_controlled=sum(bar.density is not None for bar in take.plan.bars),
+        visual_beats=len(take.plan.beats),
+        control_error=control_error(song, take.plan),
+        reconciled=tuple(changes),
+        rank=rank,
+    )
+    return Piece(take, song, control.tempo, report)
+
+
+def ranked(
+    takes: Sequence[Take], plan: Plan, model: CMT, style: Style
+) -> tuple[list[Take], list[Rank]]:
+    """Takes from the best, and what says so: the matching score, then the model's likelihood.
+
+    The score, equation 16, is against all that the video asks for.
+    """
+    scored = [
+        (score(take.words, plan).value, log_likelihood(model, take.words, style), take)
+        for take in takes
+    ]
+    scored.sort(key=lambda entry: entry[:2], reverse=True)
+    ranks = [
+        Rank(place, value, likelihood)
+        for place, (value, likelihood, _) in enumerate(scored, start=1)
+    ]
+    return [take for *_, take in scored], ranks

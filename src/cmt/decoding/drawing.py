@@ -1,0 +1,190 @@
+"""Two ways of drawing the next words of a batch of songs, attribute by attribute.
+
+A word's type is drawn first, its other attributes given that (paper section 4.2). Seven numbers
+are drawn per word from the song's own generator, so that a song does not depend on the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from torch import Tensor
+
+from cmt.decoding.loop import Heads, Loop, Mask, Sampling
+from cmt.decoding.recall import Cache
+from cmt.decoding.sampling import sample
+from cmt.encoding import Word
+from cmt.fast import FastCMT
+
+
+class Drawing(Protocol):
+    """What draws the words of the songs that are not yet at their end."""
+
+    def draw(self, hidden: Tensor) -> list[Word]:
+        """One word per song from hidden states (songs, d_model)."""
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with some of the songs."""
+
+
+class GuidedLoop(Loop, Protocol):
+    """A loop that corrects what the model says by what it knows."""
+
+    def given(self, name: str, word: Word, heads: Heads) -> NDArray[np.float64]:
+        """The probabilities of field `name` given the fields drawn before."""
+
+
+class Plain:
+    """Draw what the model says, as the published program does.
+
+    Args:
+        model: says what may come next.
+        loops: one per song.
+        rngs: one per song.
+        order: in which the attributes are drawn, the type first.
+        sampling: of each attribute.
+    """
+
+    def __init__(
+        self,
+        model: FastCMT,
+        loops: Sequence[Loop],
+        rngs: Sequence[np.random.RandomState],
+        order: tuple[str, ...],
+        sampling: Mapping[str, Sampling],
+    ) -> None:
+        self.model = model
+        self.loops = list(loops)
+        self.rngs = list(rngs)
+        self.order = order
+        self.sampling = sampling
+
+    def draw(self, hidden: Tensor) -> list[Word]:
+        """One word per song from hidden states (songs, d_model)."""
+        logits = self.model.logits(hidden).cpu().numpy().astype(np.float64)
+        words: list[Word] = [{} for _ in self.loops]
+        for name, uniform in zip(self.order, _uniform(self.rngs, self.order), strict=True):
+            allowed = _allowed(self.loops, name, words)
+            drawn = _forced(allowed)
+            if drawn is None:
+                values = _of_types(logits, words)[:, self.model.columns[name]]
+                drawn = _sample(values, uniform, self.sampling[name], allowed)
+            _put(words, name, drawn)
+        return words
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with some of the songs."""
+        self.loops = [self.loops[row] for row in rows]
+        self.rngs = [self.rngs[row] for row in rows]
+
+
+class Recalling:
+    """Draw from a mixture of what the model says, corrected by the loop, and the song's past.
+
+    Args:
+        model: says what may come next.
+        loops: one per song.
+        rngs: one per song.
+        cache: of these songs; it knows the order in which the attributes are drawn.
+        sampling: of each attribute.
+    """
+
+    def __init__(
+        self,
+        model: FastCMT,
+        loops: Sequence[GuidedLoop],
+        rngs: Sequence[np.random.RandomState],
+        cache: Cache,
+        sampling: Mapping[str, Sampling],
+    ) -> None:
+        self.model = model
+        self.loops = list(loops)
+        self.rngs = list(rngs)
+        self.cache = cache
+        self.sampling = sampling
+
+    def draw(self, hidden: Tensor) -> list[Word]:
+        """One word per song from hidden states (songs, d_model)."""
+        logits = self.model.logits(hidden).cpu().numpy().astype(np.float64)
+        columns = self.model.columns
+        words: list[Word] = [{} for _ in self.loops]
+        first, *others = self.cache.order
+        of_first, *of_others = _uniform(self.rngs, self.cache.order)
+        self.cache.attend(hidden.float().cpu().numpy())
+        self._attribute(first, words, _heads(logits[:, 0], {first: columns[first]}), of_first)
+        heads = _heads(_of_types(logits, words), columns)
+        for name, uniform in zip(others, of_others, strict=True):
+            self._attribute(name, words, heads, uniform)
+        self.cache.add(words)
+        return words
+
+    def _attribute(
+        self, name: str, words: list[Word], heads: Sequence[Heads], uniform: NDArray[np.float64]
+    ) -> None:
+        """Draw one attribute of every word."""
+        allowed = _allowed(self.loops, name, words)
+        given = np.array(
+            [
+                loop.given(name, word, head)
+                for loop, word, head in zip(self.loops, words, heads, strict=True)
+            ]
+        )
+        drawn = _forced(allowed)
+        if drawn is None:
+            with np.errstate(divide="ignore"):
+                values = np.log(self.cache.mixed(given, name))
+            drawn = _sample(values, uniform, self.sampling[name], allowed)
+        self.cache.narrow(name, drawn, given)
+        _put(words, name, drawn)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with some of the songs."""
+        self.loops = [self.loops[row] for row in rows]
+        self.rngs = [self.rngs[row] for row in rows]
+        self.cache.rows(rows)
+
+
+def _uniform(rngs: Sequence[np.random.RandomState], order: Sequence[str]) -> NDArray[np.float64]:
+    """A number per attribute and song, (attributes, songs)."""
+    return np.stack([rng.random_sample(len(order)) for rng in rngs], axis=1)
+
+
+def _allowed(loops: Sequence[Loop], name: str, words: Sequence[Word]) -> Mask:
+    """What each song allows of a field, (songs, classes)."""
+    return np.array([loop.allowed(name, word) for loop, word in zip(loops, words, strict=True)])
+
+
+def _forced(allowed: Mask) -> NDArray[np.int64] | None:
+    """The classes (songs,) where no song has a choice; each has one class at least."""
+    return allowed.argmax(-1) if np.count_nonzero(allowed) == len(allowed) else None
+
+
+def _sample(
+    values: NDArray[np.float64], uniform: NDArray[np.float64], sampling: Sampling, allowed: Mask
+) -> NDArray[np.int64]:
+    """Classes (songs,) from logits (songs, classes)."""
+    return sample(values, uniform, sampling.temperature, sampling.nucleus, allowed)
+
+
+def _put(words: Sequence[Word], name: str, drawn: NDArray[np.int64]) -> None:
+    for word, value in zip(words, drawn.tolist(), strict=True):
+        word[name] = value
+
+
+def _of_types(logits: NDArray[np.float64], words: Sequence[Word]) -> NDArray[np.float64]:
+    """Of logits (songs, types, classes) those of the words' types; any will do for the type's own.
+
+    Returns:
+        (songs, classes).
+    """
+    return logits[np.arange(len(words)), [word.get("type", 0) for word in words]]
+
+
+def _heads(logits: NDArray[np.float64], columns: Mapping[str, slice]) -> list[Heads]:
+    """Per song the probabilities of some fields from its logits (songs, all classes)."""
+    fields = {name: softmax(logits[:, place], axis=-1) for name, place in columns.items()}
+    return [{name: field[song] for name, field in fields.items()} for song in range(len(logits))]

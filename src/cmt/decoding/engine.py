@@ -1,0 +1,201 @@
+"""The model's steps, batched over songs: what is drawn is read, and the past never again.
+
+Source: paper section 4.3, Algorithm 1; original: model.py, inference_from_scratch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from cmt.control import Control
+from cmt.decoding import exact, original
+from cmt.decoding.drawing import Drawing, Plain, Recalling
+from cmt.decoding.loop import Loop
+from cmt.decoding.recall import Cache
+from cmt.decoding.style import Style
+from cmt.encoding import Word, data_words, initial_tokens, model_words
+from cmt.fast import FastCMT
+from cmt.model import CMT, losses
+from cmt.plan import MIN_STRENGTH, Plan, thinned
+from cmt.vocabulary import EOS, FIELDS, MODEL_COLUMN, TICKS_PER_BAR
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Take:
+    """One decoded piece.
+
+    Attributes:
+        words: (length, 10) rows in the data set's columns, EOS included.
+        seed: of this take; it alone gives the same take again.
+        plan: what was asked of it.
+    """
+
+    words: NDArray[np.int64]
+    seed: int
+    plan: Plan
+
+
+@torch.inference_mode()
+def generate(
+    model: CMT,
+    control: Control,
+    plan: Plan,
+    *,
+    songs: int = 1,
+    degree: float = 1.0,
+    loop: str = "exact",
+    min_strength: int = MIN_STRENGTH,
+    style: Style = Style(),
+    seed: int = 0,
+    precision: str = "float32",
+    progress: Progress | None = None,
+) -> list[Take]:
+    """Make music for the rhythm of a video.
+
+    Args:
+        model: in evaluation mode.
+        control: what the video asks for.
+        plan: the same, bar by bar, from `cmt.plan.make_plan`.
+        songs: number of takes, decoded as one batch.
+        degree: control degree C, 0 … 1 (Algorithm 1).
+        loop: one of `cmt.decoding.LOOPS`.
+        min_strength: visual beats below it are dropped; of "original", whose plan is its own.
+        style: what is asked besides rhythm; of it "original" takes the genre alone, pop by
+            default.
+        seed: of the first take; take k has seed + k, whatever the number of takes.
+        precision: of the model's weights, as in `cmt.fast.product`. Other than in float32, the
+            songs of a batch are rounded together, so that a take made again alone may differ.
+        progress: see `decode`.
+    """
+    fast = FastCMT(model, precision)
+    rngs = [np.random.RandomState(seed + index) for index in range(songs)]
+    if loop == "original":
+        batch = _original(fast, rngs, control, plan, degree, min_strength, style)
+    else:
+        batch = _exact(fast, rngs, control, plan, degree, style)
+    decoded = decode(fast, batch.loops, batch.drawing, batch.initial, control.n_beat, progress)
+    return [
+        Take(data_words(words, control.n_beat), seed + index, asked)
+        for index, (words, asked) in enumerate(zip(decoded, batch.plans, strict=True))
+    ]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Songs to be decoded together: their loops and plans, and what they have in common."""
+
+    loops: Sequence[Loop]
+    plans: Sequence[Plan]
+    drawing: Drawing
+    initial: torch.Tensor
+
+
+def _exact(
+    fast: FastCMT,
+    rngs: Sequence[np.random.RandomState],
+    control: Control,
+    plan: Plan,
+    degree: float,
+    style: Style,
+) -> _Batch:
+    plans = [thinned(plan, degree, rng) for rng in rngs]
+    loops = [exact.ExactLoop(plan, control.n_beat, style) for plan in plans]
+    steered = [plan.controlled for plan in plans]
+    cache = Cache(steered, fast.model.config.d_model, exact.ORDER)
+    drawing = Recalling(fast, loops, rngs, cache, exact.SAMPLING)
+    initial = torch.from_numpy(initial_tokens(style.genre, style.playing))
+    return _Batch(loops, plans, drawing, initial)
+
+
+def _original(
+    fast: FastCMT,
+    rngs: Sequence[np.random.RandomState],
+    control: Control,
+    plan: Plan,
+    degree: float,
+    min_strength: int,
+    style: Style,
+) -> _Batch:
+    loops = [original.OriginalLoop(control, degree, rng, min_strength) for rng in rngs]
+    drawing = Plain(fast, loops, rngs, original.ORDER, original.SAMPLING)
+    initial = torch.from_numpy(initial_tokens(style.genre or "pop", style.playing))
+    return _Batch(loops, [plan] * len(rngs), drawing, initial)
+
+
+@torch.inference_mode()
+def decode(
+    fast: FastCMT,
+    loops: Sequence[Loop],
+    drawing: Drawing,
+    initial: torch.Tensor,
+    n_beat: int,
+    progress: Progress | None = None,
+) -> list[list[Word]]:
+    """Decode songs together, one word per song at each step.
+
+    Args:
+        fast: the model.
+        loops: one per song.
+        drawing: of the same loops.
+        initial: (7, 3) initial tokens of all songs.
+        n_beat: ticks in each song.
+        progress: is told the ticks that are done and those of a song; what it raises ends the work.
+
+    Returns:
+        Per song its words.
+    """
+    device = fast.model.device
+    # The original's rounding lets a song go on for half a percent after its last tick.
+    fast.model.reserve(math.ceil(1.01 * n_beat) + TICKS_PER_BAR)
+    songs = [[loop.first()] for loop in loops]
+    active = list(range(len(loops)))
+    state = fast.start(initial.to(device).expand(len(loops), -1, -1))
+    with tqdm(total=n_beat, unit="tick", disable=None) as bar:
+        while active:
+            rows = [[songs[song][-1][field.name] for field in FIELDS] for song in active]
+            words = drawing.draw(fast.step(torch.tensor(rows, device=device), state))
+            going_on = []
+            for row, (song, word) in enumerate(zip(active, words, strict=True)):
+                if (taken := loops[song].take(word)) is not None:
+                    songs[song].append(taken)
+                    if taken["type"] != EOS:
+                        going_on.append(row)
+            if len(going_on) < len(active):
+                kept = torch.tensor(going_on, dtype=torch.int64, device=device)
+                state = [layer.rows(kept) for layer in state]
+                drawing.keep(going_on)
+                active = [active[row] for row in going_on]
+            done = min((loops[song].tick for song in active), default=n_beat)
+            bar.update(max(0, done - bar.n))
+            if progress:
+                progress(done, n_beat)
+    return songs
+
+
+@torch.inference_mode()
+def log_likelihood(model: CMT, words: NDArray[np.int64], style: Style = Style()) -> float:
+    """How likely the model finds a piece: mean over words and attributes, in nats, ≤ 0.
+
+    The negative of the training loss, so that pieces of different length compare.
+
+    Args:
+        model: in evaluation mode.
+        words: (length, 10) rows in the data set's columns, EOS included.
+        style: whose genre and instruments the model is told.
+    """
+    rows = torch.from_numpy(model_words(words)).to(model.device, torch.int64).unsqueeze(0)
+    model.reserve(int(rows[..., MODEL_COLUMN["i_beat"]].max()) + 1)
+    initial = torch.from_numpy(initial_tokens(style.genre, style.playing)).to(model.device)
+    inputs, targets = rows[:, :-1], rows[:, 1:]
+    logits = model(inputs, initial.unsqueeze(0), targets[..., MODEL_COLUMN["type"]])
+    mask = torch.ones(targets.shape[:2], device=model.device)
+    return -float(torch.stack(list(losses(logits, targets, mask).values())).mean())

@@ -1,0 +1,275 @@
+"""Decoding that satisfies a plan exactly and is free in everything else.
+
+Source: paper section 4.3, Algorithm 1; masks in place of words that are forced now and then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmt.decoding.ending import Ending
+from cmt.decoding.harmony import HEARD, SOUNDING, Harmony, of_pitches
+from cmt.decoding.loop import NOTHING, Heads, Mask, Sampling, only
+from cmt.decoding.style import Style
+from cmt.encoding import Word
+from cmt.keys import PITCH_CLASSES
+from cmt.plan import Plan
+from cmt.vocabulary import (
+    BAR,
+    EOS,
+    FIELD,
+    INSTRUMENT_CLASS,
+    INSTRUMENTS,
+    MAX_DURATION,
+    METRICAL,
+    NOTE,
+    TICKS_PER_BAR,
+)
+
+# In which the attributes of a word are drawn: who plays comes before what is played.
+ORDER = ("type", "beat", "instr_type", "pitch", "duration", "strength", "density")
+# The model's own distributions, without the original's temperatures: masks already vary what is
+# drawn. Unlikely tails are cut only where a wrong choice is heard; most of all of the beat, as an
+# onset drawn too late forces the bar's other onsets into what is left of it. Chords are made
+# somewhat fuller, as a piece that goes on from its own grows thinner than real music.
+SAMPLING: Mapping[str, Sampling] = {
+    "type": Sampling(),
+    "beat": Sampling(nucleus=0.72),
+    "instr_type": Sampling(),
+    "pitch": Sampling(),
+    "duration": Sampling(nucleus=0.92),
+    "strength": Sampling(temperature=1.3),
+    "density": Sampling(),
+}
+FLOOR = 0.01  # share of a probability that a correction leaves at least
+DRUMS = INSTRUMENT_CLASS["Drums"]
+
+
+class ExactLoop:
+    """One song that keeps to a plan.
+
+    A bar word announces its density; beat words then count it down. What is allowed next:
+    after a beat word of strength s, exactly s notes of its instrument, all of different pitch;
+    then another instrument on the same tick; a later tick, as long as the onsets that are left
+    and the visual beats ahead still fit; the next bar, or the end, when no onset is left. The
+    first simu-note on a visual beat has its strength.
+
+    Args:
+        plan: what is asked of its bars.
+        n_beat: ticks in the song, of which its words say the share that is done.
+        style: what is asked of the whole piece.
+    """
+
+    def __init__(self, plan: Plan, n_beat: int, style: Style = Style()) -> None:
+        self.bars = plan.bars
+        self.n_beat = n_beat
+        self.style = style
+        self.playing = frozenset(INSTRUMENT_CLASS[name] for name in style.playing)
+        # Instruments that were asked for and have not been heard.
+        self.missing = set(self.playing) if style.instruments else set()
+        self.ending = Ending(plan.last_bar if style.ending else None, style.key)
+        self.harmony = Harmony()
+        self.bar = 0
+        self.position = -1  # tick in the bar; −1 before its first onset
+        self.left = self.bars[0].density or 0  # onset positions still to come in this bar
+        self.used: set[int] = set()  # instruments at this tick
+        self.instrument = 0  # of the simu-note being written
+        self.notes_left = 0
+        self.pitches: set[int] = set()
+
+    @property
+    def tick(self) -> int:
+        """How far the song is."""
+        return self.bar * TICKS_PER_BAR + max(self.position, 0)
+
+    def first(self) -> Word:
+        """The first bar word."""
+        return self._timed({**NOTHING, "type": METRICAL, "beat": BAR, "density": self.left + 1})
+
+    def allowed(self, name: str, word: Word) -> Mask:
+        """Classes that can still satisfy the plan."""
+        if name == "type":
+            return self._types()
+        if word["type"] == EOS:
+            return only(name, 0)
+        if word["type"] == NOTE:
+            return self._note(name)
+        if name == "beat":
+            return only(name, *self._beats())
+        if name in ("pitch", "duration"):
+            return only(name, 0)
+        if word["beat"] == BAR:
+            return self._bar_density() if name == "density" else only(name, 0)
+        return self._simu_note(name, word)
+
+    def _types(self) -> Mask:
+        if self.notes_left:
+            return only("type", NOTE)
+        beats = self._beats()
+        types = [METRICAL] if beats else []
+        # Whoever must still be heard joins the last onset, if there is one.
+        waiting = self._waiting() - self.used if self.position >= 0 else ()
+        if self.bar == len(self.bars) - 1 and not self.left and not waiting:
+            types.append(EOS)
+        return only("type", *types)
+
+    def _waiting(self) -> set[int]:
+        """Instruments that have yet to be heard, in the piece or in its final chord."""
+        return self.missing | self.ending.due
+
+    def _beats(self) -> list[int]:
+        """Beat classes: this tick again, a later one, the next bar."""
+        others = self.playing - self.used
+        waiting = others & self._waiting()
+        same = self.position >= 0 and (bool(waiting) or max(others, default=0) > self.instrument)
+        again = [self.position + 1] if same else []
+        if same and self.ending.due:
+            return again
+        if self.left:
+            later = self._later()
+            if self.ending.holds(0) and self.position < 0 and 1 in later:
+                return [1]
+            return again + later
+        return again + ([BAR] if self.bar < len(self.bars) - 1 else [])
+
+    def _later(self) -> list[int]:
+        """Beat classes of the ticks on which the next of the onsets left may come."""
+        bar = self.bars[self.bar]
+        ahead = [tick for tick in bar.strengths if tick > self.position]
+        # Onsets that are not visual beats must leave room for those that are.
+        latest = min([bar.ticks - self.left, *ahead])
+        return [
+            tick + 1
+            for tick in range(self.position + 1, latest + 1)
+            if tick in ahead or self.left > len(ahead)
+        ]
+
+    def _note(self, name: str) -> Mask:
+        if name == "instr_type":
+            return only(name, self.instrument)
+        if name not in ("pitch", "duration"):
+            return only(name, 0)
+        mask = np.ones(FIELD[name].size, bool)
+        mask[0] = False
+        pitched = self.instrument != DRUMS
+        if name == "duration":
+            mask[1] = False  # a note of no length
+            if pitched and self.ending.holds(self.position):
+                mask[: min(self.bars[self.bar].ticks, MAX_DURATION) + 1] = False
+            return mask
+        mask[list(self.pitches)] = False
+        if pitched and (classes := self._pitch_classes()):
+            mask[1:] &= np.isin(np.arange(mask.size - 1) % PITCH_CLASSES, classes)
+        return mask
+
+    def _pitch_classes(self) -> list[int] | None:
+        """Pitch classes that the present instrument, a pitched one, may play; None is all."""
+        scale = self.style.key.scale if self.style.key else None
+        return self.ending.chord(self.instrument, self.position) or scale
+
+    def _bar_density(self) -> Mask:
+        bar = self.bars[self.bar + 1]
+        if bar.density is not None:
+            return only("density", bar.density + 1)
+        # Real music leaves hardly any bar empty.
+        fewest = max(len(bar.strengths), 1)
+        return only("density", *range(fewest + 1, bar.ticks + 2))
+
+    def _simu_note(self, name: str, word: Word) -> Mask:
+        """Attributes of a beat word."""
+        tick = word["beat"] - 1
+        fresh = tick != self.position
+        if name == "density":
+            return only(name, self.left - fresh + 1)
+        asked = self.bars[self.bar].strengths.get(tick) if fresh else None
+        if name == "strength":
+            most = INSTRUMENTS[word["instr_type"] - 1].max_strength
+            return only(name, asked) if asked else only(name, *range(1, most + 1))
+        return only(name, *self._instruments(fresh, asked))
+
+    def _instruments(self, fresh: bool, asked: int | None) -> set[int]:
+        """Instruments of a beat word: those due first, the missing ones from the middle on."""
+        labels = set(self.playing if fresh else self.playing - self.used)
+        if asked is not None:
+            labels = {
+                label
+                for label in labels & self.style.on_beats
+                if INSTRUMENTS[label - 1].max_strength >= asked
+            }
+        if labels & self.ending.due:
+            return labels & self.ending.due
+        late = 2 * self.tick >= self.n_beat or self.bar == len(self.bars) - 1
+        if late and labels & self.missing:
+            return labels & self.missing
+        if not fresh:  # in the order of songs' words, where that leaves any
+            return {label for label in labels if label > self.instrument} or labels
+        return labels
+
+    def given(self, name: str, word: Word, heads: Heads) -> NDArray[np.float64]:
+        """The head of a field given the fields drawn before, corrected by what is known.
+
+        A pitch by the harmony of the bar. And the heads are independent given the type: where
+        another simu-note on this tick was possible, of a later instrument, and something else was
+        drawn, the instrument's head still has the probability of that in it, and the density's,
+        that no onset is left.
+        """
+        head = heads[name]
+        if name == "pitch" and word["type"] == NOTE and self.instrument != DRUMS:
+            weights = np.exp((SOUNDING, HEARD) @ self.harmony.features(self.tick))
+            corrected: NDArray[np.float64] = head * of_pitches(weights, len(head))
+            return corrected / corrected.sum()
+        if name not in ("instr_type", "density") or word["type"] != METRICAL:
+            return head
+        if self.position < 0 or word["beat"] == self.position + 1:
+            return head
+        labels = np.arange(len(head))
+        classes = labels > self.instrument if name == "instr_type" else labels == 1
+        mass = head[classes].sum() or 1.0
+        left = max(1 - heads["beat"][self.position + 1] / mass, FLOOR)
+        corrected = np.where(classes, head * left, head)
+        return corrected / corrected.sum()
+
+    def take(self, word: Word) -> Word:
+        """Move on by the word drawn."""
+        if word["type"] == NOTE:
+            self._hear(word)
+        elif word["beat"] == BAR:
+            self.bar += 1
+            self.position = -1
+            self.left = word["density"] - 1
+            self.ending.enter(self.bar, downbeat=1 in self._beats())
+        elif word["type"] == METRICAL:
+            self._begin(word)
+        return self._timed(word)
+
+    def _begin(self, word: Word) -> None:
+        """A simu-note begins."""
+        if word["beat"] - 1 != self.position:
+            self.position = word["beat"] - 1
+            self.left -= 1
+            self.used = set()
+        self.instrument = word["instr_type"]
+        self.used.add(self.instrument)
+        self.missing.discard(self.instrument)
+        self.ending.join(self.instrument)
+        self.notes_left = word["strength"]
+        self.pitches = set()
+
+    def _hear(self, word: Word) -> None:
+        """A note of the present simu-note."""
+        self.notes_left -= 1
+        self.pitches.add(word["pitch"])
+        if self.instrument != DRUMS:
+            pitch, duration = word["pitch"] - 1, word["duration"] - 1
+            self.ending.hear(pitch, duration)
+            self.harmony.add(pitch, self.tick, duration)
+
+    def _timed(self, word: Word) -> Word:
+        """Add the place in the song, rounded as in training; an EOS has none."""
+        if word["type"] == EOS:
+            return {**word, "p_beat": FIELD["p_beat"].offset, "i_beat": 0}
+        share = 100 * self.tick // self.n_beat
+        return {**word, "p_beat": share + FIELD["p_beat"].offset, "i_beat": self.tick}

@@ -1,0 +1,45 @@
+"""What is asked of a whole piece, besides its rhythm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cmt.keys import Key
+from cmt.vocabulary import INSTRUMENT_CLASS, INSTRUMENTS
+
+
+@dataclass(frozen=True)
+class Style:
+    """Who plays what kind of piece.
+
+    Attributes:
+        genre: a name of GENRES; None is any.
+        instruments: names of those that play, each at least once where the rhythm has room;
+            None lets the model choose among all.
+        beat_instruments: names of those that may play the simu-note on a visual beat; None is
+            all that play.
+        key: whose scale the pitched instruments keep to; None is whatever comes.
+        ending: whether the last bar resolves, as `cmt.decoding.ending` says.
+    """
+
+    genre: str | None = None
+    instruments: tuple[str, ...] | None = None
+    beat_instruments: tuple[str, ...] | None = None
+    key: Key | None = None
+    ending: bool = True
+
+    @property
+    def playing(self) -> tuple[str, ...]:
+        """Names of the instruments that may play."""
+        return self.instruments or tuple(INSTRUMENT_CLASS)
+
+    @property
+    def on_beats(self) -> frozenset[int]:
+        """Classes of the instruments that may play a visual beat's simu-note."""
+        names = self.beat_instruments or self.playing
+        return frozenset(INSTRUMENT_CLASS[name] for name in names)
+
+    @property
+    def max_strength(self) -> int:
+        """Notes that a visual beat can have."""
+        return max(INSTRUMENTS[label - 1].max_strength for label in self.on_beats)

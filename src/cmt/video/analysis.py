@@ -1,0 +1,86 @@
+"""A video → its rhythm: the whole step, and the files that it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from cmt.control import Control, Curves, VideoRhythm, control_words, save_control, save_rhythm
+from cmt.video.flow import FlowMethod, measure_motion
+from cmt.video.frames import VideoFrames
+from cmt.video.original import find_rhythm, saliency
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What was found in a video.
+
+    Attributes:
+        frames: the video, to take pictures from.
+        rhythm: what music is made from.
+        curves: how it moves, to look at.
+        problems: what could not be decoded, in words.
+    """
+
+    frames: VideoFrames
+    rhythm: VideoRhythm
+    curves: Curves
+    problems: tuple[str, ...]
+
+    @property
+    def control(self) -> Control:
+        """What the video asks of its music."""
+        return Control(control_words(self.rhythm), self.rhythm.tempo, self.rhythm.duration)
+
+
+def analyse(
+    video: str | Path | VideoFrames,
+    flow: FlowMethod = "exact",
+    resolution: int = 1,
+    watch: Callable[[VideoFrames], Iterable[np.ndarray]] = iter,
+) -> Analysis:
+    """Find tempo, visual beats and speed per bar of a video, in one pass over its frames.
+
+    Args:
+        video: the file, or its frames.
+        flow: see `cmt.video.flow.measure_motion`.
+        resolution: see `cmt.video.original.find_rhythm`.
+        watch: passes all frames on, such as through a progress bar; what it raises ends the work.
+
+    Raises:
+        InputError: the file is missing, is no video, or nothing in it can be decoded.
+    """
+    frames = video if isinstance(video, VideoFrames) else VideoFrames(video)
+    motion = measure_motion(watch(frames), frames.fps, flow)
+    curves = Curves(frames.fps, motion.speed, saliency(motion))
+    return Analysis(frames, find_rhythm(motion, resolution), curves, tuple(frames.problems))
+
+
+def write(analysis: Analysis, npz: Path, formats: Sequence[str] = ()) -> list[Path]:
+    """Write NAME.npz (control words and curves), NAME.json (the rhythm), NAME_rhythm.png ….
+
+    Args:
+        analysis: of the video.
+        npz: the first of the files; the others are named after it.
+        formats: of the pictures, among `cmt.files.PICTURES`; none are drawn by default.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: the folder cannot be written to, or the video can no longer be read.
+    """
+    rhythm, control = analysis.rhythm, analysis.control
+    beside = npz.with_suffix(".json")
+    save_control(npz, control.words, rhythm.tempo, rhythm.duration, analysis.curves)
+    save_rhythm(beside, rhythm)
+    pictures = [npz.with_name(f"{npz.stem}_rhythm.{kind}") for kind in formats]
+    if pictures:
+        from cmt.plots import Video, plot, thumbnails  # matplotlib takes a second
+
+        shown = thumbnails(analysis.frames, rhythm.duration)
+        plot(pictures, Video(rhythm, analysis.curves, shown))
+    return [npz, beside, *pictures]
