@@ -17,7 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cmt.files import EXPERIMENTS, InputError
+from cmt.files import DEFAULT_CHECKPOINT, InputError
 from cmt.script import between, parser, run_script
 
 
@@ -33,7 +33,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         default=10.0,
         help="of a video (%(default)g)",
     )
-    add("-c", "--ckpt", type=Path, default=EXPERIMENTS / "default", help="checkpoint of the model")
+    add("-c", "--ckpt", type=Path, default=DEFAULT_CHECKPOINT, help="checkpoint of the model")
     return options.parse_args(argv)
 
 

@@ -57,10 +57,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     for file in written:
         now = time.perf_counter()
-        print(
-            f"{file.path}: {file.seconds:.2f} s, RMS {file.rms:.1f} dBFS, "
-            f"peak {file.peak:.1f} dBFS, took {now - started:.1f} s"
-        )
+        print(f"{file}, took {now - started:.1f} s")
         started = now
 
 

@@ -86,6 +86,15 @@ class Report:
     reconciled: tuple[str, ...]
     rank: Rank | None = None
 
+    def __str__(self) -> str:
+        """On one line."""
+        error = self.control_error
+        return (
+            f"{self.tempo:.1f} BPM, {self.bars} bars, {sum(self.notes.values())} notes; control"
+            f" errors: density {error.density:.3f} over {self.bars_controlled} bars, strength"
+            f" {error.strength:.3f} over {self.visual_beats} visual beats, time {error.time:.3f}"
+        )
+
 
 @dataclass(frozen=True)
 class Piece:

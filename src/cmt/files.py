@@ -16,6 +16,7 @@ IN_CHECKOUT = (REPOSITORY / "pyproject.toml").is_file()  # else installed withou
 DATA = REPOSITORY if IN_CHECKOUT else Path()  # folders of data are in the working folder there
 DATASET = DATA / "dataset"
 EXPERIMENTS = DATA / "exp"
+DEFAULT_CHECKPOINT = EXPERIMENTS / "default"
 LOGS = DATA / "logs"
 INFERENCE = DATA / "inference"
 VIDEOS = DATA / "videos"

@@ -45,6 +45,12 @@ class Written:
     rms: float
     peak: float
 
+    def __str__(self) -> str:
+        """On one line."""
+        return (
+            f"{self.path}: {self.seconds:.2f} s, RMS {self.rms:.1f} dBFS, peak {self.peak:.1f} dBFS"
+        )
+
 
 @dataclass(frozen=True)
 class Soundtrack:

@@ -23,9 +23,8 @@ import torch
 from cmt import checkpoint, film, results
 from cmt.compose import Piece, Settings, compose
 from cmt.control import Control, VideoRhythm, control_words
-from cmt.files import EXPERIMENTS, InputError, checksum
-from cmt.plots import Video, plot, thumbnails
-from cmt.video.analysis import analyse
+from cmt.files import DEFAULT_CHECKPOINT, InputError, checksum
+from cmt.video.analysis import analyse, draw
 from cmt.video.flow import measure_motion
 from cmt.video.frames import VideoFrames
 from cmt.vocabulary import DEFAULT_TEMPO
@@ -37,7 +36,6 @@ PICTURE_WIDTH = 8.0  # inches of the axes: so that a page can show the picture s
 PLAYABLE = ("h264", "vp9", "libvpx-vp9", "av1", "libdav1d")  # in MP4, by browsers
 TRIED_PAIRS = 8  # of frames, to estimate the time that all will take
 TRIED_SECONDS = 4.0  # of music, likewise
-DEFAULT_CKPT = EXPERIMENTS / "default"
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ class Studio:
     """
 
     def __init__(
-        self, folder: Path, ckpt: Path = DEFAULT_CKPT, max_minutes: float = math.inf
+        self, folder: Path, ckpt: Path = DEFAULT_CHECKPOINT, max_minutes: float = math.inf
     ) -> None:
         self.folder = folder
         self.ckpt = ckpt
@@ -177,9 +175,8 @@ class Studio:
             frames = VideoFrames(clip.path)
             total = frames.expected or math.inf
             found = analyse(frames, watch=watch)
-            pictures = thumbnails(frames, found.rhythm.duration, PICTURE_WIDTH)
             picture, playable = clip.path.with_name("rhythm.png"), clip.path
-            plot([picture], Video(found.rhythm, found.curves, pictures), width=PICTURE_WIDTH)
+            draw(found, [picture], PICTURE_WIDTH)
             if frames.codec not in PLAYABLE:
                 playable = clip.path.with_name("playable.mp4")
                 for count in frames.write_copy(playable):

@@ -132,25 +132,15 @@ def make(video: Path, output: Path, arguments: argparse.Namespace) -> tuple[str,
     Returns:
         A line on it, and the problems that it had.
     """
-    from tqdm import tqdm
-
-    from cmt.video.analysis import analyse, write
-    from cmt.video.frames import VideoFrames
-
-    def watch(frames: VideoFrames) -> tqdm:
-        return tqdm(frames, video.name, frames.expected, unit="frame", leave=False, disable=None)
+    from cmt.video.analysis import analyse, bar, write
 
     began = time.perf_counter()
-    analysis = analyse(video, arguments.flow, arguments.resolution, watch)
+    analysis = analyse(video, arguments.flow, arguments.resolution, bar)
     # Not with_suffix: a name may have dots of its own.
     npz = output.with_name(f"{output.name}.npz")
     written = write(analysis, npz, arguments.format if arguments.visualize else ())
-    frames, rhythm = analysis.frames, analysis.rhythm
     return (
-        f"{video.name}: {rhythm.duration:.2f} s, {frames.width}x{frames.height} at"
-        f" {frames.fps:.4g} fps, tempo {rhythm.tempo:.1f} BPM, {rhythm.n_bars} bars,"
-        f" {len(rhythm.vbeats)} visual beats, in {time.perf_counter() - began:.1f} s →"
-        f" {', '.join(map(str, written))}",
+        f"{analysis}, in {time.perf_counter() - began:.1f} s → {', '.join(map(str, written))}",
         [f"{video}: {problem}" for problem in analysis.problems],
     )
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from tqdm import tqdm
 
 from cmt.control import Control, Curves, VideoRhythm, control_words, save_control, save_rhythm
 from cmt.video.flow import FlowMethod, measure_motion
 from cmt.video.frames import VideoFrames
 from cmt.video.original import find_rhythm, saliency
+
+if TYPE_CHECKING:
+    from cmt.plots import Video
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,15 @@ class Analysis:
     rhythm: VideoRhythm
     curves: Curves
     problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """On one line."""
+        frames, rhythm = self.frames, self.rhythm
+        return (
+            f"{frames.path.name}: {rhythm.duration:.2f} s, {frames.width}x{frames.height} at"
+            f" {frames.fps:.4g} fps, tempo {rhythm.tempo:.1f} BPM, {rhythm.n_bars} bars,"
+            f" {len(rhythm.vbeats)} visual beats"
+        )
 
     @property
     def control(self) -> Control:
@@ -59,6 +73,31 @@ def analyse(
     return Analysis(frames, find_rhythm(motion, resolution), curves, tuple(frames.problems))
 
 
+def bar(frames: VideoFrames) -> tqdm:
+    """All frames, under a progress bar where there is a terminal."""
+    name = frames.path.name
+    return tqdm(frames, name, frames.expected, unit="frame", leave=False, disable=None)
+
+
+def panels(analysis: Analysis, width: float | None = None) -> Video:
+    """What is drawn of a video, with thumbnails for axes of a width in inches.
+
+    Raises:
+        InputError: the video can no longer be read.
+    """
+    from cmt.plots import WIDTH, Video, thumbnails  # matplotlib takes a second
+
+    shown = thumbnails(analysis.frames, analysis.rhythm.duration, width or WIDTH)
+    return Video(analysis.rhythm, analysis.curves, shown)
+
+
+def draw(analysis: Analysis, pictures: Sequence[Path], width: float | None = None) -> None:
+    """Draw the rhythm of a video; see `panels` and `cmt.plots.plot`."""
+    from cmt.plots import WIDTH, plot
+
+    plot(pictures, panels(analysis, width), width=width or WIDTH)
+
+
 def write(analysis: Analysis, npz: Path, formats: Sequence[str] = ()) -> list[Path]:
     """Write NAME.npz (control words and curves), NAME.json (the rhythm), NAME_rhythm.png ….
 
@@ -79,8 +118,5 @@ def write(analysis: Analysis, npz: Path, formats: Sequence[str] = ()) -> list[Pa
     save_rhythm(beside, rhythm)
     pictures = [npz.with_name(f"{npz.stem}_rhythm.{kind}") for kind in formats]
     if pictures:
-        from cmt.plots import Video, plot, thumbnails  # matplotlib takes a second
-
-        shown = thumbnails(analysis.frames, rhythm.duration)
-        plot(pictures, Video(rhythm, analysis.curves, shown))
+        draw(analysis, pictures)
     return [npz, beside, *pictures]

@@ -1,0 +1,124 @@
+"""The options of a command line that ask for music, and what they ask for."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cmt.decoding import LOOPS
+from cmt.files import DEFAULT_CHECKPOINT, InputError
+from cmt.keys import MODES, TONICS, Key
+from cmt.script import between
+from cmt.vocabulary import GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
+
+if TYPE_CHECKING:
+    from cmt.compose import Settings
+    from cmt.model import CMT
+
+MAX_SEED = 2**32 - 1
+EXACT_ONLY = ("instruments", "beat_instruments", "key")
+
+
+def instruments(text: str) -> tuple[str, ...]:
+    """Names of instruments from a list with commas, in any case, in the order of INSTRUMENTS."""
+    asked = {name.strip().capitalize() for name in text.split(",")}
+    if unknown := asked - set(INSTRUMENT_CLASS):
+        known = ",".join(INSTRUMENT_CLASS).lower()
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)!r} is not among {known}")
+    return tuple(name for name in INSTRUMENT_CLASS if name in asked)
+
+
+def add_composition(options: argparse.ArgumentParser) -> None:
+    """Add the options that `settings` and `load_model` read."""
+    add = options.add_argument
+    add(
+        "-c", "--ckpt", "--checkpoint", type=Path, default=DEFAULT_CHECKPOINT,
+        help="checkpoint of the model, or its folder",
+    )  # fmt: skip
+    add("-g", "--gpus", type=int, metavar="GPU", help="GPU number; default: one if there is one")
+    add(
+        "-C", "--C", type=between(0, 1), default=1.0, metavar="DEGREE",
+        help="control degree, 0 (free) to 1 (as the video says)",
+    )  # fmt: skip
+    add("--control", dest="loop", choices=LOOPS, default="exact", help="decoding loop")
+    add(
+        "--min_strength", type=between(1, kind=int), default=2, metavar="NOTES",
+        help="weaker visual beats are left to the model; default 2",
+    )  # fmt: skip
+    add(
+        "--precision", choices=["float32", "bf16", "int8"], default="float32",
+        help="of the model's weights; bf16 and int8 take less time on a CPU; default float32",
+    )  # fmt: skip
+    add(
+        "--seed", type=between(0, MAX_SEED, int), default=0, metavar="N",
+        help="another number, another piece",
+    )  # fmt: skip
+    add = options.add_argument_group("the whole piece").add_argument
+    tempo = between(MIN_TEMPO, MAX_TEMPO)
+    add("--tempo", type=tempo, metavar="BPM", help="default: the video's, 120 if unknown")
+    add("--genre", choices=[*GENRES, "any"], default="any")
+    names = ",".join(INSTRUMENT_CLASS).lower()
+    add("--instruments", type=instruments, metavar="LIST", help=f"these play; from {names}")
+    add("--beat_instruments", type=instruments, metavar="LIST", help="of these, on visual beats")
+    add("--key", choices=TONICS, metavar="TONIC", help="keep to a key: C, C#, Db … B")
+    add("--mode", choices=MODES, default="major", help="of --key; default major")
+    add(
+        "--ending", action=argparse.BooleanOptionalAction, default=True,
+        help="a final chord on the last downbeat; default: yes",
+    )  # fmt: skip
+
+
+def check_composition(options: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Refuse, by the parser, what contradicts itself."""
+    if args.loop == "original":
+        for name in EXACT_ONLY:
+            if getattr(args, name):
+                options.error(f"--{name} goes with --control exact")
+    playing = args.instruments or tuple(INSTRUMENT_CLASS)
+    if outside := set(args.beat_instruments or ()) - set(playing):
+        options.error(f"--beat_instruments: {', '.join(sorted(outside))} not in --instruments")
+
+
+def settings(args: argparse.Namespace, takes: int = 1, rank: bool = False) -> Settings:
+    """What the command line asks for."""
+    from cmt.compose import Settings
+    from cmt.decoding.style import Style
+
+    return Settings(
+        takes=takes,
+        loop=args.loop,
+        degree=args.C,
+        min_strength=args.min_strength,
+        tempo=args.tempo,
+        style=Style(
+            genre=None if args.genre == "any" else args.genre,
+            instruments=args.instruments,
+            beat_instruments=args.beat_instruments,
+            key=Key(TONICS[args.key], args.mode) if args.key else None,
+            ending=args.ending,
+        ),
+        seed=args.seed,
+        precision=args.precision,
+        rank=rank,
+    )
+
+
+def load_model(args: argparse.Namespace) -> tuple[CMT, str]:
+    """The model on its device, and the checksum of its file.
+
+    Raises:
+        InputError: there is no such checkpoint or GPU, or the GPU cannot take that precision.
+    """
+    import torch
+
+    from cmt import checkpoint
+    from cmt.files import checksum
+
+    cuda = torch.cuda.is_available()
+    if args.gpus is not None and not cuda:
+        raise InputError(f"-g {args.gpus}: no CUDA device here; leave -g out for the CPU")
+    if cuda and args.precision == "int8":
+        raise InputError("--precision int8 is for CPUs; use bf16 on a GPU")
+    model, _ = checkpoint.load(args.ckpt, f"cuda:{args.gpus or 0}" if cuda else "cpu")
+    return model, checksum(checkpoint.find(args.ckpt))

@@ -1,0 +1,160 @@
+"""A video in, the video with music made for it out.
+
+    src/video2bgm.py clip.mp4 -o clip_with_music.mp4
+    src/video2bgm.py *.mp4 --out_dir DIR --genre rock --seed 7
+
+Writes, for each video, NAME.npz and NAME.json (its rhythm), NAME.mid and NAME.mid.json (the music
+and how well it follows), NAME.mp3, and the video with that music. A video that cannot be used is
+named and skipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cmt.files import INFERENCE, InputError
+from cmt.options import add_composition, check_composition, load_model, settings
+from cmt.script import between, parser, run_script
+
+if TYPE_CHECKING:
+    from cmt.model import CMT
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")  # of results; others become .mkv
+FLOWS = ("exact", "single", "fast")
+BALANCE = 0.5
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    options = parser(__doc__)
+    add = options.add_argument
+    add("videos", nargs="+", type=Path, metavar="VIDEO")
+    add(
+        "-o", "--output", type=Path, metavar="FILE",
+        help="the result (one video only); default: DIR/NAME.mp4, or .mov, .mkv, .webm as the video"
+        " is, .mkv for any other",
+    )  # fmt: skip
+    add("--out_dir", type=Path, default=INFERENCE, metavar="DIR", help="folder of the other files")
+    add(
+        "--keep-audio", type=between(0, 1), nargs="?", const=BALANCE, metavar="BALANCE",
+        help="keep the video's own sound and lay the music under it, with this gain, 0 to 1, after"
+        " a `=` (%(const)g)",
+    )  # fmt: skip
+    add("--soundfont", type=Path, metavar="FILE", help="other instruments (.sf2)")
+    add(
+        "--flow", default="exact", metavar="METHOD",
+        help=f"{', '.join(FLOWS)} (a quarter of the time), as in video2npz.py; default exact",
+    )  # fmt: skip
+    add("--visualize", action="store_true", help="pictures, too: NAME_rhythm.png, NAME.mid.png")
+    add_composition(options)
+    # Without a `=`, what follows --keep-audio is a video.
+    bare = ("--keep-audio", "--keep_audio")
+    given = sys.argv[1:] if argv is None else argv
+    args = options.parse_args([f"{arg}={BALANCE}" if arg in bare else arg for arg in given])
+    check_composition(options, args)
+    if args.output and len(args.videos) > 1:
+        options.error("--output goes with one video; use --out_dir")
+    if args.output and args.output.suffix.lower() not in VIDEO_SUFFIXES:
+        kinds = ", ".join(VIDEO_SUFFIXES)
+        options.error(f"{args.output}: the result is a video; end its name in one of {kinds}")
+    if args.flow not in FLOWS:
+        raise InputError(f"--flow: invalid choice: {args.flow!r}; choose among {', '.join(FLOWS)}")
+    return args
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Go the whole way for each video."""
+    args = parse(argv)
+    if not args.ckpt.exists():  # before minutes of work
+        raise InputError(f"{args.ckpt}: no such checkpoint; give another -c")
+    model = cache(partial(load_model, args))
+    made: dict[str, Path] = {}
+    skipped = []
+    for video in args.videos:
+        try:
+            video2bgm(video, result_for(video, args, made), model, args)
+        except InputError as error:
+            print(f"error: {error}", file=sys.stderr)
+            skipped.append(video)
+    for video in skipped:
+        print(f"skipped: {video}", file=sys.stderr)
+    if len(skipped) == len(args.videos):
+        raise InputError("no video could be used")
+
+
+def result_for(video: Path, args: argparse.Namespace, made: dict[str, Path]) -> Path:
+    """Where the video with music goes; its name is noted in `made`.
+
+    Raises:
+        InputError: something would be replaced: the video itself, or what another gave.
+    """
+    if other := made.get(video.stem):
+        raise InputError(f"{video}: would replace what {other} gave; use another --out_dir")
+    made[video.stem] = video
+    kept = video.suffix.lower() in VIDEO_SUFFIXES
+    result = args.output or args.out_dir / (video.name if kept else f"{video.stem}.mkv")
+    if video.exists() and result.exists() and video.samefile(result):
+        raise InputError(f"{video}: the result would replace it; choose another -o")
+    return result
+
+
+def video2bgm(
+    video: Path, result: Path, model: Callable[[], tuple[CMT, str]], args: argparse.Namespace
+) -> None:
+    """The whole way for one video.
+
+    Raises:
+        InputError: the video or another file cannot be used.
+    """
+    from tqdm import tqdm
+
+    from cmt import film
+    from cmt.video import analysis
+
+    pictures = ("png",) if args.visualize else ()
+    npz, midi, sound = (args.out_dir / f"{video.stem}{kind}" for kind in (".npz", ".mid", ".mp3"))
+    print(f"== {video}", flush=True)
+    with stage("video → rhythm"):
+        found = analysis.analyse(video, args.flow, watch=analysis.bar)
+        rhythm_files = analysis.write(found, npz, pictures)
+        for problem in found.problems:
+            print(f"warning: {video}: {problem}; what could be decoded was used", file=sys.stderr)
+        print(found)
+    with stage("rhythm → music"):
+        from cmt import results  # torch, which the first stage does without
+        from cmt.compose import compose
+
+        network, weights = model()
+        (piece,) = compose(network, found.control, settings(args))
+        sources = results.Sources(npz.name, found.control.checksum, str(args.ckpt), weights)
+        panels = analysis.panels(found) if pictures else None
+        music_files = results.write(piece, midi, sources, pictures=pictures, video=panels)
+        print(f"{midi}: {piece.report}")
+    with stage("music → sound"):
+        written = film.render(
+            midi, [sound, result], video, soundfont=args.soundfont, keep_audio=args.keep_audio
+        )
+        for file in tqdm(written, video.name, 2, unit="file", leave=False, disable=None):
+            print(file)
+    print(*rhythm_files, *music_files, sound, result, sep="\n", flush=True)
+
+
+@contextmanager
+def stage(name: str) -> Iterator[None]:
+    """Say how long one stage took."""
+    began = time.perf_counter()
+    yield
+    print(f"{name} took {time.perf_counter() - began:.1f} s", flush=True)
+
+
+command = partial(run_script, main)
+
+if __name__ == "__main__":
+    sys.exit(command())
