@@ -20,11 +20,11 @@ from cmt.decoding.drawing import Drawing, Plain, Recalling
 from cmt.decoding.loop import Loop
 from cmt.decoding.recall import Cache
 from cmt.decoding.style import Style
-from cmt.encoding import Word, data_words, initial_tokens, model_words
-from cmt.fast import FastCMT
-from cmt.model import CMT, losses
+from cmt.model.encoding import Word, data_words, initial_tokens, model_words
+from cmt.model.fast import FastCMT
+from cmt.model.network import CMT, losses
+from cmt.music.vocabulary import EOS, FIELDS, MODEL_COLUMN, TICKS_PER_BAR
 from cmt.plan import MIN_STRENGTH, Plan, thinned
-from cmt.vocabulary import EOS, FIELDS, MODEL_COLUMN, TICKS_PER_BAR
 
 Progress = Callable[[int, int], None]
 
@@ -72,8 +72,8 @@ def generate(
         style: what is asked besides rhythm; of it "original" takes the genre alone, pop by
             default.
         seed: of the first take; take k has seed + k, whatever the number of takes.
-        precision: of the model's weights, as in `cmt.fast.product`. Other than in float32, the
-            songs of a batch are rounded together, so that a take made again alone may differ.
+        precision: of the model's weights, as in `cmt.model.fast.product`. Other than in float32,
+            the songs of a batch are rounded together, so that a take made again alone may differ.
         progress: see `decode`.
     """
     fast = FastCMT(model, precision)
