@@ -11,7 +11,8 @@ from __future__ import annotations
 import functools
 import itertools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -95,6 +96,21 @@ def _has_onednn(dtype: torch.dtype) -> bool:
 
 def _has(operators: object, *names: str) -> bool:
     return all(hasattr(operators, name) for name in names)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, as decoding does.
+
+    The products of a word are so short that a second thread gains nothing in a small model, and
+    beside another program the two wait for each other at each: decoding took seven times as long.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class FastCMT:

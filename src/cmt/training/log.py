@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cmt.files import replacing
-from cmt.training.loop import Progress
+from cmt.training.loop import TrainingState
 
 
 class TrainingLog:
@@ -43,7 +43,7 @@ class TrainingLog:
         with self.text.open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
 
-    def epoch(self, progress: Progress) -> None:
+    def epoch(self, progress: TrainingState) -> None:
         """Record the epoch that just ended."""
         rows = [row for row in progress.history if row[0] == progress.epoch]
         values = " ".join(f"{name} {train:.3f}/{held:.3f}" for _, name, train, held in rows)
@@ -61,7 +61,7 @@ class TrainingLog:
                 self.board.add_scalars(name, {"train": train, "validation": held}, epoch)
             self.board.flush()
 
-    def _draw(self, progress: Progress) -> None:
+    def _draw(self, progress: TrainingState) -> None:
         """Draw a panel of training and validation curves per attribute and for their mean."""
         from matplotlib.figure import Figure
 

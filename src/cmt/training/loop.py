@@ -34,7 +34,7 @@ from cmt.training.songs import Batch, Songs, batches, collate
 
 
 @dataclass
-class Progress:
+class TrainingState:
     """How far a run is: what a resumed run needs to go on as if never interrupted.
 
     Attributes:
@@ -116,7 +116,7 @@ class Trainer:
         self.ranks = ranks
         self.optimizers = make_optimizers(model, config)
         self.network = _wrapped(model, config, ranks)
-        self.progress = Progress()
+        self.progress = TrainingState()
 
     def state(self) -> dict[str, Any]:
         """What a resumed run needs besides the weights, as a checkpoint can hold it."""
@@ -139,7 +139,7 @@ class Trainer:
             )
         for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(values)
-        self.progress = Progress(**state["progress"])
+        self.progress = TrainingState(**state["progress"])
 
     def epoch(self, songs: Songs, stopping: Sequence[int], save: Callable[[], None]) -> bool:
         """What is left of the present epoch, a step for each batch.
@@ -276,9 +276,9 @@ def train(
     ranks: Ranks,
     folder: Path,
     resume: Mapping[str, Any] | None = None,
-    on_epoch: Callable[[Progress], None] = lambda progress: None,
+    on_epoch: Callable[[TrainingState], None] = lambda progress: None,
     **extra: Any,
-) -> Progress:
+) -> TrainingState:
     """Train until `config.epochs` epochs are done, or SIGTERM asks to stop.
 
     Args:
@@ -324,7 +324,7 @@ def train(
     return progress
 
 
-def _save_best(folder: Path, model: CMT, progress: Progress, **extra: Any) -> None:
+def _save_best(folder: Path, model: CMT, progress: TrainingState, **extra: Any) -> None:
     """Keep the weights of the lowest validation loss, under a name that tells it."""
     validation_loss = progress.history[-1][3]
     if not validation_loss < progress.best:

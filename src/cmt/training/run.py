@@ -17,7 +17,7 @@ from cmt.model.network import CMT
 from cmt.music.dataset import read_dataset
 from cmt.training.config import RunConfig
 from cmt.training.log import TrainingLog
-from cmt.training.loop import Progress, has_bf16, train
+from cmt.training.loop import TrainingState, has_bf16, train
 from cmt.training.ranks import Ranks, joined, launch
 from cmt.training.songs import Songs, batches, padding_share, split
 
@@ -161,7 +161,7 @@ def _first_lines(
     ]
 
 
-def _last_line(config: RunConfig, progress: Progress) -> str:
+def _last_line(config: RunConfig, progress: TrainingState) -> str:
     end = "done" if progress.epoch >= config.training.epochs else "stopped"
     return f"{end} after {progress.epoch} epochs, step {progress.step}: {config.folder}"
 

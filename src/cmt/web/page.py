@@ -20,7 +20,7 @@ from cmt.files import VIDEOS, InputError
 from cmt.music.keys import KEYS
 from cmt.music.vocabulary import DEFAULT_TEMPO, GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
 from cmt.web import text as page_text
-from cmt.web.studio import Analysis, Clip, Result, Studio, Progress
+from cmt.web.studio import Analysis, Clip, Result, Studio, Telling
 from cmt.web.style import CSS, HEAD, THEME
 from cmt.web.text import CRASHED, STOPPED, WELCOME, picture, told
 from cmt.web.visits import Stopped, Visits
@@ -345,7 +345,7 @@ class Page:
             self.stop: gr.Button(visible=False),
         }
 
-    def _progress(self, request: gr.Request, bar: gr.Progress) -> Progress:
+    def _progress(self, request: gr.Request, bar: gr.Progress) -> Telling:
         """Reports to the page; raises `Stopped` once the visitor wants that."""
         return self.visits.progress(
             request.session_hash, lambda share, doing: bar(share, desc=doing)

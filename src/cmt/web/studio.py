@@ -32,7 +32,7 @@ from cmt.video.flow import measure_motion
 from cmt.video.frames import VideoFrames
 
 # Is told the share that is done, 0 … 1, and what is being done; what it raises ends the work.
-Progress = Callable[[float, str], None]
+Telling = Callable[[float, str], None]
 
 PICTURE_WIDTH = 8.0  # inches of the axes: so that a page can show the picture smaller
 PLAYABLE = ("h264", "vp9", "libvpx-vp9", "av1", "libdav1d")  # in MP4, by browsers
@@ -159,7 +159,7 @@ class Studio:
             self._pace = (time.perf_counter() - began) / TRIED_SECONDS
         return self._pace
 
-    def analyse(self, clip: Clip, progress: Progress) -> Analysis:
+    def analyse(self, clip: Clip, progress: Telling) -> Analysis:
         """Find the rhythm of a video, and draw it.
 
         Raises:
@@ -186,7 +186,7 @@ class Studio:
         return Analysis(clip, found.rhythm, picture, playable, found.problems)
 
     def compose(
-        self, analysis: Analysis, settings: Settings, balance: float | None, progress: Progress
+        self, analysis: Analysis, settings: Settings, balance: float | None, progress: Telling
     ) -> list[Result]:
         """Make music for a video: the takes, from the best.
 
@@ -206,7 +206,7 @@ class Studio:
             self.model,
             control,
             replace(settings, rank=True),
-            lambda tick, ticks: progress(tick / ticks, "Composing"),
+            lambda share: progress(share, "Composing"),
         )
         takes = []
         with _nameless(video):

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from cmt.web.studio import Progress
+from cmt.web.studio import Telling
 
 TOLD = 0.2  # seconds from one report of progress to the next
 
@@ -31,7 +31,7 @@ class Visits:
         if stop := self._stops.pop(visitor, None):
             stop.set()
 
-    def progress(self, visitor: str | None, tell: Callable[[float, str], None]) -> Progress:
+    def progress(self, visitor: str | None, tell: Callable[[float, str], None]) -> Telling:
         """What the work is to report to: tells now and then, and raises `Stopped` after `end`."""
         stop = self._stops.setdefault(visitor, threading.Event())
         last = -math.inf
