@@ -27,6 +27,7 @@ import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -408,5 +409,7 @@ def write_csv(path: Path, sets: dict[str, list[Piece]], table: dict[str, dict[st
                 writer.writerow(row(label, f"({key})", found))
 
 
+command = partial(run_script, main)
+
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(command())

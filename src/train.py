@@ -15,6 +15,7 @@ import argparse
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from cmt.files import DATASET, EXPERIMENTS, LOGS, InputError
@@ -225,5 +226,7 @@ def run(args: argparse.Namespace) -> None:
             log.write(f"{end} after {progress.epoch} epochs, step {progress.step}: {folder}")
 
 
+command = partial(run_script, main)
+
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(command())
