@@ -10,8 +10,8 @@ stack, pytorch-fast-transformers' RecurrentEncoder with the same weights, embedd
 where that package is installed, else our readable twin, `CMT.step`; neither has masks or draws.
 Everything runs in turn, in rounds, so that a busy machine slows all alike; the best round counts.
 
-Growth is the cost per word of one song in a model of the default's size, and the process's memory.
-The last lines are the ratios.
+Growth is the cost per word of one song in a new model of the default's size, and the process's
+memory. The last lines are the ratios.
 """
 
 from __future__ import annotations
@@ -28,18 +28,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from cmt import checkpoint
 from cmt.decoding import exact
 from cmt.decoding.drawing import Recalling
 from cmt.decoding.engine import decode
 from cmt.decoding.recall import Cache
 from cmt.encoding import Word, initial_tokens
 from cmt.fast import FastCMT
-from cmt.model import CMT, CMTConfig
+from cmt.files import EXPERIMENTS
+from cmt.model import CMT
+from cmt.model_config import CMTConfig
 from cmt.plan import BarPlan, Plan
 from cmt.vocabulary import EOS, FIELDS, TICKS_PER_BAR
 
 COPIED = 2**28  # bytes, far more than any cache holds
-DEFAULT = CMTConfig(d_model=256, n_layers=4, n_heads=4, d_ff=1024, meter=True)
 LENGTHS = (1_000, 2_000, 4_000, 8_000, 16_000)  # words
 PRECISIONS = {"float32": 4, "bf16": 2, "int8": 1}  # bytes of a weight
 MANY = 8  # songs
@@ -156,7 +158,8 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    song = decoded(CMT(DEFAULT).eval(), LENGTHS[-1])
+    default, _ = checkpoint.load(EXPERIMENTS / "default")
+    song = decoded(CMT(default.config).eval(), LENGTHS[-1])
     print(f"{'words':>8}{'ms/word':>10}{'peak MB':>10}")
     costs = []
     for words, megabytes in zip(LENGTHS, song.megabytes, strict=True):

@@ -26,24 +26,26 @@ import tempfile
 import time
 from pathlib import Path
 
-from cmt.files import REPOSITORY
+from cmt.files import MIDI_SUFFIXES, REPOSITORY
+from cmt.vocabulary import MIN_NOTES
 
 ROUNDS = 3
 SHARED = REPOSITORY.parent / "shared" / "midi" / "research.tar.xz"
 REFERENCE = REPOSITORY / "tests" / "reference" / "midi" / "in"
 COMMAND = REPOSITORY / "src" / "midi2numpy_mix.py"
-SUFFIXES = (".mid", ".midi")
 
 
 def gather(source: Path, count: int, folder: Path) -> None:
     """Put `count` MIDI files of a folder or a tar into `folder`, as 000000.mid, …"""
     if source.is_dir():
-        paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
+        paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)
         for number in range(count):
             shutil.copy(paths[number * len(paths) // count], folder / f"{number:06}.mid")
         return
     with tarfile.open(source) as archive:
-        names = sorted(name for name in archive.getnames() if Path(name).suffix.lower() in SUFFIXES)
+        names = sorted(
+            name for name in archive.getnames() if Path(name).suffix.lower() in MIDI_SUFFIXES
+        )
         chosen = [names[number * len(names) // count] for number in range(count)]
         numbers = {name: number for number, name in enumerate(chosen)}
         for member in archive:  # in the order of the file: it cannot be read but from its start
@@ -63,14 +65,14 @@ def stage(name: str, folder: Path) -> float:
     paths = sorted(folder.iterdir())
     encoded = []
     if name == "compressing":
-        encoded = [midi2numpy_mix.encode(path, False, midi2numpy_mix.MIN_NOTES) for path in paths]
+        encoded = [midi2numpy_mix.encode(path, False, MIN_NOTES) for path in paths]
     started = time.perf_counter()
     if name == "reading":
         for path in paths:
             ScoreTick.from_midi(path.read_bytes())
     elif name == "words":
         for path in paths:
-            midi2numpy_mix.encode(path, False, midi2numpy_mix.MIN_NOTES)
+            midi2numpy_mix.encode(path, False, MIN_NOTES)
     else:
         words = [song[0] for song in encoded if not isinstance(song, str)]
         cmt.dataset.write_dataset(folder.with_name("stage.npz"), ((song, {}) for song in words))

@@ -32,7 +32,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-    from cmt.model import CMT, CMTConfig
+    from cmt.model import CMT
+    from cmt.model_config import CMTConfig
 
 STEPS = 3  # timed after one that is not
 LOADS = 20
@@ -45,7 +46,8 @@ def loading_seconds(length: int) -> float:
     """Time of loading a batch of one crop of about `length` words, changed at random."""
     import numpy as np
 
-    from cmt.songs import Augmentation, Songs, collate
+    from cmt.songs import Songs, collate
+    from cmt.training_config import Augmentation
     from cmt.words import NOTE_DTYPE, Song, song_to_words
 
     rng = np.random.default_rng(0)
@@ -69,9 +71,12 @@ def measure(variant: str, length: int) -> dict[str, float]:
     import torch
 
     from cmt import attention
-    from cmt.model import CMT, CMTConfig
+    from cmt.model import CMT
+    from cmt.model_config import CMTConfig
+    from cmt.optimizers import make_optimizers
     from cmt.songs import Batch
-    from cmt.training import TrainingConfig, batch_losses, make_optimizers
+    from cmt.training import batch_losses
+    from cmt.training_config import TrainingConfig
     from cmt.vocabulary import FIELDS, INITIAL_TOKENS
 
     torch.manual_seed(0)
@@ -111,9 +116,12 @@ def measure_epoch(data: Path, sampled: int) -> dict[str, float]:
     import torch
 
     from cmt.dataset import read_dataset
-    from cmt.model import CMT, CMTConfig
+    from cmt.model import CMT
+    from cmt.model_config import CMTConfig
+    from cmt.optimizers import make_optimizers
     from cmt.songs import Songs, batches, collate
-    from cmt.training import TrainingConfig, batch_losses, has_bf16, make_optimizers
+    from cmt.training import batch_losses, has_bf16
+    from cmt.training_config import TrainingConfig
 
     words = read_dataset(data).words
     songs = Songs(words, [None] * len(words), PADDED)

@@ -19,17 +19,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+from scipy.cluster.hierarchy import DisjointSet
 
 from cmt import cleaning
 from cmt.files import InputError
 from cmt.midi import from_score, load_score, write_midi
 from cmt.script import run_script
-from cmt.vocabulary import INSTRUMENTS, TICKS_PER_BAR
+from cmt.vocabulary import INSTRUMENTS, MIN_NOTES, TICKS_PER_BAR
 from cmt.words import Song
 
 MIN_BARS = 8
 MAX_WORDS = 9_000  # a little below a data set's, as the pieces' last bars are not counted on
-MIN_NOTES = 21  # that a track needs, as in midi2numpy_mix
 # Melodies of folk tunes alone, and lessons to a metronome.
 UNUSED = ("nottingham", "pianobooster")
 # Versions of a title that mma-examples holds: renderings of one input, of random detail.
@@ -190,22 +190,22 @@ def title(row: dict[str, str]) -> str:
 
 
 def clusters(kept: Iterable[tuple[dict[str, str], list[tuple[Song, float]]]]) -> dict[str, str]:
-    """A cluster of near-copies per path: the table's, and files that share many bars."""
-    parent: dict[str, str] = {}  # of each name; the first of a cluster, in order, has none
+    """A cluster of near-copies per path: the table's, and files that share many bars.
 
-    def find(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            name = parent[name]
-        return name
+    It is called by the first, in order, of what it holds.
+    """
+    near = DisjointSet()
 
     def join(*names: str) -> None:
-        first, second = sorted(map(find, names))
-        parent[second] = first
+        for name in names:
+            near.add(name)
+        near.merge(*names)
 
     prints: dict[str, set[bytes]] = {}
     with_print: dict[bytes, list[str]] = {}
     for row, songs in kept:
         path = row["path"]
+        near.add(path)
         if row["neardup_cluster"]:
             join(path, f"cluster {row['neardup_cluster']}")
         if row["source"].startswith("mma"):
@@ -219,7 +219,8 @@ def clusters(kept: Iterable[tuple[dict[str, str], list[tuple[Song, float]]]]) ->
     for (a, b), count in shared.items():
         if count >= max(4, 0.15 * min(len(prints[a]), len(prints[b]))):
             join(a, b)
-    return {path: find(path) for path in prints}
+    first = {name: min(group) for group in near.subsets() for name in group}
+    return {path: first[path] for path in prints}
 
 
 def without_versions(

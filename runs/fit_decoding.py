@@ -1,4 +1,4 @@
-"""Fit the weights of `cmt.decoding.harmony` and `cmt.decoding.recall` by likelihood: how music agrees with itself.
+"""Fit the weights of `cmt.decoding`, of harmony and recall: how music agrees with itself.
 
     runs/fit_decoding.py exp/default dataset/default.npz
 
@@ -31,9 +31,9 @@ from cmt.script import run_script
 from cmt.songs import split
 from cmt.vocabulary import (
     BAR,
+    DRUMS,
     FIELD,
     INITIAL_TOKENS,
-    INSTRUMENT_CLASS,
     MODEL_COLUMN,
     NOTE,
     PREDICTED,
@@ -53,10 +53,10 @@ class Pairs:
         rest: (words,) log-probability that the model gives to each word, but for its pitch.
         pitch: (words, classes) logarithms of what it gives to each pitch.
         target: (words, 1) each word's class of the pitch field.
-        harmony: (words, 2, classes), the features of `cmt.decoding.harmony`; 0 where there is no pitch, or
-            a drum's.
-        cosine, runs, same_place, lags: (words, words), see `cmt.decoding.recall`; lags by index of LAGS,
-            the last for the same bar.
+        harmony: (words, 2, classes), the features of `cmt.decoding.harmony`; 0 where there is no
+            pitch, or a drum's.
+        cosine, runs, same_place, lags: (words, words), see `cmt.decoding.recall`; lags by index of
+            LAGS, the last for the same bar.
         equal: (words, words), whether it is the same word.
         past: (words, words), whether it comes before.
     """
@@ -131,7 +131,7 @@ def features(words: NDArray[np.int64]) -> Tensor:
     )
     present = Harmony()
     result = np.zeros((len(words), 2, FIELD["pitch"].size), np.float32)
-    for word in np.flatnonzero((type_ == NOTE) & (instrument != INSTRUMENT_CLASS["Drums"])):
+    for word in np.flatnonzero((type_ == NOTE) & (instrument != DRUMS)):
         result[word] = of_pitches(present.features(tick[word]), FIELD["pitch"].size)
         present.add(pitch[word] - 1, tick[word], duration[word] - 1)
     return torch.from_numpy(result)
@@ -159,7 +159,7 @@ def losses(song: Pairs, weights: dict[str, Tensor]) -> Tensor:
 
 
 def present_weights() -> dict[str, Tensor]:
-    """The weights of `cmt.decoding.harmony` and `cmt.decoding.recall` as they are, of songs without control."""
+    """The weights of `cmt.decoding` as they are, of songs without control."""
     lags = [*(recall.LAGS[divisor] for divisor in sorted(recall.LAGS)), recall.SAME_BAR]
     return {
         "SOUNDING": torch.tensor(harmony.SOUNDING),

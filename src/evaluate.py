@@ -25,25 +25,22 @@ import csv
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmt.files import InputError, replacing
+from cmt.files import MIDI_SUFFIXES, InputError, replacing
 from cmt.script import run_script
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from cmt.metrics import Corpus
+    from cmt.comparison import Comparison, Measured
+    from cmt.copying import Corpus
     from cmt.words import Song
 
-MAX_BARS = 400  # the time that structureness takes grows with the fourth power
-RESAMPLES = 2000
-INTERVAL = 0.95
-MIDI_SUFFIXES = (".mid", ".midi")
 CONTROL_ERRORS = {
     "density": "control error, density",
     "strength": "control error, strength",
@@ -58,15 +55,6 @@ class Source:
     name: str
     words: np.ndarray | None = None
     cluster: str | None = None
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A piece that was measured: its figures by name, NaN if undefined, and what it copied."""
-
-    name: str
-    values: dict[str, float]
-    copy: dict[str, Any] | None
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -96,6 +84,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Measure, print the table, write the files asked for."""
     args = parse(argv)
+    from cmt.comparison import summary
     from cmt.metrics import METRICS
 
     corpus = read_corpus(args.train) if args.train else None
@@ -121,8 +110,8 @@ def read_corpus(path: Path) -> Corpus:
     Raises:
         InputError: the file is no data set, or none of its songs can be read.
     """
+    from cmt.copying import Corpus, cluster_of
     from cmt.dataset import read_dataset
-    from cmt.metrics import Corpus
     from cmt.words import words_to_song
 
     songs, names, clusters = [], [], []
@@ -140,13 +129,9 @@ def read_corpus(path: Path) -> Corpus:
     return Corpus(songs, names, clusters)
 
 
-def cluster_of(about: Mapping[str, Any], number: int) -> str:
-    """The cluster of near-copies that a song of a data set is in, or what is its own alone."""
-    return str(about.get("cluster") or f"song {about.get('id', number)}")
-
-
 def find_sources(paths: Sequence[Path], skipped: list[str]) -> Iterator[Source]:
     """Every piece that the files, folders and data sets name; what holds none is `skipped`."""
+    from cmt.copying import cluster_of
     from cmt.dataset import read_dataset
 
     for path in paths:
@@ -172,7 +157,7 @@ def find_sources(paths: Sequence[Path], skipped: list[str]) -> Iterator[Source]:
 
 def measure_all(
     paths: Sequence[Path], args: argparse.Namespace, corpus: Corpus | None
-) -> list[Piece]:
+) -> list[Measured]:
     """Measure the pieces on all cores; bad ones are named and skipped.
 
     Raises:
@@ -191,12 +176,13 @@ def measure_all(
         if isinstance(result, str):
             skipped.append(result)
             continue
-        pieces.append(result)
+        errors = {}
         if source.words is None:
             try:
-                result.values.update(control_errors(Path(f"{source.name}.json")))
+                errors = control_errors(Path(f"{source.name}.json"))
             except InputError as error:
                 print(f"warning: {error}", file=sys.stderr)
+        pieces.append(replace(result, values=result.values | errors))
     for line in skipped:
         print(f"skipped: {line}", file=sys.stderr)
     if not pieces:
@@ -204,49 +190,32 @@ def measure_all(
     return pieces
 
 
-def measure(source: Source, bars: int | None, corpus: Corpus | None) -> Piece | str:
+def measure(source: Source, bars: int | None, corpus: Corpus | None) -> Measured | str:
     """The figures of a piece; or why there are none."""
-    from cmt.metrics import METRICS, bars_of, excerpt, longest_copy
-    from cmt.vocabulary import INSTRUMENTS, TICKS_PER_BAR
+    from cmt import comparison
 
     try:
         song, tempo = read(source)
+        return comparison.measure(source.name, song, tempo, bars, corpus, source.cluster)
     except InputError as error:
         return str(error)
-    except ValueError as error:
-        return f"{source.name}: {error}"
-    if bars is not None:
-        song = excerpt(song, bars)
-    if bars_of(song) > MAX_BARS:
-        return f"{source.name}: {bars_of(song)} bars; measure at most {MAX_BARS} with --bars"
-    values = {metric.name: metric.function(song, tempo) for metric in METRICS}
-    copy = None
-    if corpus and (found := longest_copy(song, corpus, source.cluster)):
-        values["longest_copy"] = found.notes
-        copy = {
-            "notes": found.notes,
-            "distinct_steps": found.distinct,
-            "bar": found.tick // TICKS_PER_BAR + 1,
-            "instrument": INSTRUMENTS[found.instrument - 1].name,
-            "source": found.source,
-            "source_bar": found.source_tick // TICKS_PER_BAR + 1,
-        }
-    return Piece(source.name, values, copy)
 
 
 def read(source: Source) -> tuple[Song, float]:
     """Notes and tempo (BPM) of a piece.
 
     Raises:
-        InputError: the MIDI file cannot be used.
-        ValueError: the words cannot be.
+        InputError: the MIDI file or the words cannot be used.
     """
     from cmt.midi import read_midi
     from cmt.vocabulary import DEFAULT_TEMPO
     from cmt.words import words_to_song
 
     if source.words is not None:
-        return words_to_song(source.words), DEFAULT_TEMPO
+        try:
+            return words_to_song(source.words), DEFAULT_TEMPO
+        except ValueError as error:
+            raise InputError(f"{source.name}: {error}") from error
     midi = read_midi(source.name)
     return midi.song, midi.tempo
 
@@ -275,67 +244,8 @@ def control_errors(path: Path) -> dict[str, float]:
     return {f"{name}_error": value for name, value in errors.items()}
 
 
-def summary(
-    sets: dict[str, list[Piece]], names: Sequence[str], seed: int
-) -> dict[str, dict[str, Any]]:
-    """Per measure and set of pieces: mean, its interval and the pieces that have it.
-
-    The means' intervals are Student's; with a reference comes the distance, in % of the
-    reference's mean, with a percentile bootstrap interval over the pieces of both sets.
-    Measures that no piece has are left out.
-    """
-    import numpy as np
-    from scipy.special import stdtrit
-
-    table: dict[str, dict[str, Any]] = {}
-    for name in names:
-        row: dict[str, Any] = {}
-        samples = {}
-        for label, pieces in sets.items():
-            values = np.array([piece.values.get(name, math.nan) for piece in pieces])
-            samples[label] = values = values[~np.isnan(values)]
-            count = len(values)
-            half = math.nan
-            if count > 1:
-                student = stdtrit(count - 1, (1 + INTERVAL) / 2)
-                half = float(student * values.std(ddof=1) / math.sqrt(count))
-            mean = float(values.mean()) if count else math.nan
-            row[label] = {"mean": mean, "half_interval": half, "pieces": count}
-        if "reference" in sets and all(map(len, samples.values())):
-            generator = np.random.default_rng(seed)
-            row["distance"] = distance(samples["files"], samples["reference"], generator)
-        if any(map(len, samples.values())):
-            table[name] = row
-    return table
-
-
-def distance(
-    values: np.ndarray, reference: np.ndarray, generator: np.random.Generator
-) -> dict[str, float] | None:
-    """Difference of means in % of the reference's, and its interval; None of a mean of 0."""
-    import numpy as np
-
-    if reference.mean() == 0:
-        return None
-    means = [
-        np.array(
-            [sample[generator.integers(len(sample), size=len(sample))].mean()
-             for _ in range(RESAMPLES)]
-        )
-        for sample in (values, reference)
-    ]  # fmt: skip
-    # A resample of the reference may have a mean of 0: the distance then is infinite.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        resampled = 100 * (means[0] - means[1]) / np.abs(means[1])
-    # By order alone, for there is nothing between infinite values.
-    ends = [(1 - INTERVAL) / 2, (1 + INTERVAL) / 2]
-    low, high = np.nanquantile(resampled, ends, method="inverted_cdf")
-    percent = 100 * (values.mean() - reference.mean()) / abs(reference.mean())
-    return {"percent": float(percent), "low": float(low), "high": float(high)}
-
-
 def print_table(
-    table: dict[str, dict[str, Any]], titles: dict[str, str], sizes: dict[str, int]
+    table: dict[str, Comparison], titles: dict[str, str], sizes: dict[str, int]
 ) -> None:
     """Print a line per measure; (n) where a measure is undefined for some of the pieces."""
     width = max(map(len, titles.values()))
@@ -345,21 +255,20 @@ def print_table(
     for name, row in table.items():
         line = [f"{titles[name]:{width}}"]
         for label, size in sizes.items():
-            mean, half, count = (row[label][key] for key in ("mean", "half_interval", "pieces"))
-            cell = f"{mean:.3f}" if count else "–"
-            cell += f" ± {half:.3f}" if count > 1 else ""
-            cell += f" ({count})" if 0 < count < size else ""
+            found = row.means[label]
+            cell = f"{found.mean:.3f}" if found.pieces else "–"
+            cell += f" ± {found.half_interval:.3f}" if found.pieces > 1 else ""
+            cell += f" ({found.pieces})" if 0 < found.pieces < size else ""
             line.append(f"{cell:>24}")
-        if row.get("distance"):
-            far = row["distance"]
-            line.append(f"  {far['percent']:+.1f} % [{far['low']:+.1f}, {far['high']:+.1f}]")
+        if far := row.distance:
+            line.append(f"  {far.percent:+.1f} % [{far.low:+.1f}, {far.high:+.1f}]")
         print(*line)
 
 
 def write_json(
     path: Path,
-    sets: dict[str, list[Piece]],
-    table: dict[str, dict[str, Any]],
+    sets: dict[str, list[Measured]],
+    table: dict[str, Comparison],
     titles: dict[str, str],
     args: argparse.Namespace,
 ) -> None:
@@ -376,7 +285,7 @@ def write_json(
         "bars": args.bars,
         "train": str(args.train) if args.train else None,
         "measures": titles,
-        "summary": table,
+        "summary": {name: row_of(comparison) for name, comparison in table.items()},
         "pieces": {label: [asdict(piece) for piece in pieces] for label, pieces in sets.items()},
     }
     with replacing(path) as temporary:
@@ -386,27 +295,38 @@ def write_json(
         )
 
 
-def write_csv(path: Path, sets: dict[str, list[Piece]], table: dict[str, dict[str, Any]]) -> None:
+def row_of(comparison: Comparison) -> dict[str, dict[str, float] | None]:
+    """A measure as written: of each set of pieces, then the distance if both sets have it."""
+    row: dict[str, dict[str, float] | None] = {
+        label: asdict(mean) for label, mean in comparison.means.items()
+    }
+    if comparison.comparable:
+        row["distance"] = asdict(comparison.distance) if comparison.distance else None
+    return row
+
+
+def write_csv(path: Path, sets: dict[str, list[Measured]], table: dict[str, Comparison]) -> None:
     """Write a row per piece, then rows of the table; what is undefined is empty."""
+    from cmt.comparison import Distance, Mean
 
     def row(label: str, name: str, values: dict[str, float]) -> list[str]:
         numbers = (values.get(column, math.nan) for column in table)
         return [label, name, *(f"{n:.6g}" if math.isfinite(n) else "" for n in numbers)]
 
+    rows = {name: row_of(comparison) for name, comparison in table.items()}
+    kinds: dict[str, type] = dict.fromkeys(sets, Mean)
+    if len(sets) == 2:
+        kinds["distance"] = Distance
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["set", "piece", *table])
         for label, pieces in sets.items():
             writer.writerows(row(label, piece.name, piece.values) for piece in pieces)
-        for label, keys in (*((label, ("mean", "half_interval", "pieces")) for label in sets),
-                            ("distance", ("percent", "low", "high"))):  # fmt: skip
-            if label == "distance" and "reference" not in sets:
-                continue
-            for key in keys:
-                found = {
-                    name: about[label][key] for name, about in table.items() if about.get(label)
-                }
-                writer.writerow(row(label, f"({key})", found))
+        for label, kind in kinds.items():
+            about = {name: found for name, all_ in rows.items() if (found := all_.get(label))}
+            for key in (field.name for field in fields(kind)):
+                values = {name: found[key] for name, found in about.items()}
+                writer.writerow(row(label, f"({key})", values))
 
 
 command = partial(run_script, main)

@@ -13,29 +13,73 @@ whether they are to be held out of training.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmt.files import DATASET, InputError
+from cmt.files import DATASET, MIDI_SUFFIXES, InputError
 from cmt.parallel import DASK_HELP, cluster, in_order
 from cmt.script import parser, run_script
+from cmt.vocabulary import FIELD, MIN_NOTES
 
 if TYPE_CHECKING:
     import numpy as np
-    from distributed import Client
 
-MIDI_SUFFIXES = (".mid", ".midi")
-MIN_NOTES = 21  # as in the original
+    # A file's words, its instruments, and whether these were mapped by name.
+    Encoded = tuple[np.ndarray, list[str], bool]
+
 FILES_AT_ONCE = 16  # to a process: a file takes a millisecond or two
+MAX_STRENGTH = FIELD["strength"].size - 1  # that the model can tell
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line."""
+    args = parse(argv)
+
+    from cmt.dataset import write_dataset
+
+    folder = args.midi_dir.absolute() if args.dask else args.midi_dir
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)
+    if not paths:
+        raise InputError(f"{args.midi_dir}: no folder with .mid or .midi files")
+    about = read_metadata(args.metadata) if args.metadata else {}
+    out = Path(args.out_name)
+    out = DATASET / out if out.parent == Path() else out
+    out = out if out.suffix == ".npz" else out.with_name(f"{out.name}.npz")
+
+    files = {path: path.relative_to(folder) for path in paths}
+    tasks = [(path, args.strict_names, args.min_notes) for path in paths]
+    skipped: list[str] = []
+    count: Counter[str] = Counter()
+    try:
+        with cluster(args.dask) as client:
+            encoded = in_order(
+                encode, tasks, crashed, jobs=args.jobs, batch=FILES_AT_ONCE, client=client
+            )
+            written = write_dataset(out, songs(files, encoded, about, skipped, count))
+    finally:
+        if skipped:
+            print(f"skipped {len(skipped)} of {len(paths)} files:", *skipped, sep="\n  ")
+    print(
+        f"{out}: {written} songs, {count['words']} words; tracks mapped by name in "
+        f"{count['by name']} songs, by program in {count['by program']}"
+    )
+    if args.metadata:
+        print(f"{count['in table']} songs are in {args.metadata}")
+    if count["clipped"]:
+        print(
+            f"{count['clipped']} songs have simu-notes of more than {MAX_STRENGTH} notes: the "
+            f"model reads their strength as {MAX_STRENGTH}"
+        )
+
+
+def parse(argv: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
     options = parser(__doc__)
     add = options.add_argument
     add("--midi_dir", type=Path, required=True, help="folder of MIDI files")
@@ -54,70 +98,48 @@ def main(argv: list[str] | None = None) -> None:
     add("--metadata", type=Path, help="CSV with path, genre, …")
     add("--jobs", type=int, default=-1, help="processes (default: one per core)")
     add("--dask", metavar="SCHEDULER", help=DASK_HELP)
-    args = options.parse_args(argv)
+    return options.parse_args(argv)
 
+
+def songs(
+    files: Mapping[Path, Path],
+    encoded: Iterable[Encoded | str],
+    about: Mapping[str, Mapping[str, str]],
+    skipped: list[str],
+    count: Counter[str],
+) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
+    """Words and metadata of each file that can be used.
+
+    Args:
+        files: path → path relative to the folder of all.
+        encoded: what `encode` gives of each file, in order.
+        about: further metadata, by relative path.
+        skipped: gets the reason why a file cannot be used.
+        count: gets the number of words, and of songs by what is said of them at the end.
+    """
     from tqdm import tqdm
 
-    from cmt.dataset import write_dataset
-    from cmt.vocabulary import FIELD
-
-    folder = args.midi_dir.absolute() if args.dask else args.midi_dir
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)
-    if not paths:
-        raise InputError(f"{args.midi_dir}: no folder with .mid or .midi files")
-    about = read_metadata(args.metadata) if args.metadata else {}
-    out = Path(args.out_name)
-    out = DATASET / out if out.parent == Path() else out
-    out = out if out.suffix == ".npz" else out.with_name(f"{out.name}.npz")
-
-    skipped: list[str] = []
-    count: Counter[str] = Counter()
-    max_strength = FIELD["strength"].size - 1
-
-    def songs(client: Client | None) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
-        tasks = [(path, args.strict_names, args.min_notes) for path in paths]
-        encoded = in_order(
-            encode, tasks, crashed, jobs=args.jobs, batch=FILES_AT_ONCE, client=client
-        )
-        for path, song in tqdm(
-            zip(paths, encoded, strict=True), total=len(paths), unit="file", disable=None
-        ):
-            if isinstance(song, str):
-                skipped.append(song)
-                continue
-            words, instruments, by_name = song
-            relative = path.relative_to(folder)
-            count["words"] += len(words)
-            count["in table"] += relative.as_posix() in about
-            count["by name" if by_name else "by program"] += 1
-            count["clipped"] += int((words[:, FIELD["strength"].column] > max_strength).any())
-            yield (
-                words,
-                {
-                    "id": relative.with_suffix("").as_posix(),
-                    "de_len": len(words),
-                    "instruments": instruments,
-                    "genre": "N/A",
-                    **about.get(relative.as_posix(), {}),
-                },
-            )
-
-    try:
-        with cluster(args.dask) as client:
-            written = write_dataset(out, songs(client))
-    finally:
-        if skipped:
-            print(f"skipped {len(skipped)} of {len(paths)} files:", *skipped, sep="\n  ")
-    print(
-        f"{out}: {written} songs, {count['words']} words; tracks mapped by name in "
-        f"{count['by name']} songs, by program in {count['by program']}"
+    progress = tqdm(
+        zip(files.values(), encoded, strict=True), total=len(files), unit="file", disable=None
     )
-    if args.metadata:
-        print(f"{count['in table']} songs are in {args.metadata}")
-    if count["clipped"]:
-        print(
-            f"{count['clipped']} songs have simu-notes of more than {max_strength} notes: the "
-            f"model reads their strength as {max_strength}"
+    for relative, song in progress:
+        if isinstance(song, str):
+            skipped.append(song)
+            continue
+        words, instruments, by_name = song
+        count["words"] += len(words)
+        count["in table"] += relative.as_posix() in about
+        count["by name" if by_name else "by program"] += 1
+        count["clipped"] += int((words[:, FIELD["strength"].column] > MAX_STRENGTH).any())
+        yield (
+            words,
+            {
+                "id": relative.with_suffix("").as_posix(),
+                "de_len": len(words),
+                "instruments": instruments,
+                "genre": "N/A",
+                **about.get(relative.as_posix(), {}),
+            },
         )
 
 
@@ -142,9 +164,7 @@ def read_metadata(path: Path) -> dict[str, dict[str, str]]:
     }
 
 
-def encode(
-    path: Path, strict_names: bool, min_notes: int
-) -> tuple[np.ndarray, list[str], bool] | str:
+def encode(path: Path, strict_names: bool, min_notes: int) -> Encoded | str:
     """Words, instruments and whether they were mapped by name; or why there are none."""
     from cmt.midi import read_midi
     from cmt.vocabulary import MAX_WORDS, TICKS_PER_BAR

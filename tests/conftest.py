@@ -15,7 +15,8 @@ from cmt.control import Control
 from cmt.decoding.engine import Take, generate
 from cmt.decoding.style import Style
 from cmt.files import VIDEOS
-from cmt.model import CMT, CMTConfig
+from cmt.model import CMT
+from cmt.model_config import CMTConfig
 from cmt.plan import make_plan
 
 REFERENCE = Path(__file__).parent / "reference"

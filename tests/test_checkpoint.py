@@ -10,7 +10,8 @@ import torch
 
 from cmt import checkpoint
 from cmt.files import InputError
-from cmt.model import CMT, CMTConfig
+from cmt.model import CMT
+from cmt.model_config import CMTConfig
 
 
 def assert_same(model: CMT, other: CMT) -> None:

@@ -191,19 +191,6 @@ def test_several_processes_say_the_same(folder: Path, capsys: pytest.CaptureFixt
     assert said[0] == said[1]
 
 
-def test_bootstrap_interval_covers_the_distance() -> None:
-    rng = np.random.default_rng(0)
-    covered = 0
-    for seed in range(100):
-        ours, real = rng.normal(11, 2, 60), rng.normal(10, 2, 60)
-        far = evaluate.distance(ours, real, np.random.default_rng(seed))
-        assert far is not None
-        assert far["low"] < far["percent"] < far["high"]
-        covered += far["low"] < 10 < far["high"]
-    assert 88 <= covered <= 99
-    assert evaluate.distance(np.ones(2), np.zeros(2), rng) is None
-
-
 def test_help_needs_no_library() -> None:
     code = "import sys, evaluate; print({'numpy', 'scipy', 'joblib', 'torch'} & set(sys.modules))"
     result = subprocess.run(

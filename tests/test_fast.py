@@ -9,8 +9,8 @@ from torch import Tensor
 
 from cmt.control import CONTROL_COLUMNS
 from cmt.fast import FastCMT, product
-from cmt.metrics import control_error
 from cmt.model import CMT
+from cmt.obedience import control_error
 from cmt.vocabulary import BAR, FIELDS, INITIAL_TOKENS, PREDICTED
 from cmt.words import words_to_song
 from conftest import takes_of

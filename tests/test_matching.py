@@ -14,7 +14,7 @@ import pytest
 from cmt.dataset import write_dataset
 from cmt.files import InputError
 from cmt.matching import best, score
-from cmt.metrics import control_error
+from cmt.obedience import control_error
 from cmt.plan import BarPlan, Plan
 from cmt.vocabulary import COLUMNS, INSTRUMENT_CLASS, TICKS_PER_BAR
 from cmt.words import NOTE_DTYPE, Song, song_to_words, words_to_song

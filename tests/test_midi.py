@@ -12,9 +12,8 @@ from symusic.core import ControlChangeTick, NoteTick, ScoreTick, TempoTick, Trac
 
 from cmt.files import InputError
 from cmt.midi import instrument_of, read_midi, write_midi
-from cmt.vocabulary import INSTRUMENTS
+from cmt.vocabulary import INSTRUMENTS, MIN_NOTES
 from cmt.words import NOTE_DTYPE, Song, song_to_words, words_to_song
-from midi2numpy_mix import MIN_NOTES
 
 REFERENCE = Path(__file__).parent / "reference" / "midi"
 IDS = [about["id"] for about in json.loads((REFERENCE / "ref_metadata.json").read_text())]

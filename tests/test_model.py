@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from cmt.model import CMT, CMTConfig, losses
+from cmt.model import CMT, losses
+from cmt.model_config import CMTConfig
 from cmt.vocabulary import FIELD, FIELDS, INITIAL_TOKENS, MODEL_COLUMN, PREDICTED
 from conftest import REFERENCE, SMALL
 

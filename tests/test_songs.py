@@ -8,7 +8,6 @@ import pytest
 from cmt.encoding import model_words
 from cmt.files import InputError
 from cmt.songs import (
-    Augmentation,
     Songs,
     batches,
     collate,
@@ -19,6 +18,7 @@ from cmt.songs import (
     transposed,
     without_track,
 )
+from cmt.training_config import Augmentation
 from cmt.vocabulary import BAR, COLUMNS
 from cmt.words import NOTE_DTYPE, Song, song_to_words, words_to_song
 

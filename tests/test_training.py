@@ -18,7 +18,6 @@ from cmt import checkpoint
 from cmt.dataset import write_dataset
 from cmt.files import REPOSITORY
 from cmt.model import CMT
-from cmt.training import TrainingConfig, learning_rate
 from test_songs import WORDS
 
 TRAIN = [str(REPOSITORY / "src" / "train.py")]
@@ -169,11 +168,3 @@ def test_training_goes_on_from_a_checkpoint_of_the_original(
     loaded = model.state_dict()
     for name, tensor in small_model.state_dict().items():
         torch.testing.assert_close(loaded[name], tensor)
-
-
-def test_learning_rate_warms_up_and_decays_to_nothing() -> None:
-    config = TrainingConfig(lr=1.0, warmup=10)
-    rates = [learning_rate(config, step, 1000) for step in range(1000)]
-    assert rates[0] == pytest.approx(0.1)
-    assert max(rates) == pytest.approx(1.0, abs=1e-3)
-    assert rates[-1] == pytest.approx(0, abs=1e-3)

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from cmt.files import InputError, replacing
-from cmt.model import CMT, CMTConfig
+from cmt.model import CMT
+from cmt.model_config import CMTConfig
 from cmt.vocabulary import FIELDS
 
 ORIGINAL_PREFIX = "module."

@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
-from cmt.vocabulary import INSTRUMENT_CLASS, TICKS_PER_BAR, TICKS_PER_BEAT
+from cmt.vocabulary import DRUMS, PITCHES, TICKS_PER_BAR, TICKS_PER_BEAT
 from cmt.words import Song, song_to_words
 
 if TYPE_CHECKING:
     from symusic.core import ScoreSecond, ScoreTick
 
-DRUMS = INSTRUMENT_CLASS["Drums"]
 # Sticks, metronome, claves and wood blocks of General MIDI's drum map: they count a song in.
 CLICKS = (31, 33, 34, 37, 75, 76, 77)
 OFF_GRID = 0.25  # ticks; a player's liberties are less, two of three triplets are 1/3 off
@@ -111,9 +110,9 @@ def at_own_tempo(score: ScoreTick) -> ScoreTick | None:
 
 def _in_fours(tick: NDArray[np.int_], pitch: NDArray[np.integer[Any]]) -> bool:
     """Whether notes come again after one and two bars of four beats, rather than of three."""
-    place = tick * 128 + pitch
+    place = tick * PITCHES + pitch
     four, three = (
-        sum(np.isin(place + bars * bar * 128, place).mean() for bars in (1, 2))
+        sum(np.isin(place + bars * bar * PITCHES, place).mean() for bars in (1, 2))
         for bar in (TICKS_PER_BAR, TICKS_PER_BAR - TICKS_PER_BEAT)
     )
     return bool(four > three)
@@ -192,7 +191,7 @@ def without_doubles(song: Song) -> Song:
     ends there.
     """
     notes = song.notes
-    key = notes["instrument"].astype(np.int64) * 128 + notes["pitch"]
+    key = notes["instrument"].astype(np.int64) * PITCHES + notes["pitch"]
     order = np.lexsort([-notes["duration"], notes["tick"], key])
     same = (np.diff(key[order]) == 0) & (np.diff(notes["tick"][order]) == 0)
     kept = order[np.append(True, ~same)] if len(order) else order
@@ -220,11 +219,11 @@ def bar_prints(song: Song, min_notes: int = 4) -> set[bytes]:
 
     Drums are left out, as many songs share their patterns.
     """
-    notes = song.notes[song.notes["instrument"] != DRUMS]
+    notes = song.pitched
     bars = notes["tick"] // TICKS_PER_BAR
     prints = set()
     for bar in np.unique(bars):
         here = notes[bars == bar]
         if len(here) >= min_notes:
-            prints.add(np.sort(here["tick"] % TICKS_PER_BAR * 128 + here["pitch"]).tobytes())
+            prints.add(np.sort(here["tick"] % TICKS_PER_BAR * PITCHES + here["pitch"]).tobytes())
     return prints

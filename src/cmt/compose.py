@@ -9,8 +9,8 @@ from cmt.control import Control, retimed
 from cmt.decoding.engine import Progress, Take, generate, log_likelihood
 from cmt.decoding.style import Style
 from cmt.matching import score
-from cmt.metrics import ControlError, control_error
 from cmt.model import CMT
+from cmt.obedience import ControlError, control_error
 from cmt.plan import MIN_STRENGTH, Plan, make_plan
 from cmt.vocabulary import INSTRUMENT_CLASS, TICKS_PER_BEAT
 from cmt.words import Song, words_to_song

@@ -19,7 +19,14 @@ from pathlib import Path
 import numpy as np
 
 from cmt.files import InputError, replacing
-from cmt.vocabulary import BAR, BEATS_PER_BAR, DEFAULT_TEMPO, TICKS_PER_BAR, TICKS_PER_BEAT
+from cmt.vocabulary import (
+    BAR,
+    BEATS_PER_BAR,
+    DEFAULT_TEMPO,
+    TICKS_PER_BAR,
+    seconds_to_ticks,
+    tick_seconds,
+)
 
 CONTROL_COLUMNS = ("beat", "density", "strength", "i_beat", "n_beat", "p_beat")
 
@@ -110,7 +117,7 @@ class Curves:
 def ticks_in(seconds: float, tempo: float) -> int:
     """Ticks that begin within some seconds of music at a tempo (BPM)."""
     # What ends with a tick, but for rounding, does not begin another.
-    return math.ceil(seconds / 60 * tempo * TICKS_PER_BEAT - 1e-6)
+    return math.ceil(seconds_to_ticks(seconds, tempo) - 1e-6)
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,7 @@ class Control:
         if self.tempo is None or self.duration is None:
             return self.n_beat
         # What ends with the video, but for rounding, is inside.
-        return max(1, int(self.duration / 60 * self.tempo * TICKS_PER_BEAT + 1e-6))
+        return max(1, int(seconds_to_ticks(self.duration, self.tempo) + 1e-6))
 
     @property
     def checksum(self) -> str:
@@ -157,7 +164,7 @@ def place_visual_beats(
     """
     placed = []
     for time, weight in zip(times.tolist(), weights.tolist(), strict=True):
-        bar, tick = divmod(round(time / 60 * tempo * TICKS_PER_BEAT), TICKS_PER_BAR)
+        bar, tick = divmod(round(seconds_to_ticks(time, tempo)), TICKS_PER_BAR)
         if tick % resolution == 0:
             placed.append(VisualBeat(time, bar, tick, weight))
     return tuple(placed)
@@ -207,7 +214,7 @@ def retimed(control: Control, tempo: float | None) -> Control:
     if control.tempo is None or control.tempo == tempo:
         return replace(control, tempo=tempo)
     faster = tempo / control.tempo
-    duration = control.duration or control.n_beat / (control.tempo * TICKS_PER_BEAT / 60)
+    duration = control.duration or control.n_beat * tick_seconds(control.tempo)
     n_beat = ticks_in(duration, tempo)
     beat, density, strength, i_beat = control.words.T[:4]
     is_bar = beat == BAR

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from cmt.dropout import Dropout
+from cmt.model_config import CMTConfig
 from cmt.vocabulary import TICKS_PER_BAR
 
-PUBLISHED_WIDTH = 512  # of the published model's residual stream
 PHRASE = 4 * TICKS_PER_BAR  # ticks
 MAX_TICKS = 20_000  # rows of the positional table in the original's checkpoints
 
@@ -48,7 +48,7 @@ class TickEncoding(nn.Module):
         # float32 exp differs between processors by a unit in the last place, which is 3e-4 rad
         # at tick 5,000: float64 makes the table the same everywhere.
         frequencies = exponents.double().exp().float()
-        if d_model == PUBLISHED_WIDTH:
+        if d_model == CMTConfig.d_model:
             _round_as_published(frequencies)
         if meter:  # in place of the fastest: a harmonic of the bar for each tick, and the phrase
             bar = torch.arange(TICKS_PER_BAR // 2, 0, -1) * (2 * math.pi / TICKS_PER_BAR)

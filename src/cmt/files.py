@@ -22,6 +22,7 @@ DEFAULT_CHECKPOINT = EXPERIMENTS / "default" if IN_CHECKOUT else _PACKAGES / "cm
 LOGS = DATA / "logs"
 INFERENCE = DATA / "inference"
 VIDEOS = DATA / "videos"
+MIDI_SUFFIXES = (".mid", ".midi")
 PICTURES = ("png", "svg", "pdf")  # formats that plots are written in
 
 

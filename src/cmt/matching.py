@@ -7,7 +7,7 @@ are, in simu-note density d and simu-note strength s:
 
 Both norms are L2, over what both have: the bars of the shorter, and of the strengths those at
 the video's visual beats alone. The same rhythm has an infinite score. The normalisation is ours,
-that of `cmt.metrics.ControlError`: each norm is a root mean square, so that a piece does not fit
+that of `cmt.obedience.ControlError`: each norm is a root mean square, so that a piece does not fit
 better for being short, of fractions, so that density and strength weigh alike.
 """
 
@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from cmt.dataset import stream_dataset
 from cmt.files import InputError
-from cmt.metrics import root_mean_square
+from cmt.obedience import root_mean_square
 from cmt.plan import MAX_STRENGTH, Plan
 from cmt.vocabulary import BAR, COLUMNS, EOS, INSTRUMENTS, NOTE, TICKS_PER_BAR
 

@@ -1,4 +1,4 @@
-"""Objective measures of music: what a piece is like, what it copied, whether it obeyed.
+"""Objective measures of music: what a piece is like.
 
 All are functions of a `Song`; `METRICS` lists those that need nothing else but its tempo. What
 cannot be told of a piece, such as the pitches of a drum solo, is NaN. A piece has the bars up
@@ -7,30 +7,29 @@ a bar, as words hold them, so that a MIDI file and its words measure the same.
 
 Sources: Wu & Yang, "The Jazz Transformer on the Front Line", ISMIR 2020, and its code MusDr
 (entropy, grooving, structureness); Dong et al., "MusPy", ISMIR 2020 (scale consistency,
-polyphony); the paper, section 5.5 (control errors).
+polyphony).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from cmt.keys import MODES, PITCH_CLASSES
-from cmt.plan import MAX_STRENGTH, Plan
 from cmt.vocabulary import (
     BEATS_PER_BAR,
-    INSTRUMENT_CLASS,
     MAX_DURATION,
+    PITCHES,
     TICKS_PER_BAR,
     TICKS_PER_BEAT,
+    tick_seconds,
 )
 from cmt.words import Song
 
-PITCHES = 128
 # The self-similarity matrix, as in Müller's FMP notebooks, chapter 4 (libfmp).
 KEPT = 0.15  # share of the pairs of bars that count as similar
 PENALTY = -2.0  # what a path loses in a pair of bars that does not
@@ -61,7 +60,7 @@ def pitch_class_entropy(song: Song, bars: int) -> float:
     `bars` bars, one bar apart, that have notes. NaN if none has or the piece is shorter.
     Source: Wu & Yang (their H1 and H4); low for a clear tonality.
     """
-    notes = _pitched(song)
+    notes = song.pitched
     count = np.zeros((bars_of(song), PITCH_CLASSES))
     np.add.at(count, (notes["tick"] // TICKS_PER_BAR, notes["pitch"] % PITCH_CLASSES), 1)
     if len(count) < bars:
@@ -109,7 +108,7 @@ def structureness(song: Song, tempo: float, low: float, high: float) -> float:
     """
     similarity = bar_similarity(song)
     bars = len(similarity)
-    bar_seconds = BEATS_PER_BAR * 60 / tempo
+    bar_seconds = TICKS_PER_BAR * tick_seconds(tempo)
     best = math.nan
     # Rounded, for a bar is 2 s at 120 BPM but 1.9999998 s at what a MIDI file makes of it.
     shortest = max(1, math.ceil(round(low / bar_seconds, 3)))
@@ -205,7 +204,7 @@ def scale_consistency(song: Song) -> float:
     From 7/12 (all pitch classes alike) to 1; NaN without notes. The 24 scales are 12 sets of
     pitch classes, as the minor is natural. Source: MusPy's `scale_consistency`.
     """
-    count = np.bincount(_pitched(song)["pitch"] % PITCH_CLASSES, minlength=PITCH_CLASSES)
+    count = np.bincount(song.pitched["pitch"] % PITCH_CLASSES, minlength=PITCH_CLASSES)
     in_scale = [
         np.roll(count, -root)[list(MODES["major"].scale)].sum() for root in range(PITCH_CLASSES)
     ]
@@ -238,13 +237,9 @@ def polyphony(song: Song) -> float:
     return len(np.unique(tick * PITCHES + pitch)) / len(np.unique(tick))
 
 
-def _pitched(song: Song) -> np.ndarray:
-    return song.notes[song.notes["instrument"] != INSTRUMENT_CLASS["Drums"]]
-
-
 def _sounding(song: Song, drums: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Tick and pitch of every note in every tick of the piece's bars in which it sounds."""
-    notes = song.notes if drums else _pitched(song)
+    notes = song.notes if drums else song.pitched
     ticks = np.clip(notes["duration"], 1, MAX_DURATION)
     since_onset = np.arange(ticks.sum()) - np.repeat(np.cumsum(ticks) - ticks, ticks)
     tick = np.repeat(notes["tick"], ticks) + since_onset
@@ -277,198 +272,3 @@ METRICS = (
     Metric("notes_per_bar", "notes per bar", lambda s, _: notes_per_bar(s)),
     Metric("polyphony", "polyphony (pitches)", lambda s, _: polyphony(s)),
 )
-
-
-@dataclass(frozen=True)
-class Copy:
-    """The longest passage of a piece that is found in a corpus.
-
-    Attributes:
-        notes: its notes.
-        distinct: different steps from note to note among them: few for a pattern that repeats.
-        tick: where it begins in the piece.
-        instrument: class of the track that plays it there.
-        source: name of the song that it is found in; None for a single note, found anywhere.
-        source_tick: where it begins there.
-    """
-
-    notes: int
-    distinct: int
-    tick: int
-    instrument: int
-    source: str | None
-    source_tick: int
-
-
-class Corpus:
-    """Songs in which copied passages are looked for; about 40 bytes per note.
-
-    Args:
-        songs: the songs.
-        names: of the songs.
-        clusters: of near-copies that they belong to; None makes each a cluster of its own name.
-    """
-
-    def __init__(
-        self, songs: Sequence[Song], names: Sequence[str], clusters: Sequence[str] | None = None
-    ) -> None:
-        keys = [_track_notes(song) for song in songs]
-        self.names = list(names)
-        self.clusters = np.array(list(names if clusters is None else clusters), object)
-        self.starts = np.cumsum([0, *map(len, keys)])[:-1]
-        self.keys = np.concatenate([*keys, np.zeros(0, np.int64)])
-        self.room = np.concatenate([*map(_steps_left, keys), np.zeros(0, np.int64)])
-        self.hashes = _Hashes(self.keys)
-
-    def source(self, places: np.ndarray) -> np.ndarray:
-        """Index of the song that each note is of."""
-        return np.searchsorted(self.starts, places, side="right") - 1
-
-
-def longest_copy(song: Song, corpus: Corpus, cluster: str | None = None) -> Copy | None:
-    """Find the longest passage of one track that a track of the corpus has, too, in any key.
-
-    A passage is consecutive notes of a pitched track, by onset and then pitch, unisons once;
-    two are the same if all ticks from note to note and all intervals are. Tracks of all pitched
-    instruments are compared with each other; durations do not count. Drums are left out, as
-    their loops are common property. A single note is always copied, and songs that are no copies
-    share patterns of few distinct steps, such as a bass on one note: compare with theirs.
-    Source: the longest subsequence in common with the corpus, of Papadopoulos, Roy & Pachet,
-    "Avoiding Plagiarism in Markov Sequence Generation", AAAI 2014.
-
-    Args:
-        song: the piece.
-        corpus: where to look.
-        cluster: of near-copies, to be left out: the song's own, if it is of the corpus itself.
-
-    Returns:
-        The passage, or None if the song has no pitched notes.
-    """
-    keys = _track_notes(song)
-    if not len(keys):
-        return None
-    room, hashes = _steps_left(keys), _Hashes(keys)
-    low, high = 0, int(room.max())  # steps: known to be copied, and not known not to be
-    places = np.flatnonzero(corpus.room > 0)  # where a passage of `low` steps may be in the corpus
-    if cluster is not None:
-        places = places[corpus.clusters[corpus.source(places)] != cluster]
-    mine, galloping = np.flatnonzero(room > 0), True
-    while low < high:
-        steps = min(max(2 * low, 8), high) if galloping else (low + high + 1) // 2
-        places_now = places[corpus.room[places] >= steps]
-        mine_now = mine[room[mine] >= steps]
-        theirs, ours = corpus.hashes.of(places_now, steps), hashes.of(mine_now, steps)
-        places_now = places_now[_among(theirs, ours)]
-        if len(places_now):
-            low, places = steps, places_now
-            mine = mine_now[np.isin(ours, corpus.hashes.of(places, steps))]
-        else:
-            high, galloping = steps - 1, False
-    at = int(mine[0]) if low else 0
-    instrument, tick, _ = _decode(keys[at])
-    if not low:
-        return Copy(1, 0, tick, instrument, None, 0)
-    found = places[corpus.hashes.of(places, low) == hashes.of(mine[:1], low)][0]
-    source = int(corpus.source(found))
-    distinct = len(np.unique(np.diff(keys[at : at + low + 1])))
-    source_tick = _decode(corpus.keys[found])[1]
-    return Copy(low + 1, distinct, tick, instrument, corpus.names[source], source_tick)
-
-
-_PITCH_BITS, _TICK_BITS = 8, 32
-
-
-def _track_notes(song: Song) -> np.ndarray:
-    """Notes of the pitched tracks, track by track, as integers: instrument, tick, pitch."""
-    notes = _pitched(song)
-    instrument, tick = (notes[name].astype(np.int64) for name in ("instrument", "tick"))
-    return np.unique(
-        (((instrument << _TICK_BITS) + tick) << _PITCH_BITS) + notes["pitch"].astype(np.int64)
-    )
-
-
-def _decode(key: np.int64) -> tuple[int, int, int]:
-    instrument, rest = divmod(int(key), 1 << (_TICK_BITS + _PITCH_BITS))
-    return instrument, *divmod(rest, 1 << _PITCH_BITS)
-
-
-def _steps_left(keys: np.ndarray) -> np.ndarray:
-    """Notes that follow each note in its track."""
-    track = keys >> (_TICK_BITS + _PITCH_BITS)
-    return np.searchsorted(track, track, side="right") - 1 - np.arange(len(keys))
-
-
-class _Hashes:
-    """64-bit polynomial hashes of any runs of steps from note to note.
-
-    The difference of two notes' integers tells ticks and interval, which is less than half of
-    a tick's unit. Prefix sums make a run's hash two look-ups, whatever its length.
-    """
-
-    _BASE = 0x9E3779B97F4A7C15  # odd: it has an inverse modulo 2^64
-
-    def __init__(self, keys: np.ndarray) -> None:
-        steps = np.diff(keys).astype(np.uint64) * np.uint64(0xBF58476D1CE4E5B9)
-        steps = (steps ^ (steps >> np.uint64(29))) * np.uint64(0x94D049BB133111EB)
-        power = np.cumprod(np.full(len(steps), self._BASE, np.uint64))
-        self._sums = np.concatenate([[np.uint64(0)], np.cumsum(steps * power)])
-        inverse = pow(self._BASE, -1, 1 << 64)
-        self._unshift = np.cumprod(np.full(len(keys), inverse, np.uint64))
-
-    def of(self, first: np.ndarray, steps: int) -> np.ndarray:
-        """Hashes of the runs of `steps` steps from each note of `first` on, uint64."""
-        return (self._sums[first + steps] - self._sums[first]) * self._unshift[first]
-
-
-def _among(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Indices of the values that are among those wanted."""
-    # A table of their top 16 bits rules out most of many values, fast.
-    table = np.zeros(1 << 16, bool)
-    table[wanted >> np.uint64(48)] = True
-    maybe = np.flatnonzero(table[values >> np.uint64(48)])
-    return maybe[np.isin(values[maybe], wanted)]
-
-
-@dataclass(frozen=True)
-class ControlError:
-    """How far a piece is from what was asked of it, 0 for exact (paper section 5.5, Table 4).
-
-    Attributes:
-        density: root mean square over bars of the difference in onset positions, in bars' 16.
-        strength: root mean square over visual beats of the difference in notes between what
-            was asked and the nearest instrument's simu-note on that tick, in MAX_STRENGTH.
-        time: distance of the end of the last bar with a note from that of the last bar that is
-            not asked to be silent, in the video's length.
-    """
-
-    density: float
-    strength: float
-    time: float
-
-
-def control_error(song: Song, plan: Plan) -> ControlError:
-    """Measure a piece, as it is written, against its plan; what that left open does not count."""
-    density = onsets_per_bar(song, len(plan.bars)) - plan.densities
-    differences = []
-    for tick, strength in plan.beats.items():
-        chords = np.bincount(song.notes["instrument"][song.notes["tick"] == tick])
-        differences.append(np.abs(chords[chords > 0] - strength).min(initial=strength))
-    bars_end = -(-int(song.notes["tick"].max(initial=-1) + 1) // TICKS_PER_BAR) * TICKS_PER_BAR
-    # Bars of silence that are asked for at the end have no note to be measured by.
-    expected_end = 0 if plan.last_bar is None else (plan.last_bar + 1) * TICKS_PER_BAR
-    return ControlError(
-        density=root_mean_square(density[~np.isnan(density)]) / TICKS_PER_BAR,
-        strength=root_mean_square(differences) / MAX_STRENGTH,
-        time=abs(bars_end - expected_end) / plan.ticks,
-    )
-
-
-def onsets_per_bar(song: Song, bars: int) -> np.ndarray:
-    """Onset positions (ticks with a note of any track) in each of the first bars, (bars,)."""
-    ticks = np.unique(song.notes["tick"])
-    return np.bincount(ticks // TICKS_PER_BAR, minlength=bars)[:bars]
-
-
-def root_mean_square(values: Sequence[float] | np.ndarray) -> float:
-    """Root of the mean square, 0 of nothing."""
-    return float(np.sqrt(np.mean(np.square(values)))) if len(values) else 0.0

@@ -19,10 +19,12 @@ from cmt.vocabulary import (
     INSTRUMENT_CLASS,
     INSTRUMENTS,
     TICKS_PER_BEAT,
+    Instrument,
 )
 from cmt.words import NOTE_DTYPE, Song
 
 if TYPE_CHECKING:
+    import mido
     from symusic.core import ScoreTick
 
 VELOCITY = 80
@@ -229,27 +231,35 @@ def write_midi(song: Song, path: str | Path, tempo: float, end: int | None = Non
     )
     file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT, tracks=[conductor])
     for instrument in INSTRUMENTS:
-        label = INSTRUMENT_CLASS[instrument.name]
-        channel = DRUM_CHANNEL if instrument.is_drum else label - 1
-        mine = notes["instrument"] == label
-        # At one tick: ends of notes, then onsets; a note of no length ends after its onset.
-        events = [(end, 3, "control_change", {"control": ALL_NOTES_OFF})]
-        for note, offset in zip(notes[mine].tolist(), offsets[mine].tolist(), strict=True):
-            tick, pitch = note[0], {"note": note[1], "velocity": VELOCITY}
-            events.append((tick, 1, "note_on", pitch))
-            events.append((offset, 0 if offset > tick else 2, "note_off", pitch))
-        events.sort(key=lambda event: event[:2])
-        track = mido.MidiTrack(
-            [
-                mido.MetaMessage("track_name", name=instrument.name),
-                mido.Message("program_change", channel=channel, program=instrument.program),
-            ]
-        )
-        now = 0
-        for time, _, kind, values in events:
-            track.append(mido.Message(kind, channel=channel, time=time - now, **values))
-            now = time
-        track.append(mido.MetaMessage("end_of_track"))
-        file.tracks.append(track)
+        mine = notes["instrument"] == instrument.label
+        file.tracks.append(_track(instrument, notes[mine], offsets[mine], end))
     with replacing(path) as target:
         file.save(target)
+
+
+def _track(
+    instrument: Instrument, notes: np.ndarray, offsets: np.ndarray, end: int
+) -> mido.MidiTrack:
+    """The track of an instrument: its notes from their ticks to their offsets, up to `end`."""
+    import mido
+
+    # At one tick: ends of notes, then onsets; a note of no length ends after its onset.
+    events = [(end, 3, "control_change", {"control": ALL_NOTES_OFF})]
+    for note, offset in zip(notes.tolist(), offsets.tolist(), strict=True):
+        tick, pitch = note[0], {"note": note[1], "velocity": VELOCITY}
+        events.append((tick, 1, "note_on", pitch))
+        events.append((offset, 0 if offset > tick else 2, "note_off", pitch))
+    events.sort(key=lambda event: event[:2])
+    channel = DRUM_CHANNEL if instrument.is_drum else instrument.label - 1
+    track = mido.MidiTrack(
+        [
+            mido.MetaMessage("track_name", name=instrument.name),
+            mido.Message("program_change", channel=channel, program=instrument.program),
+        ]
+    )
+    now = 0
+    for time, _, kind, values in events:
+        track.append(mido.Message(kind, channel=channel, time=time - now, **values))
+        now = time
+    track.append(mido.MetaMessage("end_of_track"))
+    return track

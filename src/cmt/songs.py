@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cmt.encoding import initial_tokens, model_words
 from cmt.files import InputError
+from cmt.training_config import Augmentation
 from cmt.vocabulary import (
     BAR,
     COLUMNS,
@@ -33,23 +34,6 @@ DRUMS = INSTRUMENT_CLASS["Drums"]
 # a batch are of like length, small enough that batches differ from epoch to epoch.
 POOL = 64
 MIN_EXCERPT = 4  # bars
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """Random changes of a training song.
-
-    Attributes:
-        transpose: pitched tracks move by −transpose … transpose − 1 semitones; drums stay.
-        drop_track: probability that a song loses one of its tracks.
-        unconditioned: share of songs whose initial tokens leave genre and instruments open.
-        excerpts: share of songs of which bars anywhere become a piece of their own.
-    """
-
-    transpose: int = 0
-    drop_track: float = 0.0
-    unconditioned: float = 0.1
-    excerpts: float = 0.0
 
 
 @dataclass(frozen=True)

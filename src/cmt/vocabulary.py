@@ -16,6 +16,8 @@ MAX_DURATION = TICKS_PER_BAR  # ticks; longer notes are capped
 DEFAULT_TEMPO = 120.0  # BPM of music that tells none, as MIDI has it
 MIN_TEMPO, MAX_TEMPO = 20, 400  # BPM that may be asked for
 MAX_WORDS = 10_000  # words in a song, EOS included
+MIN_NOTES = 21  # that a track of a data set has, as in the original
+PITCHES = 128  # of MIDI
 
 # Types of a word
 EOS, METRICAL, NOTE = 0, 1, 2
@@ -69,7 +71,7 @@ FIELDS = (
     Field("beat", "barbeat", size=BAR + 1, width=64),
     Field("type", "type", size=3, width=32),
     Field("density", "beat_density", size=TICKS_PER_BAR + 2, width=64),
-    Field("pitch", "pitch", size=129, width=512),
+    Field("pitch", "pitch", size=PITCHES + 1, width=512),
     Field("duration", "duration", size=MAX_DURATION + 2, width=128),
     Field("instr_type", "instr", size=6, width=32),
     Field("strength", "onset_density", size=20, width=64),
@@ -104,8 +106,12 @@ class Instrument:
         """Whether the track plays on the drum channel."""
         return self.name == "Drums"
 
+    @property
+    def label(self) -> int:
+        """Class of the instrument in a word, 1 … 5; 0 is none."""
+        return INSTRUMENTS.index(self) + 1
 
-# The class of an instrument in a word is its index here + 1.
+
 INSTRUMENTS = (
     Instrument("Drums", program=114, max_strength=5),
     Instrument("Piano", program=0, max_strength=10, programs=range(0, 8)),
@@ -113,7 +119,9 @@ INSTRUMENTS = (
     Instrument("Bass", program=33, max_strength=2, programs=range(32, 40)),
     Instrument("Strings", program=41, max_strength=10),
 )
-INSTRUMENT_CLASS = {instrument.name: index for index, instrument in enumerate(INSTRUMENTS, start=1)}
+INSTRUMENT_CLASS = {instrument.name: instrument.label for instrument in INSTRUMENTS}
+INSTRUMENT_OF = {instrument.label: instrument for instrument in INSTRUMENTS}
+DRUMS = INSTRUMENT_CLASS["Drums"]
 
 # The class of a genre is its index here + 1; 0 is "any".
 GENRES = ("country", "dance", "electronic", "metal", "pop", "rock")
@@ -124,3 +132,17 @@ INITIAL_SIZES = (len(GENRES) + 1, 1, len(INSTRUMENTS) + 1)
 INITIAL_PARAMETERS = ("genre", "key", "instrument")
 INITIAL_WIDTH = 64
 INITIAL_TOKENS = 2 + len(INSTRUMENTS)
+
+
+def tick_seconds(tempo: float) -> float:
+    """Seconds that a tick lasts at a tempo (BPM)."""
+    return 60 / (tempo * TICKS_PER_BEAT)
+
+
+def seconds_to_ticks(seconds: float, tempo: float) -> float:
+    """Seconds of music at a tempo (BPM), in ticks and parts of them.
+
+    Not by `tick_seconds`: visual beats fall half-way between ticks, where the order of operations,
+    the original's, decides which of the two is the nearer.
+    """
+    return seconds / 60 * tempo * TICKS_PER_BEAT

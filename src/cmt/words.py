@@ -15,12 +15,13 @@ import numpy as np
 from cmt.vocabulary import (
     BAR,
     COLUMNS,
+    DRUMS,
     EOS,
-    FIELD,
     INSTRUMENTS,
     MAX_DURATION,
     METRICAL,
     NOTE,
+    PITCHES,
     TICKS_PER_BAR,
 )
 
@@ -45,6 +46,11 @@ class Song:
     notes: np.ndarray
     length: int
 
+    @property
+    def pitched(self) -> np.ndarray:
+        """Its notes, those of the drums left out."""
+        return self.notes[self.notes["instrument"] != DRUMS]
+
     def until(self, end: int) -> Song:
         """The song as it ends at a tick: notes from there on left out, those that sound cut."""
         notes = self.notes[self.notes["tick"] < end].copy()
@@ -67,17 +73,7 @@ def song_to_words(song: Song) -> np.ndarray:
     """
     if song.length < 1:
         raise ValueError("the song has no length")
-    notes = song.notes[np.argsort(song.notes["tick"], kind="stable")]
-    tick, pitch, duration, instrument = (np.array(notes[name]) for name in notes.dtype.names)
-    for name, values, low, high in (
-        ("tick", tick, 0, song.length),
-        ("pitch", pitch, 0, FIELD["pitch"].size - 2),
-        ("duration", duration, 0, np.inf),
-        ("instrument", instrument, 1, len(INSTRUMENTS)),
-    ):
-        if _outside(values, low, high).any():
-            raise ValueError(f"a note's {name} is outside {low} … {high}")
-
+    tick, pitch, duration, instrument = _checked(song)
     bars = np.arange(song.length // TICKS_PER_BAR + 1)
     bar = tick // TICKS_PER_BAR
     simu_note = tick * (len(INSTRUMENTS) + 1) + instrument
@@ -90,7 +86,7 @@ def song_to_words(song: Song) -> np.ndarray:
     bar_ends = np.append(bar_starts[1:], len(onsets))
     left = bar_ends[bar[first]] - np.searchsorted(onsets, tick[first])
 
-    words = np.zeros((len(bars) + len(first) + len(notes) + 1, len(COLUMNS)), WORD_DTYPE)
+    words = np.zeros((len(bars) + len(first) + len(tick) + 1, len(COLUMNS)), WORD_DTYPE)
     column = {name: words[:, index] for index, name in enumerate(COLUMNS)}
     # A word's row is the number of bar, beat and note words before it.
     notes_before = np.searchsorted(tick, bars * TICKS_PER_BAR)
@@ -108,7 +104,7 @@ def song_to_words(song: Song) -> np.ndarray:
     column["strength"][rows] = np.bincount(simu_note)[simu_note[first]]
     column["i_beat"][rows] = tick[first]
 
-    rows = bar + 1 + np.cumsum(is_first) + np.arange(len(notes))
+    rows = bar + 1 + np.cumsum(is_first) + np.arange(len(tick))
     column["type"][rows] = NOTE
     column["pitch"][rows] = pitch + 1
     column["duration"][rows] = np.minimum(duration, MAX_DURATION) + 1
@@ -118,6 +114,21 @@ def song_to_words(song: Song) -> np.ndarray:
     column["n_beat"][:-1] = song.length
     column["p_beat"][:-1] = 100 * column["i_beat"][:-1].astype(np.int64) // song.length
     return words
+
+
+def _checked(song: Song) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Tick, pitch, duration and instrument of the notes, by tick, if words can hold them."""
+    notes = song.notes[np.argsort(song.notes["tick"], kind="stable")]
+    tick, pitch, duration, instrument = (np.array(notes[name]) for name in notes.dtype.names)
+    for name, values, low, high in (
+        ("tick", tick, 0, song.length),
+        ("pitch", pitch, 0, PITCHES - 1),
+        ("duration", duration, 0, np.inf),
+        ("instrument", instrument, 1, len(INSTRUMENTS)),
+    ):
+        if _outside(values, low, high).any():
+            raise ValueError(f"a note's {name} is outside {low} … {high}")
+    return tick, pitch, duration, instrument
 
 
 def words_to_song(words: np.ndarray) -> Song:
@@ -150,7 +161,7 @@ def words_to_song(words: np.ndarray) -> Song:
         (note & (bar < 0), "a note before the first bar"),
     ]
     for name, high in (
-        ("pitch", FIELD["pitch"].size - 1),
+        ("pitch", PITCHES),
         ("duration", MAX_DURATION + 1),
         ("instr_type", len(INSTRUMENTS)),
     ):

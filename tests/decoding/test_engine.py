@@ -12,8 +12,9 @@ from cmt.decoding.engine import log_likelihood
 from cmt.decoding.exact import ExactLoop
 from cmt.decoding.style import Style
 from cmt.keys import Key
-from cmt.metrics import control_error
-from cmt.model import CMT, CMTConfig
+from cmt.model import CMT
+from cmt.model_config import CMTConfig
+from cmt.obedience import control_error
 from cmt.plan import BarPlan, Plan
 from cmt.vocabulary import (
     BAR,
