@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from cmt.files import DEFAULT_CHECKPOINT, InputError
@@ -63,5 +64,7 @@ def main(argv: list[str] | None = None) -> None:
         blocks.block_thread()
 
 
+command = partial(run_script, main)
+
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(command())

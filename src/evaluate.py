@@ -27,6 +27,7 @@ import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -328,5 +329,7 @@ def write_csv(path: Path, sets: dict[str, list[Measured]], table: dict[str, Comp
                 writer.writerow(row(label, f"({key})", values))
 
 
+command = partial(run_script, main)
+
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(command())

@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -151,5 +152,7 @@ def video_panels(path: Path, video: Path | None) -> Video | None:
     return Video(rhythm, curves, thumbnails(VideoFrames(video), rhythm.duration))
 
 
+command = partial(run_script, main)
+
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(command())

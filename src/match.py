@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 from cmt.files import InputError
@@ -93,5 +94,7 @@ def file_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name)[:MAX_NAME].strip("._") or "piece"
 
 
+command = partial(run_script, main)
+
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(command())

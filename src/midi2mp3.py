@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from cmt.script import between, parser, run_script
@@ -61,5 +62,7 @@ def main(argv: list[str] | None = None) -> None:
         started = now
 
 
+command = partial(run_script, main)
+
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(command())

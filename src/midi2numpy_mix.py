@@ -18,6 +18,7 @@ import csv
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -188,5 +189,7 @@ def crashed(path: Path, *_: object) -> str:
     return f"{path}: damaged MIDI file (it crashes the MIDI library)"
 
 
+command = partial(run_script, main)
+
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(command())

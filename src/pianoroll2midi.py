@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,5 +140,7 @@ def to_score(multitrack: pypianoroll.Multitrack) -> ScoreTick:
     return score
 
 
+command = partial(run_script, main)
+
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(command())

@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-IN_CHECKOUT = (REPOSITORY / "pyproject.toml").is_file()  # else installed without one
-DATA = REPOSITORY if IN_CHECKOUT else Path()  # folders of data are in the working folder there
+_PACKAGES = Path(__file__).resolve().parents[1]
+REPOSITORY = _PACKAGES.parent
+IN_CHECKOUT = (_PACKAGES / "video2bgm.sh").is_file()  # or installed as a package of its own
+# An installed package's data are in the working folder, but for the default model.
+DATA = REPOSITORY if IN_CHECKOUT else Path()
 DATASET = DATA / "dataset"
 EXPERIMENTS = DATA / "exp"
-DEFAULT_CHECKPOINT = EXPERIMENTS / "default"
+DEFAULT_CHECKPOINT = EXPERIMENTS / "default" if IN_CHECKOUT else _PACKAGES / "cmt_default_model"
 LOGS = DATA / "logs"
 INFERENCE = DATA / "inference"
 VIDEOS = DATA / "videos"

@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from functools import partial
 from itertools import starmap
 from pathlib import Path
 
@@ -145,5 +146,7 @@ def make(video: Path, output: Path, arguments: argparse.Namespace) -> tuple[str,
     )
 
 
+command = partial(run_script, main)
+
 if __name__ == "__main__":
-    sys.exit(run_script(main))
+    sys.exit(command())
