@@ -4,9 +4,9 @@ Samples are float32 arrays (2, samples) in [−1, 1] at 48 kHz, the rate the syn
 and one that AAC, MP3 and Opus all take.
 
 The synthesizer is rustysynth (wheel `midirenderer`): it reads a SoundFont's root keys, envelopes
-and filters, follows volume, pan, pedal and pitch-bend messages and has reverb. symusic's own
-`Synthesizer` ignores all of these, the root keys too: with TimGM6mb an A4 of its piano is heard
-at 1659 Hz.
+and filters, follows volume, pan, pedal and pitch-bend messages and has reverb.
+`symusic.Synthesizer` ignores all of these, the root keys too: with TimGM6mb an A4 of its piano is
+heard at 1659 Hz.
 """
 
 from __future__ import annotations
