@@ -67,7 +67,7 @@ def chunked(q: Tensor, k: Tensor, v: Tensor, chunk: int = CHUNK) -> Tensor:
 
 
 def fused(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Parallel form for training on CUDA devices; needs the extra `gpu`.
+    """Parallel form for training on CUDA devices; needs the extra "gpu".
 
     The kernel gives the numerator. Its own denominator is summed in the type of k, and a sum over
     10,000 positions has no room in bfloat16.

@@ -1,7 +1,7 @@
 """The model laid out for decoding, where each word reads all weights for a few rows only.
 
 Reading them once, at the speed of memory, is the best that decoding can do. `FastCMT` gives the
-numbers of `CMT.step`, `type_logits` and `attribute_logits`, its readable twins, from fewer
+numbers of `CMT.step`, `CMT.type_logits` and `CMT.attribute_logits`, its readable twins, from fewer
 products: what is linear in a row is multiplied out beforehand, and the matrices are kept in the
 layout of the fastest product there is for few rows.
 """
