@@ -197,8 +197,8 @@ def mix(path: str | Path, music: np.ndarray, balance: float) -> np.ndarray:
         balance: gain of the music, 0 … 1; the video's sound keeps its level.
 
     Returns:
-        (2, samples) float32, peaks at most `CEILING`; the music alone, with a warning, if the
-        video has no sound.
+        (2, samples) float32, peaks at most `cmt.sound.loudness.CEILING`; the music alone, with a
+        warning, if the video has no sound.
 
     Raises:
         InputError: not a video that can be read.

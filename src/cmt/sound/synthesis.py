@@ -1,9 +1,9 @@
 """MIDI to samples with a SoundFont.
 
 The synthesizer is rustysynth (wheel `midirenderer`): it reads a SoundFont's root keys, envelopes
-and filters, follows volume, pan, pedal and pitch-bend messages and has reverb. symusic's own
-`Synthesizer` ignores all of these, the root keys too: with TimGM6mb an A4 of its piano is heard
-at 1659 Hz.
+and filters, follows volume, pan, pedal and pitch-bend messages and has reverb.
+`symusic.Synthesizer` ignores all of these, the root keys too: with TimGM6mb an A4 of its piano is
+heard at 1659 Hz.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def synthesise(
         duration: seconds to cut or pad to; by default the last note's end and `TAIL`.
 
     Returns:
-        (2, samples) float32, `LOUDNESS` where peaks allow it, peaks at most `CEILING`.
+        (2, samples) float32, loudness and peaks as `normalise` has them.
 
     Raises:
         InputError: MIDI or SoundFont cannot be read.

@@ -287,8 +287,8 @@ def train(
         validation: held-out songs; with None there is no best checkpoint, only the last.
         config: how.
         ranks: this process's place; every rank calls this function.
-        folder: gets `last.pt` and the best checkpoint, from rank 0.
-        resume: the entries of the `last.pt` to go on from.
+        folder: gets last.pt and the best checkpoint, from rank 0.
+        resume: the entries of the last.pt to go on from.
         on_epoch: called on rank 0 after each epoch, before its checkpoint is written.
         extra: further entries of the checkpoints.
 
