@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from test_songs import WORDS
 
 from cmt.model.encoding import data_words, initial_tokens, model_words
 from cmt.music.vocabulary import COLUMNS, FIELDS
+from conftest import WORDS
 
 
 def test_model_words_are_columns_of_the_field_table() -> None:

@@ -15,7 +15,7 @@ from cmt.music.midi import instrument_of, read_midi, write_midi
 from cmt.music.vocabulary import INSTRUMENTS, MIN_NOTES
 from cmt.music.words import NOTE_DTYPE, Song, song_to_words, words_to_song
 
-REFERENCE = Path(__file__).parent / "reference" / "midi"
+REFERENCE = Path(__file__).parents[1] / "reference" / "midi"
 IDS = [about["id"] for about in json.loads((REFERENCE / "ref_metadata.json").read_text())]
 BAD = json.loads((REFERENCE / "bad_results.json").read_text())
 CASES = json.loads((REFERENCE / "numpy2midi_cases.json").read_text())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from cmt.music.vocabulary import COLUMNS, INSTRUMENTS, MAX_DURATION, TICKS_PER_BAR
 from cmt.music.words import NOTE_DTYPE, Song, song_to_words, words_to_song
 
-REFERENCE = Path(__file__).parent / "reference" / "midi"
+REFERENCE = Path(__file__).parents[1] / "reference" / "midi"
 CASES = json.loads((REFERENCE / "numpy2midi_cases.json").read_text())
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_songs import WORDS
 
 from cmt.files import REPOSITORY
 from cmt.model import checkpoint
 from cmt.model.network import CMT
 from cmt.music.dataset import write_dataset
+from conftest import WORDS
 
 TRAIN = [str(REPOSITORY / "src" / "train.py")]
 SMALL = "--d_model 16 --n_layers 1 --n_heads 2 --d_ff 16 --precision float32".split()

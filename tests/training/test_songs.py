@@ -8,7 +8,7 @@ import pytest
 from cmt.files import InputError
 from cmt.model.encoding import model_words
 from cmt.music.vocabulary import BAR, COLUMNS
-from cmt.music.words import NOTE_DTYPE, Song, song_to_words, words_to_song
+from cmt.music.words import Song, song_to_words, words_to_song
 from cmt.training.config import Augmentation
 from cmt.training.songs import (
     Songs,
@@ -21,20 +21,7 @@ from cmt.training.songs import (
     transposed,
     without_track,
 )
-
-
-def random_song(seed: int, bars: int = 12, notes: int = 200) -> Song:
-    rng = np.random.default_rng(seed)
-    columns = np.empty(notes, NOTE_DTYPE)
-    columns["tick"] = np.sort(rng.integers(0, 16 * bars - 1, notes))
-    columns["pitch"] = rng.integers(30, 90, notes)
-    columns["duration"] = rng.integers(1, 17, notes)
-    columns["instrument"] = rng.integers(1, 6, notes)
-    columns = columns[np.lexsort([columns["instrument"], columns["tick"]])]
-    return Song(columns, 16 * bars - 1)
-
-
-WORDS = [song_to_words(random_song(seed, notes=100 + 40 * seed)) for seed in range(8)]
+from conftest import WORDS, random_song
 
 
 @pytest.mark.parametrize("seed", range(5))
