@@ -139,7 +139,7 @@ def make(path: Path, model: CMT, weights: str, args: argparse.Namespace) -> None
 def video_panels(path: Path, video: Path | None) -> Video | None:
     """What a control file and the JSON beside it tell of the video, to draw; None if nothing."""
     from cmt.control import load_curves, load_rhythm
-    from cmt.plots import Video, thumbnails
+    from cmt.plots import Video
 
     curves, beside = load_curves(path), path.with_name(f"{path.stem}.json")
     if curves is None or not beside.exists():
@@ -147,6 +147,7 @@ def video_panels(path: Path, video: Path | None) -> Video | None:
     rhythm = load_rhythm(beside)
     if video is None:
         return Video(rhythm, curves)
+    from cmt.video.analysis import thumbnails
     from cmt.video.frames import VideoFrames
 
     return Video(rhythm, curves, thumbnails(VideoFrames(video), rhythm.duration))

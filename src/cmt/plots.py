@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import rc_context
@@ -33,9 +32,6 @@ from cmt.music.vocabulary import (
 )
 from cmt.music.words import Song
 from cmt.plan import Plan
-
-if TYPE_CHECKING:
-    from cmt.video.frames import VideoFrames
 
 # Inches
 WIDTH = 11.0  # of the axes
@@ -86,13 +82,6 @@ class Panel:
     height: float
     draw: Callable[[Axes], None]
     gap: float = GAP  # above it, in inches
-
-
-def thumbnails(frames: VideoFrames, duration: float, width: float = WIDTH) -> list[np.ndarray]:
-    """Pictures from the middles of equal parts of a video (seconds), as many as fill a strip."""
-    count = int(np.clip(round(width / (STRIP * frames.width / frames.height)), 4, 16))
-    times = (np.arange(count) + 0.5) * duration / count
-    return frames.thumbnails(times.tolist(), height=round(STRIP * DOTS))
 
 
 def plot(

@@ -79,15 +79,33 @@ def bar(frames: VideoFrames) -> tqdm:
     return tqdm(frames, name, frames.expected, unit="frame", leave=False, disable=None)
 
 
+def thumbnails(
+    frames: VideoFrames, duration: float, width: float | None = None
+) -> list[np.ndarray]:
+    """Pictures from the middles of equal parts of a video (seconds), as many as fill a strip.
+
+    Args:
+        frames: the video.
+        duration: its seconds.
+        width: of the strip, inches; None is that of plots.
+    """
+    from cmt.plots import DOTS, STRIP, WIDTH  # matplotlib takes a second
+
+    width = width or WIDTH
+    count = int(np.clip(round(width / (STRIP * frames.width / frames.height)), 4, 16))
+    times = (np.arange(count) + 0.5) * duration / count
+    return frames.thumbnails(times.tolist(), height=round(STRIP * DOTS))
+
+
 def panels(analysis: Analysis, width: float | None = None) -> Video:
     """What is drawn of a video, with thumbnails for axes of a width in inches.
 
     Raises:
         InputError: the video can no longer be read.
     """
-    from cmt.plots import WIDTH, Video, thumbnails  # matplotlib takes a second
+    from cmt.plots import Video
 
-    shown = thumbnails(analysis.frames, analysis.rhythm.duration, width or WIDTH)
+    shown = thumbnails(analysis.frames, analysis.rhythm.duration, width)
     return Video(analysis.rhythm, analysis.curves, shown)
 
 
