@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo web test lint bench clean
+.PHONY: demo web test lint docs bench clean
 
 demo: .venv/installed
 	src/video2bgm.sh videos/sample.mp4 -o inference/sample.mp4
@@ -17,6 +17,10 @@ lint: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The pages of the package, from its docstrings; tests/test_docs.py checks what they refer to.
+docs: .venv/tested
+	$(BIN)/pdoc --docformat google --output-directory docs/api cmt
 
 bench: .venv/installed
 	for benchmark in benchmarks/*.py; do \
@@ -41,4 +45,4 @@ bench: .venv/installed
 	touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv docs/api .mypy_cache .pytest_cache .ruff_cache

@@ -28,18 +28,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cmt import checkpoint
 from cmt.decoding import exact
 from cmt.decoding.drawing import Recalling
 from cmt.decoding.engine import decode
 from cmt.decoding.recall import Cache
-from cmt.encoding import Word, initial_tokens
-from cmt.fast import FastCMT
 from cmt.files import EXPERIMENTS
-from cmt.model import CMT
-from cmt.model_config import CMTConfig
+from cmt.model import checkpoint
+from cmt.model.config import CMTConfig
+from cmt.model.encoding import Word, initial_tokens
+from cmt.model.fast import FastCMT
+from cmt.model.network import CMT
+from cmt.music.vocabulary import EOS, FIELDS, TICKS_PER_BAR
 from cmt.plan import BarPlan, Plan
-from cmt.vocabulary import EOS, FIELDS, TICKS_PER_BAR
 
 COPIED = 2**28  # bytes, far more than any cache holds
 LENGTHS = (1_000, 2_000, 4_000, 8_000, 16_000)  # words

@@ -41,7 +41,7 @@ def pieces(count: int) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
     """Random pieces of 40 … 3,000 notes and as many words as such music has."""
     import numpy as np
 
-    from cmt.words import NOTE_DTYPE, Song, song_to_words
+    from cmt.music.words import NOTE_DTYPE, Song, song_to_words
 
     rng = np.random.default_rng(0)
     songs = []
@@ -72,7 +72,7 @@ def video() -> Plan:
 
 def write(library: str, count: int) -> None:
     """Write the library."""
-    from cmt.dataset import write_dataset
+    from cmt.music.dataset import write_dataset
 
     write_dataset(library, pieces(count))
 
@@ -86,7 +86,7 @@ def read(library: str) -> None:
 
 def match(library: str) -> None:
     """Find the best pieces."""
-    from cmt.matching import best
+    from cmt.measures.matching import best
 
     assert len(best(library, video(), K)) == K
 
@@ -109,7 +109,7 @@ def main() -> None:
     if args.run:
         mode, path = args.run
         if mode == "matching":
-            import cmt.matching  # noqa: F401, starting Python is not matching
+            import cmt.measures.matching  # noqa: F401, starting Python is not matching
         started = time.perf_counter()
         if mode == "writing":
             write(path, args.pieces)

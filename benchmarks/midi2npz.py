@@ -27,7 +27,7 @@ import time
 from pathlib import Path
 
 from cmt.files import MIDI_SUFFIXES, REPOSITORY
-from cmt.vocabulary import MIN_NOTES
+from cmt.music.vocabulary import MIN_NOTES
 
 ROUNDS = 3
 SHARED = REPOSITORY.parent / "shared" / "midi" / "research.tar.xz"
@@ -59,7 +59,7 @@ def stage(name: str, folder: Path) -> float:
     """Seconds of a stage in this process."""
     from symusic.core import ScoreTick
 
-    import cmt.dataset
+    import cmt.music.dataset
     import midi2numpy_mix
 
     paths = sorted(folder.iterdir())
@@ -75,7 +75,9 @@ def stage(name: str, folder: Path) -> float:
             midi2numpy_mix.encode(path, False, MIN_NOTES)
     else:
         words = [song[0] for song in encoded if not isinstance(song, str)]
-        cmt.dataset.write_dataset(folder.with_name("stage.npz"), ((song, {}) for song in words))
+        cmt.music.dataset.write_dataset(
+            folder.with_name("stage.npz"), ((song, {}) for song in words)
+        )
     return time.perf_counter() - started
 
 

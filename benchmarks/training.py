@@ -32,8 +32,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import torch
 
-    from cmt.model import CMT
-    from cmt.model_config import CMTConfig
+    from cmt.model.config import CMTConfig
+    from cmt.model.network import CMT
 
 STEPS = 3  # timed after one that is not
 LOADS = 20
@@ -46,9 +46,9 @@ def loading_seconds(length: int) -> float:
     """Time of loading a batch of one crop of about `length` words, changed at random."""
     import numpy as np
 
-    from cmt.songs import Songs, collate
-    from cmt.training_config import Augmentation
-    from cmt.words import NOTE_DTYPE, Song, song_to_words
+    from cmt.music.words import NOTE_DTYPE, Song, song_to_words
+    from cmt.training.config import Augmentation
+    from cmt.training.songs import Songs, collate
 
     rng = np.random.default_rng(0)
     notes = np.empty(length, NOTE_DTYPE)  # more words than notes
@@ -70,14 +70,14 @@ def measure(variant: str, length: int) -> dict[str, float]:
     """Words/s, peak memory (GB) and share of loading, 0 … 1, of training steps on one song."""
     import torch
 
-    from cmt import attention
-    from cmt.model import CMT
-    from cmt.model_config import CMTConfig
-    from cmt.optimizers import make_optimizers
-    from cmt.songs import Batch
-    from cmt.training import batch_losses
-    from cmt.training_config import TrainingConfig
-    from cmt.vocabulary import FIELDS, INITIAL_TOKENS
+    from cmt.model import attention
+    from cmt.model.config import CMTConfig
+    from cmt.model.network import CMT
+    from cmt.music.vocabulary import FIELDS, INITIAL_TOKENS
+    from cmt.training.config import TrainingConfig
+    from cmt.training.loop import batch_losses
+    from cmt.training.optimizers import make_optimizers
+    from cmt.training.songs import Batch
 
     torch.manual_seed(0)
     model = CMT(CMTConfig()).train()
@@ -115,13 +115,13 @@ def measure_epoch(data: Path, sampled: int) -> dict[str, float]:
     import numpy as np
     import torch
 
-    from cmt.dataset import read_dataset
-    from cmt.model import CMT
-    from cmt.model_config import CMTConfig
-    from cmt.optimizers import make_optimizers
-    from cmt.songs import Songs, batches, collate
-    from cmt.training import batch_losses, has_bf16
-    from cmt.training_config import TrainingConfig
+    from cmt.model.config import CMTConfig
+    from cmt.model.network import CMT
+    from cmt.music.dataset import read_dataset
+    from cmt.training.config import TrainingConfig
+    from cmt.training.loop import batch_losses, has_bf16
+    from cmt.training.optimizers import make_optimizers
+    from cmt.training.songs import Songs, batches, collate
 
     words = read_dataset(data).words
     songs = Songs(words, [None] * len(words), PADDED)

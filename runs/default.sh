@@ -32,7 +32,7 @@ rm -f exp/default/loss_*_params.pt
 $python - <<'PYTHON'
 import torch
 
-from cmt import checkpoint
+from cmt.model import checkpoint
 
 model, extra = checkpoint.load("exp/default_excerpts")
 keep = ("step", "epoch", "loss", "data", "git")

@@ -21,12 +21,12 @@ from pathlib import Path
 import numpy as np
 from scipy.cluster.hierarchy import DisjointSet
 
-from cmt import cleaning
 from cmt.files import InputError
-from cmt.midi import from_score, load_score, write_midi
+from cmt.music import cleaning
+from cmt.music.midi import from_score, load_score, write_midi
+from cmt.music.vocabulary import INSTRUMENTS, MIN_NOTES, TICKS_PER_BAR
+from cmt.music.words import Song
 from cmt.script import run_script
-from cmt.vocabulary import INSTRUMENTS, MIN_NOTES, TICKS_PER_BAR
-from cmt.words import Song
 
 MIN_BARS = 8
 MAX_WORDS = 9_000  # a little below a data set's, as the pieces' last bars are not counted on

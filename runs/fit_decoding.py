@@ -21,15 +21,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cmt import checkpoint
-from cmt.dataset import Dataset, read_dataset
 from cmt.decoding import harmony, recall
 from cmt.decoding.harmony import Harmony, of_pitches
-from cmt.encoding import initial_tokens, model_words
-from cmt.model import CMT
-from cmt.script import run_script
-from cmt.songs import split
-from cmt.vocabulary import (
+from cmt.model import checkpoint
+from cmt.model.encoding import initial_tokens, model_words
+from cmt.model.network import CMT
+from cmt.music.dataset import Dataset, read_dataset
+from cmt.music.vocabulary import (
     BAR,
     DRUMS,
     FIELD,
@@ -39,6 +37,8 @@ from cmt.vocabulary import (
     PREDICTED,
     TICKS_PER_BAR,
 )
+from cmt.script import run_script
+from cmt.training.songs import split
 
 WORDS = 1400  # of each song, so that all pairs of them fit in memory
 MIN_INSTRUMENTS = 4

@@ -47,10 +47,10 @@ def main(argv: list[str] | None = None) -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
     with tempfile.TemporaryDirectory(prefix="cmt-page-", ignore_cleanup_errors=True) as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
-        from cmt.studio import Studio
+        from cmt.web.studio import Studio
 
         try:
-            from cmt.page import Page, serve
+            from cmt.web.page import Page, serve
         except ModuleNotFoundError as error:
             raise InputError(
                 f"the page needs {error.name}; install it with .venv/bin/pip install -e '.[web]'"

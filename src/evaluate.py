@@ -5,9 +5,9 @@
     evaluate.py generated/ --train dataset/lpd.npz --json scores.json --csv scores.csv
 
 FILES are MIDI files, folders of them, or data sets of words (npz, taken at 120 BPM). The table has
-the mean over the pieces for which a measure is defined, and its 95 % interval; cmt/metrics.py
-defines the measures. Where NAME.mid.json lies beside NAME.mid, as gen_midi_conditional.py writes
-it, the control errors are those it tells.
+the mean over the pieces for which a measure is defined, and its 95 % interval;
+cmt/measures/metrics.py defines the measures. Where NAME.mid.json lies beside NAME.mid, as
+gen_midi_conditional.py writes it, the control errors are those it tells.
 
 --reference adds the same of other pieces, and the distance: how much greater the mean of FILES
 is, in % of the reference's, with a bootstrap interval. Structureness, entropy over bars and others
@@ -37,9 +37,9 @@ from cmt.script import between, parser, run_script
 if TYPE_CHECKING:
     import numpy as np
 
-    from cmt.comparison import Comparison, Measured
-    from cmt.copying import Corpus
-    from cmt.words import Song
+    from cmt.measures.comparison import Comparison, Measured
+    from cmt.measures.copying import Corpus
+    from cmt.music.words import Song
 
 CONTROL_ERRORS = {
     "density": "control error, density",
@@ -78,8 +78,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Measure, print the table, write the files asked for."""
     args = parse(argv)
-    from cmt.comparison import summary
-    from cmt.metrics import METRICS
+    from cmt.measures.comparison import summary
+    from cmt.measures.metrics import METRICS
 
     corpus = read_corpus(args.train) if args.train else None
     sets = {"files": measure_all(args.files, args, corpus)}
@@ -104,9 +104,9 @@ def read_corpus(path: Path) -> Corpus:
     Raises:
         InputError: the file is no data set, or none of its songs can be read.
     """
-    from cmt.copying import Corpus, cluster_of
-    from cmt.dataset import read_dataset
-    from cmt.words import words_to_song
+    from cmt.measures.copying import Corpus, cluster_of
+    from cmt.music.dataset import read_dataset
+    from cmt.music.words import words_to_song
 
     songs, names, clusters = [], [], []
     dataset = read_dataset(path)
@@ -125,8 +125,8 @@ def read_corpus(path: Path) -> Corpus:
 
 def find_sources(paths: Sequence[Path], skipped: list[str]) -> Iterator[Source]:
     """Every piece that the files, folders and data sets name; what holds none is `skipped`."""
-    from cmt.copying import cluster_of
-    from cmt.dataset import read_dataset
+    from cmt.measures.copying import cluster_of
+    from cmt.music.dataset import read_dataset
 
     for path in paths:
         if path.is_dir():
@@ -186,7 +186,7 @@ def measure_all(
 
 def measure(source: Source, bars: int | None, corpus: Corpus | None) -> Measured | str:
     """The figures of a piece; or why there are none."""
-    from cmt import comparison
+    from cmt.measures import comparison
 
     try:
         song, tempo = read(source)
@@ -201,9 +201,9 @@ def read(source: Source) -> tuple[Song, float]:
     Raises:
         InputError: the MIDI file or the words cannot be used.
     """
-    from cmt.midi import read_midi
-    from cmt.vocabulary import DEFAULT_TEMPO
-    from cmt.words import words_to_song
+    from cmt.music.midi import read_midi
+    from cmt.music.vocabulary import DEFAULT_TEMPO
+    from cmt.music.words import words_to_song
 
     if source.words is not None:
         try:
@@ -301,7 +301,7 @@ def row_of(comparison: Comparison) -> dict[str, dict[str, float] | None]:
 
 def write_csv(path: Path, sets: dict[str, list[Measured]], table: dict[str, Comparison]) -> None:
     """Write a row per piece, then rows of the table; what is undefined is empty."""
-    from cmt.comparison import Distance, Mean
+    from cmt.measures.comparison import Distance, Mean
 
     def row(label: str, name: str, values: dict[str, float]) -> list[str]:
         numbers = (values.get(column, math.nan) for column in table)

@@ -27,7 +27,7 @@ from cmt.options import MAX_SEED, add_composition, check_composition, load_model
 from cmt.script import between, parser, run_script
 
 if TYPE_CHECKING:
-    from cmt.model import CMT
+    from cmt.model.network import CMT
     from cmt.plots import Video
 
 

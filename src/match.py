@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 
 from cmt.files import InputError
+from cmt.music.vocabulary import MAX_TEMPO, MIN_TEMPO
 from cmt.script import between, parser, run_script
-from cmt.vocabulary import MAX_TEMPO, MIN_TEMPO
 
 MAX_NAME = 48  # characters of an id in a file name
 
@@ -45,10 +45,10 @@ def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
 
     from cmt.control import load_control, retimed
-    from cmt.matching import best
-    from cmt.midi import write_midi
+    from cmt.measures.matching import best
+    from cmt.music.midi import write_midi
+    from cmt.music.words import words_to_song
     from cmt.plan import make_plan
-    from cmt.words import words_to_song
 
     control = retimed(load_control(args.video), args.tempo)
     tempo = control.tempo

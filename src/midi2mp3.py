@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
     """Synthesise once, then write every output."""
     arguments = parse(argv)
 
-    from cmt import film
+    from cmt.sound import film
 
     started = time.perf_counter()
     written = film.render(

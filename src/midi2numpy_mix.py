@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmt.files import DATASET, MIDI_SUFFIXES, InputError
+from cmt.music.vocabulary import FIELD, MIN_NOTES
 from cmt.parallel import DASK_HELP, cluster, in_order
 from cmt.script import parser, run_script
-from cmt.vocabulary import FIELD, MIN_NOTES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command line."""
     args = parse(argv)
 
-    from cmt.dataset import write_dataset
+    from cmt.music.dataset import write_dataset
 
     folder = args.midi_dir.absolute() if args.dask else args.midi_dir
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)
@@ -166,9 +166,9 @@ def read_metadata(path: Path) -> dict[str, dict[str, str]]:
 
 def encode(path: Path, strict_names: bool, min_notes: int) -> Encoded | str:
     """Words, instruments and whether they were mapped by name; or why there are none."""
-    from cmt.midi import read_midi
-    from cmt.vocabulary import MAX_WORDS, TICKS_PER_BAR
-    from cmt.words import song_to_words
+    from cmt.music.midi import read_midi
+    from cmt.music.vocabulary import MAX_WORDS, TICKS_PER_BAR
+    from cmt.music.words import song_to_words
 
     try:
         midi = read_midi(path, strict_names=strict_names, min_notes=min_notes)

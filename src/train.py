@@ -17,9 +17,9 @@ from functools import partial
 from pathlib import Path
 
 from cmt.files import DATASET
-from cmt.model_config import CMTConfig
+from cmt.model.config import CMTConfig
 from cmt.script import between, parser, run_script
-from cmt.training_config import Augmentation, RunConfig, TrainingConfig
+from cmt.training.config import Augmentation, RunConfig, TrainingConfig
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -164,7 +164,7 @@ def main(argv: list[str] | None = None) -> None:
     """Train as the command line says."""
     config = config_of(parse(argv))
 
-    from cmt.run import run
+    from cmt.training.run import run
 
     run(config)
 

@@ -24,7 +24,7 @@ from cmt.options import add_composition, check_composition, load_model, settings
 from cmt.script import between, parser, run_script
 
 if TYPE_CHECKING:
-    from cmt.model import CMT
+    from cmt.model.network import CMT
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")  # of results; others become .mkv
 FLOWS = ("exact", "single", "fast")
@@ -115,7 +115,7 @@ def video2bgm(
     """
     from tqdm import tqdm
 
-    from cmt import film
+    from cmt.sound import film
     from cmt.video import analysis
 
     pictures = ("png",) if args.visualize else ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -10,18 +12,35 @@ import av
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from cmt.control import Control
 from cmt.decoding.engine import Take, generate
 from cmt.decoding.style import Style
 from cmt.files import VIDEOS
-from cmt.model import CMT
-from cmt.model_config import CMTConfig
+from cmt.model.config import CMTConfig
+from cmt.model.network import CMT
+from cmt.music.words import NOTE_DTYPE, Song, song_to_words
 from cmt.plan import make_plan
 
 REFERENCE = Path(__file__).parent / "reference"
 
 SMALL = CMTConfig(d_model=32, n_layers=2, n_heads=2, d_ff=48, dropout=0.0)
+
+
+def random_song(seed: int, bars: int = 12, notes: int = 200) -> Song:
+    """Notes of all five instruments anywhere."""
+    rng = np.random.default_rng(seed)
+    columns = np.empty(notes, NOTE_DTYPE)
+    columns["tick"] = np.sort(rng.integers(0, 16 * bars - 1, notes))
+    columns["pitch"] = rng.integers(30, 90, notes)
+    columns["duration"] = rng.integers(1, 17, notes)
+    columns["instrument"] = rng.integers(1, 6, notes)
+    columns = columns[np.lexsort([columns["instrument"], columns["tick"]])]
+    return Song(columns, 16 * bars - 1)
+
+
+WORDS = [song_to_words(random_song(seed, notes=100 + 40 * seed)) for seed in range(8)]
 
 
 def fill(model: CMT) -> None:
@@ -77,3 +96,49 @@ def excerpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
             target.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(middle))))
         target.mux(stream.encode(None))
     return path
+
+
+@pytest.fixture
+def encode(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes gray (height, width) or RGB pictures as a video."""
+
+    def write(
+        name: str,
+        pictures: Sequence[np.ndarray],
+        rate: int = 25,
+        codec: str = "libx264",
+        pix_fmt: str = "yuv420p",
+        milliseconds: Sequence[int] | None = None,
+        **options: object,
+    ) -> Path:
+        path = tmp_path / name
+        settings = {"crf": "10"} | {key: str(value) for key, value in options.items()}
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=rate, options=settings)
+            stream.height, stream.width = pictures[0].shape[:2]
+            stream.pix_fmt = pix_fmt
+            if pix_fmt.startswith("yuvj"):
+                stream.codec_context.color_range = 2
+            if milliseconds is not None:
+                stream.codec_context.time_base = Fraction(1, 1000)
+            for index, picture in enumerate(pictures):
+                picture = np.clip(picture, 0, 255).astype(np.uint8)
+                frame = av.VideoFrame.from_ndarray(
+                    np.repeat(picture[..., None], 3, axis=2) if picture.ndim == 2 else picture,
+                    "rgb24",
+                )
+                if milliseconds is not None:
+                    frame.pts, frame.time_base = milliseconds[index], Fraction(1, 1000)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def texture() -> np.ndarray:
+    """A smooth random texture (360, 96) of gray levels that wraps around, float."""
+    noise = np.random.default_rng(0).normal(size=(360, 96))
+    noise = gaussian_filter(noise, 3, mode="wrap")
+    return 128 + 100 * noise / np.abs(noise).max()

@@ -27,7 +27,7 @@ from cmt.control import (
     save_rhythm,
 )
 from cmt.files import InputError
-from cmt.vocabulary import BAR, COLUMNS, FIELD, TICKS_PER_BAR
+from cmt.music.vocabulary import BAR, COLUMNS, FIELD, TICKS_PER_BAR
 
 REFERENCE = Path(__file__).parent / "reference" / "video"
 VIDEOS = sorted(path.stem for path in REFERENCE.glob("*.json"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cmt.words import NOTE_DTYPE, Song
+from cmt.music.words import NOTE_DTYPE, Song
 
 SCRIPT = Path(__file__).parents[1] / "runs" / "default_data.py"
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 import evaluate
-from cmt.dataset import write_dataset
 from cmt.files import REPOSITORY, InputError
-from cmt.metrics import METRICS
-from cmt.midi import write_midi
+from cmt.measures.metrics import METRICS
+from cmt.music.dataset import write_dataset
+from cmt.music.midi import write_midi
+from cmt.music.words import NOTE_DTYPE, Song, song_to_words
 from cmt.script import run_script
-from cmt.words import NOTE_DTYPE, Song, song_to_words
 
 TUNE = [60, 64, 67, 72, 62, 65, 69, 74, 59, 67, 71, 65, 60, 67, 64, 61]
 

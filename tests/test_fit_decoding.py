@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from scipy.special import softmax
 
-from cmt.dataset import Dataset
 from cmt.decoding import harmony
 from cmt.decoding.exact import ORDER
 from cmt.decoding.harmony import Harmony
 from cmt.decoding.recall import Cache
-from cmt.encoding import initial_tokens, model_words
-from cmt.model import CMT
-from cmt.vocabulary import FIELDS, INITIAL_TOKENS, INSTRUMENT_CLASS, INSTRUMENTS, NOTE
-from cmt.words import NOTE_DTYPE, Song, song_to_words
+from cmt.model.encoding import initial_tokens, model_words
+from cmt.model.network import CMT
+from cmt.music.dataset import Dataset
+from cmt.music.vocabulary import FIELDS, INITIAL_TOKENS, INSTRUMENT_CLASS, INSTRUMENTS, NOTE
+from cmt.music.words import NOTE_DTYPE, Song, song_to_words
 
 SCRIPT = Path(__file__).parents[1] / "runs" / "fit_decoding.py"
 

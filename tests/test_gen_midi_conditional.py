@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import gen_midi_conditional
-from cmt import checkpoint
 from cmt.control import Curves, VideoRhythm, load_control, save_control, save_rhythm
 from cmt.files import InputError
-from cmt.midi import read_midi
-from cmt.model import CMT
-from cmt.vocabulary import BAR
+from cmt.model import checkpoint
+from cmt.model.network import CMT
+from cmt.music.midi import read_midi
+from cmt.music.vocabulary import BAR
 
 # Four bars at 120 BPM, a visual beat in the second.
 ROWS = [(BAR, 4, 0, 0), (BAR, 7, 0, 16), (5, 0, 3, 20), (BAR, 4, 0, 32), (BAR, 3, 0, 48)]

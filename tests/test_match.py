@@ -9,11 +9,11 @@ import pytest
 
 import match
 from cmt.control import save_control
-from cmt.dataset import write_dataset
 from cmt.files import InputError
-from cmt.midi import read_midi
-from cmt.vocabulary import BAR, DEFAULT_TEMPO
-from cmt.words import NOTE_DTYPE, Song, song_to_words
+from cmt.music.dataset import write_dataset
+from cmt.music.midi import read_midi
+from cmt.music.vocabulary import BAR, DEFAULT_TEMPO
+from cmt.music.words import NOTE_DTYPE, Song, song_to_words
 
 # Two bars of a video that ends on tick 27: two onset positions each, a visual beat of three notes.
 CONTROL = np.array([[BAR, 3, 0, 0, 28, 1], [5, 0, 3, 4, 28, 15], [BAR, 3, 0, 16, 28, 58]])

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import midi2numpy_mix
-from cmt.dataset import read_dataset
 from cmt.files import InputError
+from cmt.music.dataset import read_dataset
 
 REFERENCE = Path(__file__).parent / "reference" / "midi"
 METADATA = json.loads((REFERENCE / "ref_metadata.json").read_text())

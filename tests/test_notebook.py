@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cmt.files import REPOSITORY
-from cmt.midi import read_midi
+from cmt.music.midi import read_midi
 
 nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed (extra `dev`)")
 nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed (extra `dev`)")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from distributed import LocalCluster
 
-import cmt.dataset
+import cmt.music.dataset
 import midi2numpy_mix
 import pianoroll2midi
 from cmt.files import InputError
@@ -53,7 +53,7 @@ def test_files_of_a_killed_worker_are_done_again(
     midi2numpy_mix.main([*arguments, str(tmp_path / "here.npz")])
     here = capsys.readouterr().out
 
-    write: Callable[..., int] = cmt.dataset.write_dataset
+    write: Callable[..., int] = cmt.music.dataset.write_dataset
 
     def write_and_kill(path: Path, songs: Iterator[tuple[np.ndarray, dict]]) -> int:
         def watched() -> Iterator[tuple[np.ndarray, dict]]:
@@ -64,7 +64,7 @@ def test_files_of_a_killed_worker_are_done_again(
 
         return write(path, watched())
 
-    monkeypatch.setattr(cmt.dataset, "write_dataset", write_and_kill)
+    monkeypatch.setattr(cmt.music.dataset, "write_dataset", write_and_kill)
     there = [*arguments, str(tmp_path / "there.npz"), "--dask", two_workers.scheduler_address]
     midi2numpy_mix.main(there)
     assert (tmp_path / "here.npz").read_bytes() == (tmp_path / "there.npz").read_bytes()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cmt.control import Control
+from cmt.music.vocabulary import BAR
 from cmt.plan import OPENING_DENSITY, make_plan, thinned
-from cmt.vocabulary import BAR
 
 
 def control(*rows: tuple[int, int, int, int], n_beat: int) -> Control:

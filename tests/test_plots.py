@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from cmt import plots
 from cmt.control import Curves, VideoRhythm, VisualBeat
 from cmt.files import REPOSITORY
+from cmt.music.vocabulary import INSTRUMENT_CLASS
+from cmt.music.words import NOTE_DTYPE, Song
 from cmt.plan import BarPlan, Plan
-from cmt.vocabulary import INSTRUMENT_CLASS
-from cmt.words import NOTE_DTYPE, Song
 
 # Two bars at 120 BPM, four seconds: a tick is an eighth of a second.
 PLAN = Plan((BarPlan(2, {4: 3}), BarPlan(None, {}, 16)))

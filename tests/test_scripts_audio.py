@@ -12,8 +12,8 @@ from symusic.core import NoteTick, ScoreTick, TempoTick, TrackTick
 
 import midi2mp3
 from cmt.files import REPOSITORY, VIDEOS, InputError
-from cmt.film import video_duration
 from cmt.script import run_script
+from cmt.sound.film import video_duration
 
 VIDEO2BGM = REPOSITORY / "src" / "video2bgm.sh"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import train
 from cmt.files import REPOSITORY
-from cmt.training_config import RunConfig
+from cmt.training.config import RunConfig
 
 
 def test_no_options_are_the_defaults() -> None:

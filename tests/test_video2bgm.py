@@ -13,10 +13,10 @@ import pytest
 import gen_midi_conditional
 import midi2mp3
 import video2bgm
-from cmt import checkpoint
 from cmt.files import REPOSITORY, InputError
-from cmt.film import video_duration
-from cmt.model import CMT
+from cmt.model import checkpoint
+from cmt.model.network import CMT
+from cmt.sound.film import video_duration
 from video2npz import video2npz
 
 OPTIONS = ["--seed", "3", "--genre", "rock", "--C", "0.5"]

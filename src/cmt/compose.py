@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from cmt.control import Control, retimed
 from cmt.decoding.engine import Progress, Take, generate, log_likelihood
 from cmt.decoding.style import Style
-from cmt.matching import score
-from cmt.model import CMT
-from cmt.obedience import ControlError, control_error
+from cmt.measures.matching import score
+from cmt.measures.obedience import ControlError, control_error
+from cmt.model.network import CMT
+from cmt.music.vocabulary import INSTRUMENT_CLASS, TICKS_PER_BEAT
+from cmt.music.words import Song, words_to_song
 from cmt.plan import MIN_STRENGTH, Plan, make_plan
-from cmt.vocabulary import INSTRUMENT_CLASS, TICKS_PER_BEAT
-from cmt.words import Song, words_to_song
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Settings:
         tempo: BPM; None is the video's.
         style: what is asked of the whole piece.
         seed: of the first take.
-        precision: of the model's weights, as in `cmt.fast.product`.
+        precision: of the model's weights, as in `cmt.model.fast.product`.
         rank: whether the best take comes first.
     """
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from cmt.files import InputError, replacing
-from cmt.vocabulary import (
+from cmt.music.vocabulary import (
     BAR,
     BEATS_PER_BAR,
     DEFAULT_TEMPO,

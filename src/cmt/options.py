@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from cmt.decoding import LOOPS
 from cmt.files import DEFAULT_CHECKPOINT, InputError
-from cmt.keys import MODES, TONICS, Key
+from cmt.music.keys import MODES, TONICS, Key
+from cmt.music.vocabulary import GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
 from cmt.script import between
-from cmt.vocabulary import GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
 
 if TYPE_CHECKING:
     from cmt.compose import Settings
-    from cmt.model import CMT
+    from cmt.model.network import CMT
 
 MAX_SEED = 2**32 - 1
 EXACT_ONLY = ("instruments", "beat_instruments", "key")
@@ -112,8 +112,8 @@ def load_model(args: argparse.Namespace) -> tuple[CMT, str]:
     """
     import torch
 
-    from cmt import checkpoint
     from cmt.files import checksum
+    from cmt.model import checkpoint
 
     cuda = torch.cuda.is_available()
     if args.gpus is not None and not cuda:

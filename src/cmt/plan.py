@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmt.control import Control
-from cmt.vocabulary import BAR, BEATS_PER_BAR, INSTRUMENTS, TICKS_PER_BAR
+from cmt.music.vocabulary import BAR, BEATS_PER_BAR, INSTRUMENTS, TICKS_PER_BAR
 
 MIN_STRENGTH = 2  # weaker visual beats are not asked for, as in the original
 STILL_DENSITY = BEATS_PER_BAR  # onset positions in each bar of a video without any motion

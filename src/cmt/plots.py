@@ -24,15 +24,15 @@ from matplotlib.patches import Patch
 
 from cmt.control import Curves, VideoRhythm
 from cmt.files import replacing
-from cmt.plan import Plan
-from cmt.vocabulary import (
+from cmt.music.vocabulary import (
     BEATS_PER_BAR,
     INSTRUMENT_CLASS,
     INSTRUMENTS,
     TICKS_PER_BAR,
     TICKS_PER_BEAT,
 )
-from cmt.words import Song
+from cmt.music.words import Song
+from cmt.plan import Plan
 
 if TYPE_CHECKING:
     from cmt.video.frames import VideoFrames

@@ -13,9 +13,9 @@ from cmt.compose import Report, Settings
 from cmt.decoding import LOOPS
 from cmt.decoding.style import Style
 from cmt.files import InputError, replacing
-from cmt.keys import Key
-from cmt.midi import write_midi
-from cmt.vocabulary import GENRES
+from cmt.music.keys import Key
+from cmt.music.midi import write_midi
+from cmt.music.vocabulary import GENRES
 
 if TYPE_CHECKING:
     from cmt.compose import Piece

@@ -72,12 +72,18 @@ def between(
     return convert
 
 
+# Of libgomp, read when PyTorch is loaded: by default a thread spins for milliseconds until the
+# others are there, which never come where another program has their core.
+SPINS = "2000"
+
+
 def run_script(main: Callable[[], None]) -> int:
     """Run a script's `main`; a user's mistake becomes one line on stderr and exit status 1.
 
     So does a Python that lacks our packages. Ctrl-C ends with 130, an output that nobody reads any
     more with 141, both quietly.
     """
+    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     try:
         main()
     except InputError as error:

@@ -11,12 +11,11 @@ from hypothesis import strategies as st
 from cmt.decoding.engine import log_likelihood
 from cmt.decoding.exact import ExactLoop
 from cmt.decoding.style import Style
-from cmt.keys import Key
-from cmt.model import CMT
-from cmt.model_config import CMTConfig
-from cmt.obedience import control_error
-from cmt.plan import BarPlan, Plan
-from cmt.vocabulary import (
+from cmt.measures.obedience import control_error
+from cmt.model.config import CMTConfig
+from cmt.model.network import CMT
+from cmt.music.keys import Key
+from cmt.music.vocabulary import (
     BAR,
     COLUMNS,
     EOS,
@@ -26,7 +25,8 @@ from cmt.vocabulary import (
     NOTE,
     TICKS_PER_BAR,
 )
-from cmt.words import Song, song_to_words, words_to_song
+from cmt.music.words import Song, song_to_words, words_to_song
+from cmt.plan import BarPlan, Plan
 from conftest import REFERENCE, takes_of
 
 TRACE = {

@@ -8,8 +8,8 @@ import numpy as np
 
 from cmt.decoding.exact import ExactLoop
 from cmt.decoding.harmony import HEARD, SOUNDING, Harmony, of_pitches
+from cmt.music.vocabulary import FIELD, INSTRUMENT_CLASS, METRICAL, NOTE
 from cmt.plan import BarPlan, Plan
-from cmt.vocabulary import FIELD, INSTRUMENT_CLASS, METRICAL, NOTE
 
 
 def test_pitch_classes_sound_for_their_durations_and_are_heard_for_the_bar() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from cmt.decoding import recall
 from cmt.decoding.recall import FOCUS, RUN, SAME_BAR, SAME_PLACE, SENTINEL, Cache
-from cmt.vocabulary import BAR
+from cmt.music.vocabulary import BAR
 
 ORDER = ("type", "beat", "instr_type", "pitch")
 WORD = dict.fromkeys(ORDER, 0)

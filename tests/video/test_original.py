@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmt.control import VideoRhythm, control_words, mean_per_bar, place_visual_beats
+from cmt.music.vocabulary import BAR, DEFAULT_TEMPO
 from cmt.video.flow import DIRECTIONS, Motion, measure_motion
 from cmt.video.frames import VideoFrames
 from cmt.video.original import (
@@ -22,7 +23,6 @@ from cmt.video.original import (
     mean_tempogram,
     pick_peaks,
 )
-from cmt.vocabulary import BAR, DEFAULT_TEMPO
 
 REFERENCE = Path(__file__).parents[1] / "reference" / "video"
 CLIPS = sorted(path.stem for path in REFERENCE.glob("*.npz") if path.stem != "vlog")

@@ -1,8 +1,8 @@
 """Controlled decoding: control words and a model in, words of a piece out.
 
 `engine` steps the model over a batch of songs; a `loop` per song says what may come (`exact` with
-its `ending`, or `original`); a `drawing` per batch chooses among that: `Plain`, or `Recalling`
-with `harmony` and `recall`.
+its `ending`, or `original`); a `drawing` per batch chooses among that: from the model alone, or
+with what `harmony` and `recall` know.
 """
 
 LOOPS = ("exact", "original")  # by name

@@ -17,8 +17,8 @@ from torch import Tensor
 from cmt.decoding.loop import Heads, Loop, Mask, Sampling
 from cmt.decoding.recall import Cache
 from cmt.decoding.sampling import sample
-from cmt.encoding import Word
-from cmt.fast import FastCMT
+from cmt.model.encoding import Word
+from cmt.model.fast import FastCMT
 
 
 class Drawing(Protocol):

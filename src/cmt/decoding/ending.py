@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cmt.keys import PITCH_CLASSES, Key, find_key
-from cmt.vocabulary import INSTRUMENT_CLASS
+from cmt.music.keys import PITCH_CLASSES, Key, find_key
+from cmt.music.vocabulary import INSTRUMENT_CLASS
 
 DRUMS, BASS = INSTRUMENT_CLASS["Drums"], INSTRUMENT_CLASS["Bass"]
 

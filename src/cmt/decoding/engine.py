@@ -20,13 +20,14 @@ from cmt.decoding.drawing import Drawing, Plain, Recalling
 from cmt.decoding.loop import Loop
 from cmt.decoding.recall import Cache
 from cmt.decoding.style import Style
-from cmt.encoding import Word, data_words, initial_tokens, model_words
-from cmt.fast import FastCMT
-from cmt.model import CMT, losses
+from cmt.model.encoding import Word, data_words, initial_tokens, model_words
+from cmt.model.fast import FastCMT, one_thread
+from cmt.model.network import CMT, losses
+from cmt.music.vocabulary import EOS, FIELDS, MODEL_COLUMN, TICKS_PER_BAR
 from cmt.plan import MIN_STRENGTH, Plan, thinned
-from cmt.vocabulary import EOS, FIELDS, MODEL_COLUMN, TICKS_PER_BAR
 
-Progress = Callable[[int, int], None]
+# Is told the share that is done, 0 … 1; what it raises ends the work.
+Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,8 @@ def generate(
         style: what is asked besides rhythm; of it "original" takes the genre alone, pop by
             default.
         seed: of the first take; take k has seed + k, whatever the number of takes.
-        precision: of the model's weights, as in `cmt.fast.product`. Other than in float32, the
-            songs of a batch are rounded together, so that a take made again alone may differ.
+        precision: of the model's weights, as in `cmt.model.fast.product`. Other than in float32,
+            the songs of a batch are rounded together, so that a take made again alone may differ.
         progress: see `decode`.
     """
     fast = FastCMT(model, precision)
@@ -148,7 +149,7 @@ def decode(
         drawing: of the same loops.
         initial: (7, 3) initial tokens of all songs.
         n_beat: ticks in each song.
-        progress: is told the ticks that are done and those of a song; what it raises ends the work.
+        progress: is told how far the slowest song is.
 
     Returns:
         Per song its words.
@@ -159,7 +160,7 @@ def decode(
     songs = [[loop.first()] for loop in loops]
     active = list(range(len(loops)))
     state = fast.start(initial.to(device).expand(len(loops), -1, -1))
-    with tqdm(total=n_beat, unit="tick", disable=None) as bar:
+    with one_thread(), tqdm(total=n_beat, unit="tick", disable=None) as bar:
         while active:
             rows = [[songs[song][-1][field.name] for field in FIELDS] for song in active]
             words = drawing.draw(fast.step(torch.tensor(rows, device=device), state))
@@ -177,7 +178,7 @@ def decode(
             done = min((loops[song].tick for song in active), default=n_beat)
             bar.update(max(0, done - bar.n))
             if progress:
-                progress(done, n_beat)
+                progress(done / n_beat)
     return songs
 
 

@@ -14,10 +14,9 @@ from cmt.decoding.ending import Ending
 from cmt.decoding.harmony import HEARD, SOUNDING, Harmony, of_pitches
 from cmt.decoding.loop import NOTHING, Heads, Mask, Sampling, only
 from cmt.decoding.style import Style
-from cmt.encoding import Word
-from cmt.keys import PITCH_CLASSES
-from cmt.plan import Plan
-from cmt.vocabulary import (
+from cmt.model.encoding import Word
+from cmt.music.keys import PITCH_CLASSES
+from cmt.music.vocabulary import (
     BAR,
     EOS,
     FIELD,
@@ -28,6 +27,7 @@ from cmt.vocabulary import (
     NOTE,
     TICKS_PER_BAR,
 )
+from cmt.plan import Plan
 
 # In which the attributes of a word are drawn: who plays comes before what is played.
 ORDER = ("type", "beat", "instr_type", "pitch", "duration", "strength", "density")

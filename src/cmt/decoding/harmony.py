@@ -15,8 +15,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cmt.keys import PITCH_CLASSES
-from cmt.vocabulary import TICKS_PER_BAR
+from cmt.music.keys import PITCH_CLASSES
+from cmt.music.vocabulary import TICKS_PER_BAR
 
 # Logarithms of weights. By likelihood they are 1.14 and 0.76 (runs/fit_decoding.py), but a piece
 # that goes on from its own notes agrees with itself ever more: with this HEARD its bars have the

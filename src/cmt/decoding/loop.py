@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cmt.encoding import Word
-from cmt.vocabulary import FIELD
+from cmt.model.encoding import Word
+from cmt.music.vocabulary import FIELD
 
 Mask = NDArray[np.bool_]
 # What the model's heads say of a song's next word: field name → probability of each class.

@@ -8,9 +8,9 @@ import numpy as np
 
 from cmt.control import Control
 from cmt.decoding.loop import ATTRIBUTES, NOTHING, Mask, Sampling
-from cmt.encoding import Word
+from cmt.model.encoding import Word
+from cmt.music.vocabulary import BAR, EOS, FIELD, INSTRUMENT_CLASS, METRICAL, NOTE, TICKS_PER_BAR
 from cmt.plan import MIN_STRENGTH
-from cmt.vocabulary import BAR, EOS, FIELD, INSTRUMENT_CLASS, METRICAL, NOTE, TICKS_PER_BAR
 
 ORDER = ATTRIBUTES  # in which the attributes of a word are drawn
 SAMPLING: Mapping[str, Sampling] = {

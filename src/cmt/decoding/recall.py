@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cmt.vocabulary import BAR
+from cmt.music.vocabulary import BAR
 
 SPAN = 2048  # words that are kept, some thirty bars
 LONGEST_RUN = 32  # words; longer ones count as this

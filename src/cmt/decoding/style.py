@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cmt.keys import Key
-from cmt.vocabulary import INSTRUMENT_CLASS, INSTRUMENTS
+from cmt.music.keys import Key
+from cmt.music.vocabulary import INSTRUMENT_CLASS, INSTRUMENTS
 
 
 @dataclass(frozen=True)

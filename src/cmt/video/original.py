@@ -16,8 +16,8 @@ from scipy.ndimage import gaussian_filter, median_filter
 from scipy.signal import butter, filtfilt, get_window
 
 from cmt.control import VideoRhythm, mean_per_bar, place_visual_beats
+from cmt.music.vocabulary import DEFAULT_TEMPO
 from cmt.video.flow import Motion
-from cmt.vocabulary import DEFAULT_TEMPO
 
 SMOOTHING = (5, 3)  # Gaussian σ of the directogram: directions, frames
 REACH = 4 * SMOOTHING[1] + 2  # frames on either side that a smoothed change depends on

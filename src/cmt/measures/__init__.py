@@ -1,0 +1,1 @@
+"""How good music is, whether it obeyed, what it copied, which music fits."""

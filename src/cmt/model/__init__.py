@@ -1,0 +1,1 @@
+"""The Controllable Music Transformer."""

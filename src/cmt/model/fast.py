@@ -1,0 +1,255 @@
+"""The model laid out for decoding, where each word reads all weights for a few rows only.
+
+Reading them once, at the speed of memory, is the best that decoding can do. `FastCMT` gives the
+numbers of `CMT.step`, `CMT.type_logits` and `CMT.attribute_logits`, its readable twins, from fewer
+products: what is linear in a row is multiplied out beforehand, and the matrices are kept in the
+layout of the fastest product there is for few rows.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cmt.model import attention
+from cmt.model.network import CMT, Embedding, Layer, LayerState
+from cmt.music.vocabulary import FIELD, FIELDS, MODEL_COLUMN, PREDICTED, Field
+
+DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}  # of weights that are not "int8"
+INT8_MAX = 127
+FEW = 16  # rows for which oneDNN lays matrices out; it is good for fewer, too
+
+Product = Callable[[Tensor], Tensor]
+
+
+def product(weight: Tensor, bias: Tensor, precision: str = "float32") -> Product:
+    """A linear layer for few rows: (rows, in) → (rows, out), both float32.
+
+    The fastest products are no public part of PyTorch. Where a release lacks them, public ones give
+    the same numbers more slowly.
+
+    Args:
+        weight: (out, in), float32.
+        bias: (out,), float32.
+        precision: of the weights: "float32", "bf16", or, on CPUs, "int8", with a scale for each
+            output; this rounds the inputs to 7 bits, too, all rows with one scale.
+    """
+    if precision == "int8":
+        return _int8_product(weight, bias)
+    dtype = DTYPES[precision]
+    weight, bias = weight.to(dtype), bias.to(dtype)
+    if weight.is_cuda or not _has_onednn(dtype):
+        return lambda x: F.linear(x.to(dtype), weight, bias).float()
+    # F.linear has MKL multiply, which takes two to three times as long for few rows on AMD's
+    # processors, and reorders bfloat16 weights at each call.
+    packed = torch.ops.mkldnn._reorder_linear_weight(weight, FEW)
+    bias = bias.contiguous()  # its strides are not looked at
+    linear = torch.ops.mkldnn._linear_pointwise
+    if dtype == torch.float32:
+        return lambda x: linear(x, packed, bias, "none", [], "")
+    return lambda x: linear(x.to(dtype), packed, bias, "none", [], "").float()
+
+
+def _int8_product(weight: Tensor, bias: Tensor) -> Product:
+    """`product` of weights of 8 bits."""
+    scales = weight.abs().amax(1).clamp(min=torch.finfo(weight.dtype).tiny).double() / INT8_MAX
+    zeros = torch.zeros(len(weight), dtype=torch.int32)
+    if not _has(torch.ops.quantized, "linear_prepack", "linear_dynamic"):
+        rounded = torch.fake_quantize_per_channel_affine(
+            weight, scales.float(), zeros, 0, -INT8_MAX, INT8_MAX
+        )
+        return lambda x: F.linear(_rounded(x), rounded, bias)
+    with warnings.catch_warnings():
+        # PyTorch means to replace this; of what is there, nothing is as fast.
+        warnings.simplefilter("ignore", UserWarning)
+        quantized = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
+    packed = torch.ops.quantized.linear_prepack(quantized, bias)
+    return lambda x: torch.ops.quantized.linear_dynamic(x, packed, reduce_range=True)
+
+
+def _rounded(x: Tensor) -> Tensor:
+    """Inputs on a grid of 128 values from the least to the greatest, 0 among them."""
+    low, high = x.amin().clamp(max=0), x.amax().clamp(min=0)
+    scale = ((high - low) / INT8_MAX).clamp(min=torch.finfo(x.dtype).tiny)
+    zero = (-low / scale).round().int()
+    return torch.fake_quantize_per_tensor_affine(x, scale, zero, 0, INT8_MAX)
+
+
+def _has_onednn(dtype: torch.dtype) -> bool:
+    """Whether PyTorch has oneDNN's products of this type for this processor."""
+    ops = torch.ops.mkldnn
+    if not torch.backends.mkldnn.is_available():
+        return False
+    if not _has(ops, "_reorder_linear_weight", "_linear_pointwise"):
+        return False
+    if dtype == torch.float32:
+        return True
+    return _has(ops, "_is_mkldnn_bf16_supported") and ops._is_mkldnn_bf16_supported()
+
+
+def _has(operators: object, *names: str) -> bool:
+    return all(hasattr(operators, name) for name in names)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, as decoding does.
+
+    The products of a word are so short that a second thread gains nothing in a small model, and
+    beside another program the two wait for each other at each: decoding took seven times as long.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+class FastCMT:
+    """A model that reads words one by one; as `CMT`, the type of the next word is said first.
+
+    Args:
+        model: in evaluation mode.
+        precision: of the layers' weights, as in `product`; the rest is in float32.
+
+    Attributes:
+        columns: field name → its columns in `logits`.
+    """
+
+    @torch.inference_mode()
+    def __init__(self, model: CMT, precision: str = "float32") -> None:
+        self.model = model
+        self.table, self.first = _word_table(model)
+        self.layers = [
+            FastLayer(layer, precision)
+            for layer in model.transformer_encoder.layers
+            if isinstance(layer, Layer)
+        ]
+        weight, self.bias, self.columns = _heads(model)
+        self.heads = product(weight, torch.zeros_like(weight[:, 0]))
+
+    @torch.inference_mode()
+    def start(self, initial: Tensor) -> list[LayerState]:
+        """State of each layer after reading initial tokens (batch, 7, 3)."""
+        return self.model.start(initial)
+
+    @torch.inference_mode()
+    def step(self, words: Tensor, state: list[LayerState]) -> Tensor:
+        """Read one word per song (batch, 9), update `state`, return hidden (batch, d_model)."""
+        rows = words[:, : len(self.first)] + self.first
+        ticks = words[:, MODEL_COLUMN["i_beat"]]
+        x = F.embedding_bag(rows, self.table, mode="sum") + self.model.encoder_pos_emb.pe[0, ticks]
+        for layer, layer_state in zip(self.layers, state, strict=True):
+            x = layer.step(x, layer_state)
+        return self.model.transformer_encoder.norm(x)
+
+    @torch.inference_mode()
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits of the next word from hidden states (batch, d_model).
+
+        Returns:
+            (batch, types, classes): of all fields, each in its `columns`, for each type that the
+            word may have. The type's own do not depend on it.
+        """
+        return self.heads(hidden).unsqueeze(1) + self.bias
+
+
+class FastLayer:
+    """A layer of the transformer; its readable twin is `cmt.model.network.Layer`."""
+
+    def __init__(self, layer: Layer, precision: str) -> None:
+        attend = layer.attention
+        projections = (attend.query_projection, attend.key_projection, attend.value_projection)
+        self.n_heads = attend.n_heads
+        self.qkv = product(
+            torch.cat([projection.weight for projection in projections]),
+            torch.cat([projection.bias for projection in projections]),
+            precision,
+        )
+        self.out, self.linear1, self.linear2 = (
+            product(linear.weight, linear.bias, precision)
+            for linear in (attend.out_projection, layer.linear1, layer.linear2)
+        )
+        self.norm1, self.norm2 = _norm(layer.norm1), _norm(layer.norm2)
+
+    def step(self, x: Tensor, state: LayerState) -> Tensor:
+        """(batch, d_model) → the same, updating the state."""
+        qkv = self.qkv(x).view(len(x), 3, self.n_heads, -1)
+        q, k = attention.feature_map(qkv[:, :2]).unbind(1)
+        v = qkv[:, 2]
+        out, state.kv, state.k_sum = attention.recurrent(q, k, v, state.kv, state.k_sum)
+        x = self.norm1(x + self.out(out.flatten(-2)))
+        return self.norm2(x + self.linear2(F.gelu(self.linear1(x))))
+
+
+def _norm(norm: nn.LayerNorm) -> Callable[[Tensor], Tensor]:
+    """A LayerNorm without what a module's call costs: after all those weights no cache is warm."""
+    return functools.partial(
+        torch.layer_norm,
+        normalized_shape=norm.normalized_shape,
+        weight=norm.weight,
+        bias=norm.bias,
+        eps=norm.eps,
+    )
+
+
+def _word_table(model: CMT) -> tuple[Tensor, Tensor]:
+    """What each class of each field adds to the input of the first layer.
+
+    Returns:
+        (classes of all embedded fields, d_model), and the first row of each of these fields.
+    """
+    tables = {field.name: _vectors(model, field) for field in FIELDS if field.width}
+    attributes, time = model.encoder_in_linear, model.encoder_time_linear
+    widths = [tables[field.name].shape[1] for field in PREDICTED]
+    parts = attributes.weight.double().split(widths, dim=1)
+    inputs = {field.name: part for field, part in zip(PREDICTED, parts, strict=True)}
+    inputs["p_beat"] = time.weight.double()
+    rows = {name: table @ inputs[name].T for name, table in tables.items()}
+    # A word has one class of each field, so that the biases may go with any field.
+    rows["p_beat"] += attributes.bias + time.bias
+    first = [0, *itertools.accumulate(len(table) for table in rows.values())][:-1]
+    table = torch.cat(list(rows.values())).to(attributes.weight.dtype)
+    return table, torch.tensor(first, device=table.device)
+
+
+def _heads(model: CMT) -> tuple[Tensor, Tensor, dict[str, slice]]:
+    """All heads as one product.
+
+    Returns:
+        The weight (classes of all predicted fields, d_model), the bias (types, classes) that
+        goes with each type, and each field's columns.
+    """
+    project = model.project_concat_type
+    d_model = project.out_features
+    of_hidden, of_type = project.weight.double().split((d_model, project.in_features - d_model), 1)
+    by_type = _vectors(model, FIELD["type"]) @ of_type.T + project.bias
+    weights, biases, columns = [], [], {}
+    end = 0
+    for field in PREDICTED:
+        head = model.get_submodule(f"proj_{field.parameter}")
+        assert isinstance(head, nn.Linear)
+        weight, bias = head.weight.double(), head.bias.expand(len(by_type), -1)
+        if field.name != "type":
+            weight, bias = weight @ of_hidden, by_type @ weight.T + bias
+        weights.append(weight)
+        biases.append(bias)
+        columns[field.name] = slice(end, end + len(weight))
+        end += len(weight)
+    dtype = project.weight.dtype
+    return torch.cat(weights).to(dtype), torch.cat(biases, dim=1).to(dtype), columns
+
+
+def _vectors(model: CMT, field: Field) -> Tensor:
+    """The vector of each class of a field, (classes, width), float64."""
+    embedding = model.get_submodule(f"encoder_emb_{field.parameter}")
+    assert isinstance(embedding, Embedding)
+    return embedding.lut.weight.double() * embedding.scale

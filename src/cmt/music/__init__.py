@@ -1,0 +1,1 @@
+"""Music as notes, as words, and as files."""

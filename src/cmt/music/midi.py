@@ -1,0 +1,265 @@
+"""MIDI files ⇄ notes on the tick grid, and the map of any track to the five instruments.
+
+Original: midi2numpy_mix.py and numpy2midi_mix.py, through muspy. Reading is symusic's, which
+pairs notes as muspy does (first in, first out).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cmt.files import InputError, replacing
+from cmt.music.vocabulary import (
+    BEATS_PER_BAR,
+    DEFAULT_TEMPO,
+    INSTRUMENT_CLASS,
+    INSTRUMENTS,
+    TICKS_PER_BEAT,
+    Instrument,
+)
+from cmt.music.words import NOTE_DTYPE, Song
+
+if TYPE_CHECKING:
+    import mido
+    from symusic.core import ScoreTick
+
+VELOCITY = 80
+DRUM_CHANNEL = 9
+ALL_NOTES_OFF = 123  # MIDI controller
+
+
+@dataclass(frozen=True)
+class Midi:
+    """A MIDI file on the tick grid.
+
+    Attributes:
+        song: its notes and length.
+        tempo: BPM; the mean over the notes' span when it changes, so that the music lasts as
+            long as in the file.
+        instruments: names of the tracks that were kept, in file order.
+        by_name: whether tracks were mapped by their names, else by channel and program.
+    """
+
+    song: Song
+    tempo: float
+    instruments: list[str]
+    by_name: bool
+
+
+def instrument_of(program: int, is_drum: bool) -> str:
+    """Name of the instrument that LPD-5 merges a General MIDI program (0 … 127) into."""
+    for instrument in INSTRUMENTS:
+        if instrument.is_drum if is_drum else program in instrument.programs:
+            return instrument.name
+    return INSTRUMENTS[-1].name
+
+
+def read_midi(path: str | Path, *, strict_names: bool = False, min_notes: int = 1) -> Midi:
+    """Read a MIDI file of type 0 or 1 as notes of the five instruments.
+
+    Onsets and ends of notes are rounded to the grid, half to even. The length is that of the
+    last event, tracks that are dropped included; every bar is taken as 4/4. Notes that are
+    never switched off do not count.
+
+    Tracks are mapped by name when all that have `min_notes` notes are named after the five
+    instruments (in any case); each of them stays a track of its own. Otherwise all tracks are
+    merged into the five by drum channel and General MIDI program (`instrument_of`), each
+    merged track at the place of its first part. Either way tracks of fewer than `min_notes`
+    notes are then dropped.
+
+    Args:
+        path: the MIDI file.
+        strict_names: map by exact name only, the original's rule.
+        min_notes: notes that a track needs.
+
+    Raises:
+        InputError: the file is no such MIDI file, or has no track that can be used.
+    """
+    return from_score(load_score(path), path, strict_names, min_notes)
+
+
+def from_score(
+    score: ScoreTick, path: str | Path, strict_names: bool = False, min_notes: int = 1
+) -> Midi:
+    """The notes of a score that was read from `path`, as `read_midi` has them."""
+    columns = [track.notes.numpy() for track in score.tracks]
+    sizes = np.array([len(column["time"]) for column in columns], int)
+    if not sizes.any():
+        raise InputError(f"{path}: no notes that both start and end")
+    large = sizes >= min_notes
+    names = _track_names(score, strict_names)
+    unknown = [
+        n
+        for n, is_large in zip(names, large, strict=True)
+        if is_large and n not in INSTRUMENT_CLASS
+    ]
+    if unknown and strict_names:
+        raise InputError(
+            f"{path}: track {unknown[0]!r} is none of {', '.join(INSTRUMENT_CLASS)}; rename it, "
+            "or leave out --strict-names to map tracks by program"
+        )
+    by_name = strict_names or (bool(large.any()) and not unknown)
+    place, used = np.arange(len(names), dtype=int), large
+    if not by_name:
+        names = [instrument_of(track.program, track.is_drum) for track in score.tracks]
+        place[:] = [names.index(name) for name in names]
+        used = np.bincount(place, sizes)[place] >= min_notes
+    if not used.any():
+        raise InputError(f"{path}: no track has {min_notes} notes; lower --min-notes")
+
+    time, pitch, duration = (
+        np.concatenate([column[key] for column in columns]) for key in ("time", "pitch", "duration")
+    )
+    tick, end = _to_grid(time, score), _to_grid(time + duration, score)
+    note_place = np.repeat(place, sizes)
+    # The original's order: by tick, then by track, then as muspy sorts the notes of a track.
+    order = np.lexsort([duration, pitch, time, note_place, tick])
+    order = order[np.repeat(used, sizes)[order]]
+    notes = np.empty(len(order), NOTE_DTYPE)
+    notes["tick"] = tick[order]
+    notes["pitch"] = pitch[order]
+    notes["duration"] = (end - tick)[order]
+    labels = np.array([INSTRUMENT_CLASS.get(name, 0) for name in names])
+    notes["instrument"] = labels[note_place[order]]
+    length = max(int(end.max()), _last_event(score))
+    tempo = _mean_tempo(score, max(int((time + duration).max()), 1))
+    instruments = [names[index] for index in np.unique(note_place[order])]
+    return Midi(Song(notes, length), tempo, instruments, by_name)
+
+
+def _track_names(score: ScoreTick, strict: bool) -> list[str]:
+    """Names of the tracks, those of instruments spelt as ours unless `strict`."""
+    spelling = {} if strict else {name.lower(): name for name in INSTRUMENT_CLASS}
+    return [spelling.get(track.name.strip().lower(), track.name) for track in score.tracks]
+
+
+def load_score(path: str | Path) -> ScoreTick:
+    """Read a MIDI file of type 0 or 1 as it is, in ticks, after checks that symusic lacks.
+
+    Raises:
+        InputError: the file cannot be read, is no such MIDI file, or is damaged.
+    """
+    from symusic.core import ScoreTick
+
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(data) < 14 or data[:4] != b"MThd":
+        raise InputError(f"{path}: not a MIDI file" if data else f"{path}: empty file")
+    if int.from_bytes(data[8:10], "big") == 2:
+        raise InputError(f"{path}: MIDI type 2 (independent patterns); save it as type 1")
+    division = int.from_bytes(data[12:14], "big")
+    if division == 0 or division & 0x8000:
+        raise InputError(f"{path}: time is not in ticks per quarter note; save it in beats")
+    try:
+        return ScoreTick.from_midi(_chunks(data))
+    except Exception as error:  # the binding has no exception class of its own
+        raise InputError(f"{path}: damaged MIDI file ({error})") from error
+
+
+def _chunks(data: bytes) -> bytes:
+    """The file without what may follow its last chunk.
+
+    symusic can crash on a track that claims to be longer than the file.
+    """
+    end = 8 + int.from_bytes(data[4:8], "big")
+    while end + 8 <= len(data):
+        next_end = end + 8 + int.from_bytes(data[end + 4 : end + 8], "big")
+        if next_end > len(data):
+            if data[end : end + 4] == b"MTrk":
+                raise ValueError("a track is cut off")
+            break
+        end = next_end
+    return data[:end]
+
+
+def _to_grid(time: np.ndarray, score: ScoreTick) -> np.ndarray:
+    return np.rint(time * (TICKS_PER_BEAT / score.tpq)).astype(np.int32)
+
+
+def _last_event(score: ScoreTick) -> int:
+    """Tick of the last event that is no note, of the kinds that the original counts."""
+    events: list[Any] = [score.tempos, score.time_signatures, score.key_signatures]
+    events += [track.controls for track in score.tracks]
+    times = [int(np.max(event.numpy()["time"], initial=0)) for event in events]
+    times += [lyric.time for track in score.tracks for lyric in track.lyrics]
+    return int(_to_grid(np.array(max(times)), score))
+
+
+def _mean_tempo(score: ScoreTick, end: int) -> float:
+    """BPM at which the music up to `end` lasts as long as under the file's tempo changes."""
+    changes = score.tempos.numpy()
+    order = np.argsort(changes["time"], kind="stable")
+    order = order[changes["time"][order] < end]
+    # The default tempo holds until the first change.
+    beat_seconds = np.concatenate([[60 / DEFAULT_TEMPO], changes["mspq"][order] / 1e6])
+    lengths = np.diff(changes["time"][order], prepend=0, append=end)
+    return float(60 / np.average(beat_seconds, weights=lengths))
+
+
+def write_midi(song: Song, path: str | Path, tempo: float, end: int | None = None) -> None:
+    """Write a song as five named tracks, 4 ticks per quarter, velocity 80.
+
+    All five tracks are written, also those without notes, and every one ends at `end`.
+
+    Args:
+        song: the notes.
+        path: the MIDI file to write.
+        tempo: BPM.
+        end: tick where the file ends, `song.length` by default: notes from there on are left
+            out, notes that sound there are cut.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    import mido
+
+    end = song.length if end is None else end
+    notes = song.notes[song.notes["tick"] < end] if end < song.length else song.notes
+    offsets = np.minimum(notes["tick"] + notes["duration"], end)
+    conductor = mido.MidiTrack(
+        [
+            mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo)),
+            mido.MetaMessage("time_signature", numerator=BEATS_PER_BAR, denominator=4),
+            mido.MetaMessage("end_of_track", time=end),
+        ]
+    )
+    file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT, tracks=[conductor])
+    for instrument in INSTRUMENTS:
+        mine = notes["instrument"] == instrument.label
+        file.tracks.append(_track(instrument, notes[mine], offsets[mine], end))
+    with replacing(path) as target:
+        file.save(target)
+
+
+def _track(
+    instrument: Instrument, notes: np.ndarray, offsets: np.ndarray, end: int
+) -> mido.MidiTrack:
+    """The track of an instrument: its notes from their ticks to their offsets, up to `end`."""
+    import mido
+
+    # At one tick: ends of notes, then onsets; a note of no length ends after its onset.
+    events = [(end, 3, "control_change", {"control": ALL_NOTES_OFF})]
+    for note, offset in zip(notes.tolist(), offsets.tolist(), strict=True):
+        tick, pitch = note[0], {"note": note[1], "velocity": VELOCITY}
+        events.append((tick, 1, "note_on", pitch))
+        events.append((offset, 0 if offset > tick else 2, "note_off", pitch))
+    events.sort(key=lambda event: event[:2])
+    channel = DRUM_CHANNEL if instrument.is_drum else instrument.label - 1
+    track = mido.MidiTrack(
+        [
+            mido.MetaMessage("track_name", name=instrument.name),
+            mido.Message("program_change", channel=channel, program=instrument.program),
+        ]
+    )
+    now = 0
+    for time, _, kind, values in events:
+        track.append(mido.Message(kind, channel=channel, time=time - now, **values))
+        now = time
+    track.append(mido.MetaMessage("end_of_track"))
+    return track

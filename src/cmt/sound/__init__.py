@@ -1,0 +1,1 @@
+"""From notes to what is heard: samples, loudness, files, films."""

@@ -1,0 +1,1 @@
+"""Learning from music: `songs` → `loop`, over `ranks`; `run` is a whole run."""

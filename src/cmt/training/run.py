@@ -1,0 +1,186 @@
+"""A training run from its configuration to its end, in one process or one for each GPU."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cmt.files import InputError, checksum, git_revision, replacing
+from cmt.model import checkpoint
+from cmt.model.network import CMT
+from cmt.music.dataset import read_dataset
+from cmt.training.config import RunConfig
+from cmt.training.log import TrainingLog
+from cmt.training.loop import TrainingState, has_bf16, train
+from cmt.training.ranks import Ranks, joined, launch
+from cmt.training.songs import Songs, batches, padding_share, split
+
+
+def run(config: RunConfig) -> None:
+    """Train; leaves checkpoints in `config.folder` and the log's files in `config.log_dir`.
+
+    Raises:
+        InputError: the data cannot be read, the folders cannot be written to, the run exists, or
+            is to be resumed and does not or was begun otherwise; or as `train` says.
+    """
+    if config.gpus and not torch.cuda.is_available():
+        raise InputError(
+            f"--gpus {list(config.gpus)}: no CUDA device here; leave --gpus out for the CPU"
+        )
+    if len(config.gpus) > 1 and "WORLD_SIZE" not in os.environ:
+        launch(run, config.gpus, config)
+    else:
+        _one_rank(config)
+
+
+def _one_rank(config: RunConfig) -> None:
+    """One rank's whole run."""
+    _check_name(config)
+    training, validation = _read_songs(config)
+    source = _source(config)
+    gpu = config.gpus[0] if config.gpus else 0
+    device = torch.device("cuda", gpu) if torch.cuda.is_available() else torch.device("cpu")
+    precision = config.precision
+    bf16 = has_bf16(device) if precision == "auto" else precision == "bfloat16"
+    config = replace(config, training=replace(config.training, bf16=bf16))
+    with joined(device) as ranks:
+        model, resumed = _model(config, source, ranks.device)
+        log = None
+        if ranks.first:
+            check_room(config.folder, model)
+            log = TrainingLog(config.log_dir, config.name, config.resume)
+            for line in _first_lines(config, source, model, training, validation, ranks):
+                log.write(line)
+        progress = train(
+            model,
+            training,
+            validation,
+            config.training,
+            ranks,
+            config.folder,
+            resumed,
+            on_epoch=log.epoch if log else lambda progress: None,
+            git=git_revision(),
+            data=source,
+        )
+        if log:
+            log.write(_last_line(config, progress))
+
+
+def _check_name(config: RunConfig) -> None:
+    """Neither overwrite a run nor resume one that is not there."""
+    last = config.folder / checkpoint.LAST
+    if config.resume and not last.is_file():
+        raise InputError(f"{last}: there is no run to go on with; leave out --resume")
+    if last.is_file() and not config.resume:
+        raise InputError(f"{last}: a run of this name exists; choose another -n, or --resume it")
+
+
+def _read_songs(config: RunConfig) -> tuple[Songs, Songs | None]:
+    """Songs to learn from, and those held out, if any."""
+    data = read_dataset(config.data)
+    seed = config.training.seed
+    kept, held_out = split(data.metadata, config.val_fraction, seed)
+    training, validation = (
+        Songs(
+            [data.words[song] for song in songs],
+            [data.metadata[song].get("genre") for song in songs],
+            config.max_len,
+            augmentation,
+            seed,
+        )
+        for songs, augmentation in ((kept, config.augmentation), (held_out, None))
+    )
+    return training, validation if held_out else None
+
+
+def _source(config: RunConfig) -> dict[str, Any]:
+    """What decides which words a step sees: a resumed run must agree."""
+    return {
+        "name": config.data.name,
+        "sha256": checksum(config.data),
+        "val_fraction": config.val_fraction,
+        "max_len": config.max_len,
+        **asdict(config.augmentation),
+        "seed": config.training.seed,
+        "batch_size": config.training.batch_size,
+    }
+
+
+def _model(
+    config: RunConfig, source: dict[str, Any], device: torch.device
+) -> tuple[CMT, dict[str, Any] | None]:
+    """The model to train, and the checkpoint's other entries where a run is resumed."""
+    if config.resume:
+        last = config.folder / checkpoint.LAST
+        model, resumed = checkpoint.load(last, device)
+        for key, value in source.items():
+            if resumed["data"].get(key) != value:
+                raise InputError(
+                    f"{last}: was trained with {key} {resumed['data'].get(key)}, not {value};"
+                    " resume it with the same data and options, or start anew with -p"
+                )
+        return model, resumed
+    if config.start:
+        start, _ = checkpoint.load(config.start)
+        kept = start.config.dropout if config.dropout is None else config.dropout
+        model = CMT(replace(start.config, dropout=kept))
+        model.load_state_dict(start.state_dict())
+    else:
+        torch.manual_seed(config.training.seed)
+        model = CMT(config.model)
+    return model.to(device), None
+
+
+def _first_lines(
+    config: RunConfig,
+    source: dict[str, Any],
+    model: CMT,
+    training: Songs,
+    validation: Songs | None,
+    ranks: Ranks,
+) -> list[str]:
+    """What the log says before training: the model, how it is trained, and on what."""
+    how = config.training
+    size = sum(parameter.numel() for parameter in model.parameters())
+    groups = batches(training.lengths, how.batch_size, how.seed)
+    padding = padding_share(training.lengths, groups)
+    held_out = len(validation.words) if validation else 0
+    return [
+        f"{config.name}: {size:,} parameters, {model.config}",
+        f"{how}, {ranks.world} × {ranks.device.type}, git {git_revision()}",
+        f"{config.data} sha256 {source['sha256'][:16]}: {len(training.words)} songs"
+        f" in {len(training)} crops, {training.lengths.sum():,} words,"
+        f" {padding:.1%} padding; {held_out} held out",
+    ]
+
+
+def _last_line(config: RunConfig, progress: TrainingState) -> str:
+    end = "done" if progress.epoch >= config.training.epochs else "stopped"
+    return f"{end} after {progress.epoch} epochs, step {progress.step}: {config.folder}"
+
+
+def check_room(folder: Path, model: nn.Module) -> None:
+    """Make sure, before hours of training, that checkpoints can be written.
+
+    Raises:
+        InputError: the folder is read-only, or the disk lacks room for a checkpoint and its
+            successor.
+    """
+    with replacing(folder / "writable") as probe:
+        probe.write_bytes(b"")
+    (folder / "writable").unlink()
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    needed = 8 * weights  # weights and two moments, twice, and the best
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise InputError(
+            f"{folder}: {free / 1e9:.1f} GB free, and checkpoints need {needed / 1e9:.1f} GB;"
+            " make room or choose another --exp_dir"
+        )

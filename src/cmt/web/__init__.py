@@ -1,0 +1,1 @@
+"""The page: what it does (`studio`), what it is (`page`), what it looks like (`style`)."""

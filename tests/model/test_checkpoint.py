@@ -1,0 +1,97 @@
+"""Checkpoints rebuild their model alone, ours and the original's, and nothing unsafe is run."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from cmt.files import InputError
+from cmt.model import checkpoint
+from cmt.model.config import CMTConfig
+from cmt.model.network import CMT
+
+
+def assert_same(model: CMT, other: CMT) -> None:
+    for (name, a), b in zip(model.state_dict().items(), other.state_dict().values(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0, msg=name)
+
+
+def test_ours_keeps_everything(small_model: CMT, tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "a.pt", small_model, step=7)
+    model, extra = checkpoint.load(tmp_path / "a.pt")
+    assert model.config == small_model.config
+    assert extra["step"] == 7
+    assert_same(model, small_model)
+
+
+def test_a_long_song_s_table_is_not_stored(small_model: CMT, tmp_path: Path) -> None:
+    small_model.reserve(30_000)
+    checkpoint.save(tmp_path / "a.pt", small_model)
+    model, _ = checkpoint.load(tmp_path / "a.pt")
+    assert model.encoder_pos_emb.pe.shape[1] == 20_000
+
+
+def test_bfloat16_halves_the_weights(small_model: CMT, tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "a.pt", small_model, torch.bfloat16)
+    model, _ = checkpoint.load(tmp_path / "a.pt")
+    weight = small_model.encoder_in_linear.weight
+    assert model.encoder_in_linear.weight.dtype == torch.float32
+    torch.testing.assert_close(model.encoder_in_linear.weight, weight, rtol=2**-8, atol=0)
+
+
+def test_the_original_s_format_out_and_in(tmp_path: Path) -> None:
+    config = CMTConfig(d_model=128, n_layers=2, n_heads=2, d_ff=64)
+    model = CMT(config).eval()
+    checkpoint.save_original(tmp_path / "loss_8_params.pt", model)
+    bare = torch.load(tmp_path / "loss_8_params.pt", weights_only=True)
+    assert all(name.startswith("module.") for name in bare)
+    loaded, extra = checkpoint.load(tmp_path / "loss_8_params.pt")
+    assert loaded.config == config
+    assert extra == {}
+    assert_same(loaded, model)
+
+
+def test_a_folder_means_its_lowest_loss(small_model: CMT, tmp_path: Path) -> None:
+    for name in ("loss_104_params.pt", "loss_98_params.pt", "last.pt"):
+        checkpoint.save(tmp_path / name, small_model)
+    assert checkpoint.find(tmp_path).name == "loss_98_params.pt"
+
+
+class Harmful:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (print, ("code in a checkpoint was run",))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no checkpoint", pickle.dumps({"model": Harmful()}, protocol=2)],
+    ids=["empty", "text", "harmful"],
+)
+def test_bad_files_are_named(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.pt"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"bad\.pt"):
+        checkpoint.load(path)
+    assert capsys.readouterr().out == ""
+
+
+def test_other_dictionaries_and_empty_folders_are_named(tmp_path: Path) -> None:
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "other.pt")
+    with pytest.raises(InputError, match=r"other\.pt"):
+        checkpoint.load(tmp_path / "other.pt")
+    with pytest.raises(InputError, match="no checkpoint there"):
+        checkpoint.load(tmp_path / "nowhere")
+
+
+def test_another_vocabulary_is_refused(small_model: CMT, tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "a.pt", small_model)
+    content = torch.load(tmp_path / "a.pt", weights_only=True)
+    content["vocabulary"][0][1] += 1
+    torch.save(content, tmp_path / "a.pt")
+    with pytest.raises(InputError, match="another vocabulary"):
+        checkpoint.load(tmp_path / "a.pt")
