@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmt.files import MIDI_SUFFIXES, InputError, replacing
-from cmt.script import run_script
+from cmt.script import between, parser, run_script
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,25 +59,19 @@ class Source:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
+    options = parser(__doc__)
+    add = options.add_argument
     add("files", type=Path, nargs="+", metavar="FILES", help="MIDI files, folders, npz data sets")
     add("--reference", type=Path, nargs="+", metavar="FILES", help="real music to compare with")
     add("--train", type=Path, metavar="NPZ", help="data set to look for copied passages in")
-    add("--bars", type=int, help="measure at most so many bars of each piece")
+    add("--bars", type=between(1, kind=int), help="measure at most so many bars of each piece")
     add("--json", type=Path, metavar="FILE", help="write the figures of each piece, and the table")
     add("--csv", type=Path, metavar="FILE", help="the same for a spreadsheet")
-    add("--seed", type=int, default=0, help="of the bootstrap")
+    add("--seed", type=between(0, kind=int), default=0, help="of the bootstrap")
     add("--jobs", type=int, default=-1, help="processes (default: one per core)")
-    args = parser.parse_args(argv)
-    if args.bars is not None and args.bars < 1:
-        parser.error("--bars: give at least 1")
-    if args.seed < 0:
-        parser.error("--seed: give a number from 0")
+    args = options.parse_args(argv)
     if args.jobs == 0:
-        parser.error("--jobs: give a number of processes, or -1")
+        options.error("--jobs: give a number of processes, or -1")
     return args
 
 

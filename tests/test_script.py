@@ -67,6 +67,7 @@ def test_the_ends_of_a_range_are_in_it() -> None:
         "midi2numpy_mix.py --midi_dir a --out_name b",
         "pianoroll2midi.py --in_dir a --out_dir b",
         "train.py -n a",
+        "video2bgm.py a.mp4",
         "video2npz/video2npz.py a.mp4 --out_dir a",
     ],
 )

@@ -131,6 +131,11 @@ class Control:
     tempo: float | None
     duration: float | None
 
+    @classmethod
+    def of(cls, rhythm: VideoRhythm) -> Control:
+        """What the rhythm of a video asks of its music."""
+        return cls(control_words(rhythm), rhythm.tempo, rhythm.duration)
+
     @property
     def n_beat(self) -> int:
         """Ticks that begin before the video ends."""

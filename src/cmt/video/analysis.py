@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from cmt.control import Control, Curves, VideoRhythm, control_words, save_control, save_rhythm
+from cmt.control import Control, Curves, VideoRhythm, save_control, save_rhythm
 from cmt.video.flow import FlowMethod, measure_motion
 from cmt.video.frames import VideoFrames
 from cmt.video.original import find_rhythm, saliency
@@ -47,7 +47,7 @@ class Analysis:
     @property
     def control(self) -> Control:
         """What the video asks of its music."""
-        return Control(control_words(self.rhythm), self.rhythm.tempo, self.rhythm.duration)
+        return Control.of(self.rhythm)
 
 
 def analyse(

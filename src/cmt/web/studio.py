@@ -22,7 +22,7 @@ import torch
 
 from cmt import results
 from cmt.compose import Piece, Settings, compose
-from cmt.control import Control, VideoRhythm, control_words
+from cmt.control import Control, VideoRhythm
 from cmt.files import DEFAULT_CHECKPOINT, InputError, checksum
 from cmt.model import checkpoint
 from cmt.music.vocabulary import DEFAULT_TEMPO
@@ -155,7 +155,7 @@ class Studio:
         if self._pace is None:
             rhythm = VideoRhythm(TRIED_SECONDS, DEFAULT_TEMPO, (), (1.0,))
             began = time.perf_counter()
-            compose(self.model, _control(rhythm), Settings())
+            compose(self.model, Control.of(rhythm), Settings())
             self._pace = (time.perf_counter() - began) / TRIED_SECONDS
         return self._pace
 
@@ -200,7 +200,7 @@ class Studio:
             InputError: the video can no longer be read.
         """
         video = analysis.clip.path
-        control = _control(analysis.rhythm)
+        control = Control.of(analysis.rhythm)
         sources = results.Sources(None, control.checksum, str(self.ckpt), self.weights)
         pieces = compose(
             self.model,
@@ -257,10 +257,6 @@ class Studio:
                 newest = max(path.stat().st_mtime for path in (entry, *entry.rglob("*")))
                 if newest < time.time() - age:
                     shutil.rmtree(entry, ignore_errors=True)
-
-
-def _control(rhythm: VideoRhythm) -> Control:
-    return Control(control_words(rhythm), rhythm.tempo, rhythm.duration)
 
 
 @contextmanager
