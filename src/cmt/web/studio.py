@@ -60,7 +60,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Analysis:
+class Watched:
     """A clip whose rhythm is known.
 
     Attributes:
@@ -159,7 +159,7 @@ class Studio:
             self._pace = (time.perf_counter() - began) / TRIED_SECONDS
         return self._pace
 
-    def analyse(self, clip: Clip, progress: Telling) -> Analysis:
+    def analyse(self, clip: Clip, progress: Telling) -> Watched:
         """Find the rhythm of a video, and draw it.
 
         Raises:
@@ -183,10 +183,10 @@ class Studio:
                 playable = clip.path.with_name("playable.mp4")
                 for count in frames.write_copy(playable):
                     progress(min(count / total, 1), "Making a copy that browsers can play")
-        return Analysis(clip, found.rhythm, picture, playable, found.problems)
+        return Watched(clip, found.rhythm, picture, playable, found.problems)
 
     def compose(
-        self, analysis: Analysis, settings: Settings, balance: float | None, progress: Telling
+        self, analysis: Watched, settings: Settings, balance: float | None, progress: Telling
     ) -> list[Result]:
         """Make music for a video: the takes, from the best.
 
@@ -222,7 +222,7 @@ class Studio:
         name: Path,
         piece: Piece,
         sources: results.Sources,
-        analysis: Analysis,
+        analysis: Watched,
         balance: float | None,
     ) -> Result:
         """Write the files of a take, all called `name`."""
