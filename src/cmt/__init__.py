@@ -66,6 +66,6 @@ def film(piece: Piece, video: str | Path, out: str | Path, **options: Any) -> Wr
 
     with TemporaryDirectory() as folder:
         midi = Path(folder) / "piece.mid"
-        write_midi(piece.song, midi, piece.tempo)
+        write_midi(piece.song, midi, piece.grid.tempi)
         (written,) = render(midi, [Path(out)], Path(video), **options)
     return written

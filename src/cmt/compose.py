@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from cmt.control import Control, retimed
 from cmt.decoding.engine import Progress, Take, generate, log_likelihood
 from cmt.decoding.style import Style
+from cmt.grid import Grid
 from cmt.measures.matching import score
 from cmt.measures.obedience import ControlError, control_error
 from cmt.model.network import CMT
-from cmt.music.vocabulary import INSTRUMENT_CLASS, TICKS_PER_BEAT
+from cmt.music.vocabulary import INSTRUMENT_CLASS
 from cmt.music.words import Song, words_to_song
 from cmt.plan import MIN_STRENGTH, Plan, make_plan
 
@@ -103,13 +104,13 @@ class Piece:
     Attributes:
         take: as it was decoded.
         song: its notes, up to the end of the video.
-        tempo: BPM.
+        grid: the second of each tick.
         report: how it was made and how it measures up.
     """
 
     take: Take
     song: Song
-    tempo: float
+    grid: Grid
     report: Report
 
 
@@ -157,7 +158,7 @@ def _piece(
     report = Report(
         settings=replace(settings, takes=1, rank=False, seed=take.seed),
         tempo=control.tempo,
-        duration=control.end / (control.tempo * TICKS_PER_BEAT / 60),
+        duration=float(control.grid.seconds(control.end)),
         bars=len(take.plan.bars),
         notes={
             name: int((song.notes["instrument"] == label).sum())
@@ -169,7 +170,7 @@ def _piece(
         reconciled=tuple(changes),
         rank=rank,
     )
-    return Piece(take, song, control.tempo, report)
+    return Piece(take, song, control.grid, report)
 
 
 def ranked(

@@ -74,7 +74,7 @@ def write(
     Raises:
         InputError: the folder cannot be written to.
     """
-    write_midi(piece.song, midi, piece.tempo)
+    write_midi(piece.song, midi, piece.grid.tempi)
     report = midi.with_name(f"{midi.name}.json")
     content = {**asdict(sources), **to_json(piece.report), **(extra or {})}
     with replacing(report) as temporary:
@@ -83,7 +83,7 @@ def write(
     if drawn:
         from cmt.plots import WIDTH, Music, plot
 
-        music = Music(piece.song, piece.take.plan, piece.tempo)
+        music = Music(piece.song, piece.take.plan, piece.grid)
         plot(drawn, video, music, width or WIDTH)
     return [midi, report, *drawn]
 

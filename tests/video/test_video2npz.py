@@ -13,8 +13,9 @@ import av
 import numpy as np
 import pytest
 
-from cmt.control import control_words, load_control, load_curves, load_rhythm
+from cmt.control import control_words, load_control, load_curves
 from cmt.files import REPOSITORY, InputError
+from cmt.rhythm import load_rhythm
 from video2npz.video2npz import main
 
 Encode = Callable[..., Path]

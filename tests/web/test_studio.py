@@ -15,7 +15,7 @@ import torch
 
 import gen_midi_conditional
 from cmt.compose import Settings
-from cmt.control import control_words, save_control
+from cmt.control import Control, save_control
 from cmt.decoding.style import Style
 from cmt.files import InputError
 from cmt.model import checkpoint
@@ -61,7 +61,7 @@ def test_a_video_gets_takes_that_can_be_made_again(
     # As its own JSON says.
     rhythm = analysis.rhythm
     npz = tmp_path / "VIDEO.npz"
-    save_control(npz, control_words(rhythm), rhythm.tempo, rhythm.duration)
+    save_control(npz, Control.of(rhythm))
     again = ["--settings", str(results[0].report), "-f", str(npz), "--out_dir", str(tmp_path)]
     gen_midi_conditional.main(again)
     assert (tmp_path / "VIDEO.mid").read_bytes() == results[0].midi.read_bytes()

@@ -6,6 +6,7 @@ pairs notes as muspy does (first in, first out).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -202,39 +203,54 @@ def _mean_tempo(score: ScoreTick, end: int) -> float:
     return float(60 / np.average(beat_seconds, weights=lengths))
 
 
-def write_midi(song: Song, path: str | Path, tempo: float, end: int | None = None) -> None:
+def write_midi(
+    song: Song,
+    path: str | Path,
+    tempo: float | Sequence[tuple[int, float]],
+    markers: Sequence[tuple[int, str]] = (),
+) -> None:
     """Write a song as five named tracks, 4 ticks per quarter, velocity 80.
 
-    All five tracks are written, also those without notes, and every one ends at `end`.
+    All five tracks are written, also those without notes, and every one ends with the song.
 
     Args:
         song: the notes.
         path: the MIDI file to write.
-        tempo: BPM.
-        end: tick where the file ends, `song.length` by default: notes from there on are left
-            out, notes that sound there are cut.
+        tempo: BPM, or a tempo map: (tick, BPM from there on), the first at tick 0.
+        markers: (tick, text), ascending.
 
     Raises:
         InputError: the folder cannot be written to.
     """
     import mido
 
-    end = song.length if end is None else end
-    notes = song.notes[song.notes["tick"] < end] if end < song.length else song.notes
+    notes, end = song.notes, song.length
     offsets = np.minimum(notes["tick"] + notes["duration"], end)
-    conductor = mido.MidiTrack(
-        [
-            mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo)),
-            mido.MetaMessage("time_signature", numerator=BEATS_PER_BAR, denominator=4),
-            mido.MetaMessage("end_of_track", time=end),
-        ]
-    )
-    file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT, tracks=[conductor])
+    changes = [(0, tempo)] if isinstance(tempo, float | int) else tempo
+    file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT, tracks=[_conductor(changes, markers, end)])
     for instrument in INSTRUMENTS:
         mine = notes["instrument"] == instrument.label
         file.tracks.append(_track(instrument, notes[mine], offsets[mine], end))
     with replacing(path) as target:
         file.save(target)
+
+
+def _conductor(
+    tempi: Sequence[tuple[int, float]], markers: Sequence[tuple[int, str]], end: int
+) -> mido.MidiTrack:
+    """The track of tempo, meter and markers, up to tick `end`."""
+    import mido
+
+    events = [(tick, "set_tempo", {"tempo": mido.bpm2tempo(bpm)}) for tick, bpm in tempi]
+    events.insert(1, (0, "time_signature", {"numerator": BEATS_PER_BAR, "denominator": 4}))
+    events += [(tick, "marker", {"text": text}) for tick, text in markers]
+    events = [*sorted(events, key=lambda event: event[0]), (end, "end_of_track", {})]
+    track, now = mido.MidiTrack(), 0
+    for tick, kind, values in events:
+        if tick <= end:
+            track.append(mido.MetaMessage(kind, time=tick - now, **values))
+            now = tick
+    return track
 
 
 def _track(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from cmt.control import Control, Curves, VideoRhythm, save_control, save_rhythm
+from cmt.control import Control, save_control
+from cmt.rhythm import Curves, VideoRhythm, save_rhythm
 from cmt.video.flow import FlowMethod, measure_motion
 from cmt.video.frames import VideoFrames
 from cmt.video.original import find_rhythm, saliency
@@ -132,7 +133,7 @@ def write(analysis: Analysis, npz: Path, formats: Sequence[str] = ()) -> list[Pa
     """
     rhythm, control = analysis.rhythm, analysis.control
     beside = npz.with_suffix(".json")
-    save_control(npz, control.words, rhythm.tempo, rhythm.duration, analysis.curves)
+    save_control(npz, control, analysis.curves)
     save_rhythm(beside, rhythm)
     pictures = [npz.with_name(f"{npz.stem}_rhythm.{kind}") for kind in formats]
     if pictures:

@@ -22,10 +22,11 @@ import torch
 
 from cmt import results
 from cmt.compose import Piece, Settings, compose
-from cmt.control import Control, VideoRhythm
+from cmt.control import Control
 from cmt.files import DEFAULT_CHECKPOINT, InputError, checksum
 from cmt.model import checkpoint
 from cmt.music.vocabulary import DEFAULT_TEMPO
+from cmt.rhythm import VideoRhythm
 from cmt.sound import film
 from cmt.video.analysis import analyse, draw
 from cmt.video.flow import measure_motion
