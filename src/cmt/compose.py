@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from cmt.control import Control, retimed
 from cmt.decoding.engine import Progress, Take, generate, log_likelihood
 from cmt.decoding.style import Style
-from cmt.grid import Grid
 from cmt.measures.matching import score
 from cmt.measures.obedience import ControlError, control_error
 from cmt.model.network import CMT
@@ -104,13 +103,13 @@ class Piece:
     Attributes:
         take: as it was decoded.
         song: its notes, up to the end of the video.
-        grid: the second of each tick.
+        control: what the video asks for, at the tempo of the piece.
         report: how it was made and how it measures up.
     """
 
     take: Take
     song: Song
-    grid: Grid
+    control: Control
     report: Report
 
 
@@ -170,7 +169,7 @@ def _piece(
         reconciled=tuple(changes),
         rank=rank,
     )
-    return Piece(take, song, control.grid, report)
+    return Piece(take, song, control, report)
 
 
 def ranked(

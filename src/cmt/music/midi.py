@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cmt.files import InputError, replacing
 from cmt.music.vocabulary import (
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import mido
     from symusic.core import ScoreTick
 
-VELOCITY = 80
+VELOCITY = 80  # of a note that nothing is asked of, as the original writes all
 DRUM_CHANNEL = 9
 ALL_NOTES_OFF = 123  # MIDI controller
 
@@ -208,8 +209,9 @@ def write_midi(
     path: str | Path,
     tempo: float | Sequence[tuple[int, float]],
     markers: Sequence[tuple[int, str]] = (),
+    velocities: NDArray[np.int64] | None = None,
 ) -> None:
-    """Write a song as five named tracks, 4 ticks per quarter, velocity 80.
+    """Write a song as five named tracks, 4 ticks per quarter.
 
     All five tracks are written, also those without notes, and every one ends with the song.
 
@@ -218,6 +220,7 @@ def write_midi(
         path: the MIDI file to write.
         tempo: BPM, or a tempo map: (tick, BPM from there on), the first at tick 0.
         markers: (tick, text), ascending.
+        velocities: (notes,) 1 … 127; 80 for all by default, as in the original.
 
     Raises:
         InputError: the folder cannot be written to.
@@ -226,11 +229,13 @@ def write_midi(
 
     notes, end = song.notes, song.length
     offsets = np.minimum(notes["tick"] + notes["duration"], end)
+    if velocities is None:
+        velocities = np.full(len(notes), VELOCITY)
     changes = [(0, tempo)] if isinstance(tempo, float | int) else tempo
     file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT, tracks=[_conductor(changes, markers, end)])
     for instrument in INSTRUMENTS:
         mine = notes["instrument"] == instrument.label
-        file.tracks.append(_track(instrument, notes[mine], offsets[mine], end))
+        file.tracks.append(_track(instrument, notes[mine], offsets[mine], velocities[mine], end))
     with replacing(path) as target:
         file.save(target)
 
@@ -254,17 +259,22 @@ def _conductor(
 
 
 def _track(
-    instrument: Instrument, notes: np.ndarray, offsets: np.ndarray, end: int
+    instrument: Instrument,
+    notes: np.ndarray,
+    offsets: np.ndarray,
+    velocities: np.ndarray,
+    end: int,
 ) -> mido.MidiTrack:
     """The track of an instrument: its notes from their ticks to their offsets, up to `end`."""
     import mido
 
     # At one tick: ends of notes, then onsets; a note of no length ends after its onset.
     events = [(end, 3, "control_change", {"control": ALL_NOTES_OFF})]
-    for note, offset in zip(notes.tolist(), offsets.tolist(), strict=True):
-        tick, pitch = note[0], {"note": note[1], "velocity": VELOCITY}
-        events.append((tick, 1, "note_on", pitch))
-        events.append((offset, 0 if offset > tick else 2, "note_off", pitch))
+    columns = (notes["tick"], notes["pitch"], offsets, velocities)
+    for tick, pitch, offset, velocity in zip(*(c.tolist() for c in columns), strict=True):
+        played = {"note": pitch, "velocity": velocity}
+        events.append((tick, 1, "note_on", played))
+        events.append((offset, 0 if offset > tick else 2, "note_off", played))
     events.sort(key=lambda event: event[:2])
     channel = DRUM_CHANNEL if instrument.is_drum else instrument.label - 1
     track = mido.MidiTrack(
