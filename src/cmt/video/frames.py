@@ -86,6 +86,33 @@ class VideoFrames:
                 f" the file says {self.expected / self.fps:.1f} s"
             )
 
+    def timed(self, height: int) -> Iterator[tuple[float, np.ndarray]]:
+        """Each picture once, with the seconds from the first to it, whatever the rate.
+
+        Args:
+            height: of the pictures, in pixels; they are uint8 (height, width, 3), upright.
+
+        Yields:
+            Seconds, strictly ascending, and the picture shown from then on.
+        """
+        reformatter = VideoReformatter()
+        self.problems = []
+        start = last = None
+        with self._open() as (container, stream):
+            for frame in self._decode(container, stream):
+                time = frame.time
+                if start is None:
+                    start = time or 0.0
+                    seconds = 0.0
+                else:
+                    following = last + 1 / self.fps
+                    seconds = following if time is None else time - start
+                    if seconds <= last:  # the clock was set back
+                        seconds = following
+                        start = start if time is None else time - seconds
+                last = seconds
+                yield seconds, self._rgb(frame, reformatter, height)
+
     def thumbnails(self, times: Sequence[float], height: int) -> list[np.ndarray]:
         """Pictures shown at `times` (ascending seconds), uint8 (height, width, 3), by seeking.
 
