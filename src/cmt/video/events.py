@@ -10,7 +10,7 @@ pendulum or of somebody who walks, its minima are soft turns.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -31,8 +31,7 @@ FLOOR = 0.011  # heights a second, mean over the picture: an impact loses at lea
 SHARE = 0.21  # of all motion around it
 LARGE = 0.53  # of its own motion around it: of less loss, it must come to rest
 USUAL = 1.4  # times the loss that is usual within half a second
-# Of what an event loses, it loses so much from one picture to the one after next.
-SUDDEN = {"impact": 0.85, "stop": 0.4}
+SUDDEN_IMPACT, SUDDEN_STOP = 1.45, 0.75  # see `_Peak`
 # Motion between two pictures alone, with none before and after, is a key frame's, if it is small.
 SPIKE, SPIKE_FLOOR = 1.85, 0.1  # heights a second
 PAN = 0.25  # heights a second: a camera that stops from less was not panning
@@ -151,22 +150,46 @@ class _Shots:
 
 def find_stops(shots: _Shots) -> list[Event]:
     """Where the camera stops; a shake is no stop."""
-
-    def lost(c0: np.ndarray, c1: np.ndarray) -> np.ndarray:
-        pace = np.linalg.norm(c0, axis=1)
-        slower = pace - (c0 * c1).sum(axis=1) / np.maximum(pace, 1e-6)
-        return np.where(pace > PAN, np.maximum(slower, 0), 0)
-
-    return _lose(shots, shots.camera, lost, shots.pace, "stop")
+    velocity = shots.camera
+    later = (velocity[3:-1] + velocity[4:]) / 2
+    losses = _slowed(velocity[:-1], velocity[1:]), _slowed(_before(velocity), later)
+    found = []
+    for peak in _peaks(shots, *losses, shots.pace):
+        rests = peak.after.max(initial=0) < REST * peak.around
+        if peak.sudden > SUDDEN_STOP and rests:
+            found.append(Event(peak.time, "stop", peak.share))
+    return found
 
 
 def find_impacts(shots: _Shots) -> list[Event]:
     """Where things lose their motion."""
+    motion = shots.motion @ _lobes(shots.motion.shape[1])
+    # The flow loses a fast thing now and then for a pair: what comes back was not lost.
+    later = np.append(np.fmax(motion[1:-1], motion[2:]), motion[-1:], axis=0)
+    losses = _lost(motion[:-1], later), _lost(_before(motion), later[2:-1])
+    found = []
+    for peak in _peaks(shots, *losses, shots.things):
+        rests = peak.after.min(initial=np.inf) < REST * peak.around
+        if peak.sudden > SUDDEN_IMPACT and (peak.share > LARGE or rests):
+            found.append(Event(peak.time, "impact", peak.share))
+    return found
 
-    def lost(m0: np.ndarray, m1: np.ndarray) -> np.ndarray:
-        return np.maximum(m0 - m1, 0).sum(axis=1)
 
-    return _lose(shots, shots.motion @ _lobes(shots.motion.shape[1]), lost, shots.things, "impact")
+def _slowed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """(p, 2) velocities of the camera → (p,) what it loses in its own direction, if it panned."""
+    pace = np.linalg.norm(before, axis=1)
+    slower = pace - (before * after).sum(axis=1) / np.maximum(pace, 1e-6)
+    return np.where(pace > PAN, np.maximum(slower, 0), 0)
+
+
+def _lost(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """(p, directions) motion → (p,) what is lost of it."""
+    return np.maximum(before - after, 0).sum(axis=1)
+
+
+def _before(velocity: np.ndarray) -> np.ndarray:
+    """Of each pair but two at both ends, the mean of the two pairs before it."""
+    return (velocity[:-4] + velocity[1:-3]) / 2
 
 
 def _lobes(directions: int) -> np.ndarray:
@@ -179,36 +202,53 @@ def _lobes(directions: int) -> np.ndarray:
     return lobes / lobes.sum(axis=1)
 
 
-def _lose(
-    shots: _Shots, velocity: np.ndarray, lost: Callable, speed: np.ndarray, kind: Kind
-) -> list[Event]:
-    """Peaks of the motion lost from before a pair to after it, where it is lost at once."""
-    at_once = np.append(np.nan_to_num(lost(velocity[:-1], velocity[1:])), 0)
-    # The pair in the middle holds the impact: it is neither before nor after.
-    before, after = (velocity[:-4] + velocity[1:-3]) / 2, (velocity[3:-1] + velocity[4:]) / 2
-    stays = np.pad(np.nan_to_num(lost(before, after)), 2)
+@dataclass(frozen=True)
+class _Peak:
+    """A peak of lost motion: when (seconds), and how it looks.
+
+    `sudden` is the share of the loss that is between two pictures, plus that between three: 1.4
+    where motion fades within a tenth of a second, 2 and more where it ends. `share` is the lost
+    part (to 1) of the most motion `around`; `after` is the motion soon after.
+    """
+
+    time: float
+    sudden: float
+    share: float
+    around: float
+    after: np.ndarray
+
+
+def _peaks(
+    shots: _Shots, at_once: np.ndarray, stays: np.ndarray, speed: np.ndarray
+) -> Iterator[_Peak]:
+    """Peaks of the motion lost from before a pair to after it.
+
+    Args:
+        shots: p pairs of pictures.
+        at_once: (p − 1,) lost from each pair to the next.
+        stays: (p − 4,) lost from the two before each pair to the two after it: the pair itself
+            may hold the impact and is neither.
+        speed: (p,) of what loses the motion.
+    """
+    at_once = np.append(np.nan_to_num(at_once), 0)
+    stays = np.pad(np.nan_to_num(stays), 2)
     around = shots.most(speed)
     usual = median_filter(stays, 2 * round(0.5 * shots.rate) + 1)
-    everything = shots.most(shots.things + shots.pace)
-    bar = np.maximum.reduce([np.full(len(speed), FLOOR), SHARE * everything, USUAL * usual])
-    peak = stays == maximum_filter1d(stays, 2 * round(GAP * shots.rate) + 1)
-    found = []
-    for k in np.flatnonzero(peak & (stays > bar)):
-        pairs = np.arange(max(0, k - 3), min(len(speed), k + 3))
-        most, two = at_once[pairs].max(), (at_once[pairs][1:] + at_once[pairs][:-1]).max()
-        if two < SUDDEN[kind] * stays[k] or (most > SPIKE * stays[k] and stays[k] < SPIKE_FLOOR):
+    share = SHARE * shots.most(shots.things + shots.pace)
+    least = np.maximum.reduce([np.full(len(speed), FLOOR), share, USUAL * usual])
+    highest = stays == maximum_filter1d(stays, 2 * round(GAP * shots.rate) + 1)
+    soon = max(1, round(SOON * shots.rate))
+    for k in np.flatnonzero(highest & (stays > least)):
+        near = at_once[max(0, k - 3) : k + 3]
+        one, two = near.max() / stays[k], (near[1:] + near[:-1]).max() / stays[k]
+        if one > SPIKE and stays[k] < SPIKE_FLOOR:
             continue
-        after = speed[k + 2 : k + 2 + max(1, round(SOON * shots.rate))]
-        if kind == "stop" and after.max(initial=0) > REST * around[k]:
-            continue
-        if stays[k] < LARGE * around[k] and after.min(initial=np.inf) > REST * around[k]:
-            continue
-        weight = at_once[pairs[:-1]] ** 2 + 1e-12
+        pairs = np.arange(max(0, k - 3), min(len(speed), k + 2))
+        weight = at_once[pairs] ** 2 + 1e-12
         # An impact a fraction a into pair k takes 1 − a of the motion before it, a after it.
-        place = (pairs[:-1] * weight).sum() / weight.sum() + 1
-        strength = float(min(1.0, stays[k] / max(around[k], 1e-6)))
-        found.append(Event(shots.time(place), kind, strength))
-    return found
+        time = shots.time((pairs * weight).sum() / weight.sum() + 1)
+        lost = min(1.0, stays[k] / max(around[k], 1e-6))
+        yield _Peak(time, one + two, lost, around[k], speed[k + 2 : k + 2 + soon])
 
 
 def find_turns(shots: _Shots, hard: list[Event]) -> list[Event]:
@@ -230,7 +270,12 @@ def find_turns(shots: _Shots, hard: list[Event]) -> list[Event]:
         frequency, share = _wave(times, wave)
         within = sum(times[0] <= event.time <= times[-1] for event in hard)
         cycles = frequency * (times[-1] - times[0])
-        if share < TURN_SHARE or speed.mean() < FLOOR or cycles < FEWEST_TURNS or within > cycles / 2:
+        if (
+            share < TURN_SHARE
+            or speed.mean() < FLOOR
+            or cycles < FEWEST_TURNS
+            or within > cycles / 2
+        ):
             continue
         weight = float(min(1.0, 2 * wave.std() / speed.mean()))
         found += [Event(time, "turn", weight) for time in _troughs(times, wave, frequency)]

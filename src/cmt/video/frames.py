@@ -97,20 +97,18 @@ class VideoFrames:
         """
         reformatter = VideoReformatter()
         self.problems = []
-        start = last = None
+        start: float | None = None
+        seconds = 0.0
         with self._open() as (container, stream):
             for frame in self._decode(container, stream):
-                time = frame.time
+                following = seconds + 1 / self.fps
                 if start is None:
-                    start = time or 0.0
-                    seconds = 0.0
+                    start = frame.time or 0.0
+                elif frame.time is None or frame.time - start <= seconds:  # no clock, or set back
+                    seconds = following
+                    start = start if frame.time is None else frame.time - seconds
                 else:
-                    following = last + 1 / self.fps
-                    seconds = following if time is None else time - start
-                    if seconds <= last:  # the clock was set back
-                        seconds = following
-                        start = start if time is None else time - seconds
-                last = seconds
+                    seconds = frame.time - start
                 yield seconds, self._rgb(frame, reformatter, height)
 
     def thumbnails(self, times: Sequence[float], height: int) -> list[np.ndarray]:

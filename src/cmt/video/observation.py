@@ -86,17 +86,16 @@ def observe(pictures: Iterable[tuple[float, np.ndarray]], fps: float) -> Observa
                 before = gray
 
     rows = list(_in_threads(_motion, pairs()))
-    camera, motion, speed = (
-        np.array(column, np.float32).reshape(len(rows), *shape)
-        for column, shape in zip(zip(*rows, strict=True), ((2,), (DIRECTIONS,), ()), strict=True)
-    ) if rows else (np.zeros((0, 2)), np.zeros((0, DIRECTIONS)), np.zeros(0))
+    change, lasting, light = thumbnails.finish()
     return Observation(
-        np.array(times),
-        *map(np.array, thumbnails.finish()),
-        np.array(ends, int),
-        camera,
-        motion,
-        speed,
+        times=np.array(times),
+        change=np.array(change),
+        lasting=np.array(lasting),
+        light=np.array(light),
+        ends=np.array(ends, int),
+        camera=np.array([camera for camera, _, _ in rows], np.float32).reshape(-1, 2),
+        motion=np.array([motion for _, motion, _ in rows], np.float32).reshape(-1, DIRECTIONS),
+        speed=np.array([speed for _, _, speed in rows], np.float32),
     )
 
 
@@ -108,9 +107,11 @@ class _Thumbnails:
         self.lasting: list[float] = []
         self.light: list[float] = []
         self._recent: deque[np.ndarray] = deque(maxlen=4)
-        self._lowest = self._highest = np.zeros(0, np.float32)
+        self._lowest: np.ndarray = np.zeros(0, np.float32)
+        self._highest: np.ndarray = self._lowest
 
     def add(self, picture: np.ndarray) -> None:
+        """Take the next picture, uint8 (height, width, 3)."""
         scale = THUMB / min(picture.shape[:2])
         width, height = (max(1, round(side * scale)) for side in picture.shape[1::-1])
         thumb = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
@@ -149,8 +150,8 @@ def _normalised(thumb: np.ndarray) -> np.ndarray:
 def _motion(pair: tuple[float, np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, float]:
     """The camera's velocity, motion of things by direction, and speed between two pictures."""
     seconds, before, after = pair
-    dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    flow = dis.calc(before, after, None)
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = dis.calc(before, after, np.zeros(0, np.float32))  # no first guess
     height, width = before.shape
     cells = (max(1, width // CELL), max(1, height // CELL))
     flow = cv2.resize(flow, cells, interpolation=cv2.INTER_AREA).reshape(-1, 2)
