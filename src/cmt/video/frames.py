@@ -86,6 +86,31 @@ class VideoFrames:
                 f" the file says {self.expected / self.fps:.1f} s"
             )
 
+    def timed(self, height: int) -> Iterator[tuple[float, np.ndarray]]:
+        """Each picture once, with the seconds from the first to it, whatever the rate.
+
+        Args:
+            height: of the pictures, in pixels; they are uint8 (height, width, 3), upright.
+
+        Yields:
+            Seconds, strictly ascending, and the picture shown from then on.
+        """
+        reformatter = VideoReformatter()
+        self.problems = []
+        start: float | None = None
+        seconds = 0.0
+        with self._open() as (container, stream):
+            for frame in self._decode(container, stream):
+                following = seconds + 1 / self.fps
+                if start is None:
+                    start = frame.time or 0.0
+                elif frame.time is None or frame.time - start <= seconds:  # no clock, or set back
+                    seconds = following
+                    start = start if frame.time is None else frame.time - seconds
+                else:
+                    seconds = frame.time - start
+                yield seconds, self._rgb(frame, reformatter, height)
+
     def thumbnails(self, times: Sequence[float], height: int) -> list[np.ndarray]:
         """Pictures shown at `times` (ascending seconds), uint8 (height, width, 3), by seeking.
 

@@ -1,0 +1,188 @@
+"""One pass over a video's pictures: what is kept of each to find events and speed from.
+
+Of a picture that is how much it differs from the one before, and its light; of a pair of pictures
+how the camera and how things move, by direction: a hundred bytes in all, whatever the video's
+length and size. Nothing is smoothed over time. The measure of motion by direction follows Davis &
+Agrawala, "Visual Rhythm and Beat" (2018), section 4; the flow is Kroeger et al., "Fast Optical
+Flow using Dense Inverse Search" (2016).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import joblib
+import numpy as np
+
+HEIGHT = 144  # pixels, of the pictures that flow is measured in
+CELL = 4  # pixels a side, over which flow is averaged
+THUMB = 32  # pixels, the shorter side of a thumbnail
+FASTEST = 40  # pictures a second; of more, flow takes every second one
+DIRECTIONS = 16  # of motion, over the full circle
+LIVELY = 12  # of 255: what has always changed by less is a bar or a logo
+FEWEST = 0.04  # of a thumbnail's pixels that must be lively to leave out the others
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was seen of n pictures, and of p pairs of those whose flow was measured.
+
+    Velocities are in picture heights a second.
+
+    Attributes:
+        times: (n,) seconds from the first picture, ascending.
+        change: (n,) 1 − Pearson's r of each thumbnail and the one before; 0 for the first.
+        lasting: (n,) the same of the thumbnails two before and one after.
+        light: (n,) mean brightness, 0 to 1.
+        ends: (p + 1,) indices of the pictures whose flow was measured.
+        camera: (p, 2) the camera's velocity: the median flow, x and y.
+        motion: (p, 16) mean velocity by direction of what moves both against the camera's motion
+            and on the screen.
+        speed: (p,) mean |flow|.
+    """
+
+    times: np.ndarray
+    change: np.ndarray
+    lasting: np.ndarray
+    light: np.ndarray
+    ends: np.ndarray
+    camera: np.ndarray
+    motion: np.ndarray
+    speed: np.ndarray
+
+    @property
+    def rate(self) -> float:
+        """Pairs a second."""
+        at = self.times[self.ends]
+        return float(1 / np.median(np.diff(at))) if len(at) > 1 else 1.0
+
+
+def observe(pictures: Iterable[tuple[float, np.ndarray]], fps: float) -> Observation:
+    """Watch a video in one pass; few pictures are in memory at a time.
+
+    Args:
+        pictures: one or more, seconds (ascending) and uint8 (height, width, 3).
+        fps: pictures a second; above 40, flow takes every second one.
+    """
+    step = 2 if fps > FASTEST else 1
+    thumbnails = _Thumbnails()
+    times: list[float] = []
+    ends: list[int] = []
+
+    def pairs() -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+        before = None
+        for index, (time, picture) in enumerate(pictures):
+            times.append(time)
+            thumbnails.add(picture)
+            if index % step == 0:
+                gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+                if before is not None:
+                    yield time - times[ends[-1]], before, gray
+                ends.append(index)
+                before = gray
+
+    rows = list(_in_threads(_motion, pairs()))
+    change, lasting, light = thumbnails.finish()
+    return Observation(
+        times=np.array(times),
+        change=np.array(change),
+        lasting=np.array(lasting),
+        light=np.array(light),
+        ends=np.array(ends, int),
+        camera=np.array([camera for camera, _, _ in rows], np.float32).reshape(-1, 2),
+        motion=np.array([motion for _, motion, _ in rows], np.float32).reshape(-1, DIRECTIONS),
+        speed=np.array([speed for _, _, speed in rows], np.float32),
+    )
+
+
+class _Thumbnails:
+    """Change from picture to picture, of what is neither a black bar nor a logo."""
+
+    def __init__(self) -> None:
+        self.change: list[float] = []
+        self.lasting: list[float] = []
+        self.light: list[float] = []
+        self._recent: deque[np.ndarray] = deque(maxlen=4)
+        self._lowest: np.ndarray = np.zeros(0, np.float32)
+        self._highest: np.ndarray = self._lowest
+
+    def add(self, picture: np.ndarray) -> None:
+        """Take the next picture, uint8 (height, width, 3)."""
+        scale = THUMB / min(picture.shape[:2])
+        width, height = (max(1, round(side * scale)) for side in picture.shape[1::-1])
+        thumb = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+        thumb = thumb.reshape(-1, 3).astype(np.float32)
+        if not self._recent:
+            self._lowest, self._highest = thumb, thumb
+        self._lowest = np.minimum(self._lowest, thumb)
+        self._highest = np.maximum(self._highest, thumb)
+        self._recent.append(thumb)
+        self.light.append(float(thumb.mean()) / 255)
+        self.change.append(self._difference(self._recent[max(0, len(self._recent) - 2)]))
+        if len(self.light) > 1:  # of the picture before this one
+            self.lasting.append(self._difference(self._recent[0]))
+
+    def finish(self) -> tuple[list[float], list[float], list[float]]:
+        """Change, lasting change and light of each picture."""
+        if self._recent:
+            self.lasting.append(self._difference(self._recent[max(0, len(self._recent) - 3)]))
+        return self.change, self.lasting, self.light
+
+    def _difference(self, other: np.ndarray) -> float:
+        """1 − r of the newest thumbnail and another, blind to brightness and contrast."""
+        lively = (self._highest - self._lowest).max(axis=1) > LIVELY
+        if lively.mean() < FEWEST:
+            lively[:] = True
+        a, b = (_normalised(thumb[lively]) for thumb in (self._recent[-1], other))
+        return float(np.square(a - b).sum() / 2)
+
+
+def _normalised(thumb: np.ndarray) -> np.ndarray:
+    """Pixels (n, 3) less their mean, of norm 1; less where there is next to nothing to see."""
+    centred = thumb - thumb.mean(axis=0)
+    return centred / (np.linalg.norm(centred) + 255)
+
+
+def _motion(pair: tuple[float, np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, float]:
+    """The camera's velocity, motion of things by direction, and speed between two pictures."""
+    seconds, before, after = pair
+    dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    flow = dis.calc(before, after, np.zeros(0, np.float32))  # no first guess
+    height, width = before.shape
+    cells = (max(1, width // CELL), max(1, height // CELL))
+    flow = cv2.resize(flow, cells, interpolation=cv2.INTER_AREA).reshape(-1, 2)
+    flow = flow / (height * seconds)
+    camera = np.median(flow, axis=0)
+    own = flow - camera
+    # Something that stands on the screen while the camera shakes does not move; nor does what the
+    # camera passes.
+    sizes = np.hypot(*own.T), np.hypot(*flow.T)
+    turn = np.arctan2(own[:, 1], own[:, 0]) / (2 * np.pi) * DIRECTIONS
+    low = np.floor(turn).astype(int)
+    part, size = turn - low, np.minimum(*sizes)
+    motion = np.zeros(DIRECTIONS)
+    for bins, share in ((low, 1 - part), (low + 1, part)):  # linear between two directions
+        motion += np.bincount(bins % DIRECTIONS, size * share, DIRECTIONS)
+    return camera, motion / len(flow), float(sizes[1].mean())
+
+
+def _in_threads(function: Callable, items: Iterable) -> Iterator:
+    """Like `map`, on all cores (OpenCV releases the GIL), with a bounded look-ahead."""
+    workers = joblib.cpu_count()
+    pending: deque[Future] = deque()
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)  # of its own, which would compete with ours
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            for item in items:
+                pending.append(pool.submit(function, item))
+                if len(pending) > 2 * workers:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+    finally:
+        cv2.setNumThreads(threads)

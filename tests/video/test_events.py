@@ -1,0 +1,177 @@
+"""Events of clips that the tests draw, whose events are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cmt.video.events import Event, find_events
+from cmt.video.frames import VideoFrames
+from cmt.video.observation import HEIGHT, Observation, observe
+
+SIDE = 144
+CLIPS = Path(__file__).parents[2].parent / "shared" / "clips"
+
+
+def texture(seed: int) -> np.ndarray:
+    """A picture (256, 256, 3) with detail at several scales, to be tiled."""
+    rng = np.random.default_rng(seed)
+    picture = np.full((256, 256, 3), 128, np.float32)
+    for size in (4, 8, 16, 32):
+        grid = rng.standard_normal((size, size, 3)).astype(np.float32)
+        picture += 25 * cv2.resize(grid, (256, 256), interpolation=cv2.INTER_CUBIC)
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def view(picture: np.ndarray, x: float, y: float = 0.0, zoom: float = 1.0) -> np.ndarray:
+    """A square of a tiled picture, shifted by (x, y) heights."""
+    matrix = np.array([[1 / zoom, 0, 256 + SIDE * x], [0, 1 / zoom, 256 + SIDE * y]])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(picture, matrix, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_WRAP)
+
+
+def disc(picture: np.ndarray, x: float, y: float, radius: float = 0.1) -> np.ndarray:
+    centre = round(SIDE * (0.5 + x) * 16), round(SIDE * (0.5 + y) * 16)
+    cv2.circle(picture, centre, round(SIDE * radius * 16), (40, 60, 230), -1, cv2.LINE_AA, 4)
+    return picture
+
+
+def watch(draw: Callable[[float], np.ndarray], seconds: float, fps: float = 30) -> Observation:
+    rng = np.random.default_rng(0)
+
+    def pictures() -> Iterator[tuple[float, np.ndarray]]:
+        for i in range(round(seconds * fps)):
+            noise = rng.normal(0, 1.5, (SIDE, SIDE, 1))
+            yield i / fps, np.clip(draw(i / fps) + noise, 0, 255).astype(np.uint8)
+
+    return observe(pictures(), fps)
+
+
+def times(events: tuple[Event, ...], kind: str) -> list[float]:
+    return [event.time for event in events if event.kind == kind]
+
+
+@pytest.mark.parametrize("fps", [24, 30, 60])
+def test_a_cut_is_at_the_first_picture_of_the_new_shot(fps: int) -> None:
+    scenes = [texture(seed) for seed in range(4)]
+    frames = [fps, round(1.7 * fps), round(2.9 * fps)]
+
+    def draw(t: float) -> np.ndarray:
+        shot = int(np.searchsorted(np.array(frames) / fps, t + 1e-9, side="right"))
+        return view(scenes[shot], 0.05 * t)
+
+    events = find_events(watch(draw, 4, fps))
+    assert [event.kind for event in events] == ["cut"] * 3
+    assert [round(event.time * fps) for event in events] == frames
+
+
+def test_cuts_are_found_between_black_bars() -> None:
+    scenes = [texture(seed) for seed in range(2)]
+
+    def draw(t: float) -> np.ndarray:
+        picture = view(scenes[int(t >= 1)], 0.05 * t)
+        picture[:50] = picture[-50:] = 0
+        return picture
+
+    assert times(find_events(watch(draw, 2)), "cut") == [1.0]
+
+
+def test_a_flash_is_no_cut() -> None:
+    scene = texture(1)
+
+    def draw(t: float) -> np.ndarray:
+        light = 90 * np.exp(-(t - 1) / 0.12) if t >= 1 - 1e-9 else 0
+        return np.clip(view(scene, 0.02 * t).astype(float) + light, 0, 255)
+
+    events = find_events(watch(draw, 2.5))
+    assert [(event.time, event.kind) for event in events] == [(1.0, "flash")]
+
+
+def test_a_dissolve_and_a_shaken_camera_have_no_event() -> None:
+    one, other = texture(1), texture(2)
+
+    def dissolve(t: float) -> np.ndarray:
+        share = float(np.clip(t - 1, 0, 1))
+        return (1 - share) * view(one, 0.05 * t) + share * view(other, 0.05 * t)
+
+    def shake(t: float) -> np.ndarray:
+        x, y = (0.006 * np.sin(2 * np.pi * rate * t) for rate in (2.1, 3.4))
+        return disc(view(one, x, y), 0.1, 0.1)
+
+    assert find_events(watch(dissolve, 3)) == ()
+    assert find_events(watch(shake, 4)) == ()
+
+
+@pytest.mark.parametrize("fps", [25, 50])
+def test_a_bounce_is_located_between_pictures(fps: int) -> None:
+    scene, period, first = texture(3), 0.5, 0.37
+
+    def draw(t: float) -> np.ndarray:
+        u = (t - first) / period % 1
+        return disc(view(scene, 0), 0, 0.33 - 0.8 * u * (1 - u))
+
+    found = np.array(times(find_events(watch(draw, 5, fps)), "impact"))
+    beats = first + period * np.arange(1, 9)  # what came before the first is not known
+    lateness = found[np.abs(np.subtract.outer(beats, found)).argmin(axis=1)] - beats
+    assert np.abs(lateness).max() < 0.04
+    assert abs(np.median(lateness)) < 0.01
+    assert len(found) <= 10  # its turns in the air do not count
+
+
+def test_the_camera_stops() -> None:
+    scene = texture(4)
+    found = find_events(watch(lambda t: view(scene, 0.45 * min(t, 1.52)), 3))
+    assert [event.kind for event in found] == ["stop"]
+    assert found[0].time == pytest.approx(1.52, abs=0.03)
+
+
+def test_a_pendulum_turns_softly_where_it_is_slowest() -> None:
+    scene, period, first = texture(5), 0.6, 0.41
+
+    def draw(t: float) -> np.ndarray:
+        return disc(view(scene, 0), 0.25 * np.cos(np.pi * (t - first) / period), 0, 0.12)
+
+    found = np.array(times(find_events(watch(draw, 6)), "turn"))
+    offsets = (found - first + period / 2) % period - period / 2
+    assert 8 <= len(found) <= 10
+    assert np.abs(offsets).max() < 0.04
+
+
+@pytest.mark.parametrize("speed", [0.0, 0.3])
+def test_a_still_and_an_even_pan_have_no_event(speed: float) -> None:
+    seen = watch(lambda t: view(texture(6), speed * t), 3)
+    assert find_events(seen) == ()
+    assert seen.speed.mean() == pytest.approx(speed, abs=0.03)
+
+
+def test_speed_is_the_same_at_any_rate() -> None:
+    scene = texture(7)
+
+    def draw(t: float) -> np.ndarray:
+        return disc(view(scene, 0), 0.3 * np.sin(2 * t), 0.2 * np.cos(3 * t))
+
+    speeds = [watch(draw, 3, fps).speed.mean() for fps in (24, 30, 60)]
+    assert max(speeds) / min(speeds) < 1.1
+
+
+def test_one_picture_and_none_that_moves() -> None:
+    assert find_events(watch(lambda t: texture(1)[:SIDE, :SIDE], 0.03)) == ()
+    assert find_events(watch(lambda t: np.zeros((SIDE, SIDE, 3)), 1)) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "first_frames"),
+    [("bbb", [285, 378, 553]), ("bikes", [30, 76, 137, 187, 242])],
+)
+def test_cuts_of_real_clips(name: str, first_frames: list[int]) -> None:
+    path = CLIPS / f"{name}.mp4"
+    if not path.exists():
+        pytest.skip("no shared clips here")
+    frames = VideoFrames(path)
+    events = find_events(observe(frames.timed(HEIGHT), frames.fps))
+    found = [round(time * frames.fps) for time in times(events, "cut")]
+    assert found == first_frames
