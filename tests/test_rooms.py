@@ -14,8 +14,8 @@ from cmt.files import REPOSITORY
 SOURCE = REPOSITORY / "src" / "cmt"
 # From the lowest up: each imports from those before it alone, if from any.
 ROOMS = (
-    "files", "script", "parallel", "music", "grid", "rhythm", "control", "plan", "model",
-    "training", "decoding", "measures", "sound", "plots", "video", "compose", "options",
+    "files", "script", "parallel", "key_frames", "music", "grid", "rhythm", "control", "plan",
+    "model", "training", "decoding", "measures", "sound", "plots", "video", "compose", "options",
     "results", "web",
 )  # fmt: skip
 STRANGERS = [("decoding", "training"), ("music", "video"), ("model", "video"), ("video", "model")]

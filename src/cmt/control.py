@@ -50,6 +50,14 @@ DENSITY_THRESHOLDS = (  # mean flow of a bar, px/frame at 360 px height
     2.467430591583252,
     2.8104422092437744,
 )
+# What is seen is measured in heights a second. One of these is so much of the original's flow, the
+# median of the moving bars of seven clips, which so keep about the densities that they had.
+PIXELS = 4.15  # px/frame
+# Onsets asked of a bar with and without motion at least, and by how many two bars of a scene may
+# differ at most: real music changes less from bar to bar than motion does.
+MOVING, STILL, STEP = 4, 2, 4
+# Notes of a visual beat whose event is weakest and strongest: what players make sound like music.
+WEAKEST, STRONGEST = 2, 6
 STRENGTH_THRESHOLDS = (  # weight of a visual beat
     0.0,
     0.22890276357193542,
@@ -133,20 +141,61 @@ def control_words(rhythm: VideoRhythm) -> np.ndarray:
     has flow or visual beats there (the original's bars can outlast the video by rounding).
     Bars past the end of the flow ask for the density of its last bar; no flow counts as 0.
     """
-    flow = rhythm.flow_magnitude_per_bar or (0.0,)
+    published = not rhythm.scenes
+    densities = _published_densities(rhythm) if published else _densities(rhythm)
+    notes = _published_notes if published else _notes
     beats: dict[int, list[VisualBeat]] = {}
     for beat in rhythm.vbeats:
         beats.setdefault(beat.bar, []).append(beat)
-    bars = max(len(flow), rhythm.n_bars, *(bar + 1 for bar in beats))
+    bars = max(len(densities), rhythm.n_bars, *(bar + 1 for bar in beats))
 
     words = []
     for bar in range(bars):
-        density = _classify(flow[min(bar, len(flow) - 1)], DENSITY_THRESHOLDS) + 1
-        words.append((BAR, density, 0, bar * TICKS_PER_BAR))
+        density = densities[min(bar, len(densities) - 1)]
+        words.append((BAR, density + 1, 0, bar * TICKS_PER_BAR))
         for beat in beats.get(bar, ()):
-            strength = _classify(beat.weight, STRENGTH_THRESHOLDS)
-            words.append((beat.tick + 1, 0, strength, beat.i_beat))
+            words.append((beat.tick + 1, 0, notes(beat.weight), beat.i_beat))
     return _placed(words, rhythm.n_beat)
+
+
+def _published_densities(rhythm: VideoRhythm) -> list[int]:
+    """Onset positions of each bar by the original's thresholds, of px/frame."""
+    flow = rhythm.flow_magnitude_per_bar or (0.0,)
+    return [_classify(speed, DENSITY_THRESHOLDS) for speed in flow]
+
+
+def _published_notes(weight: float) -> int:
+    """Notes of a visual beat by the original's thresholds, of saliency."""
+    return _classify(weight, STRENGTH_THRESHOLDS)
+
+
+def _densities(rhythm: VideoRhythm) -> list[int]:
+    """Onset positions of each bar by its speed in heights a second, smoothed within scenes."""
+    classes = np.array(
+        _published_densities(
+            replace(
+                rhythm,
+                flow_magnitude_per_bar=tuple(
+                    PIXELS * speed for speed in rhythm.flow_magnitude_per_bar
+                ),
+            )
+        )
+    )
+    result: list[int] = []
+    for scene in np.split(classes, rhythm.scenes[1:]):
+        if not len(scene):
+            continue
+        around = np.convolve(np.pad(scene, 1, mode="edge"), (0.25, 0.5, 0.25), "valid")
+        least = MOVING if scene.any() else STILL
+        for index, density in enumerate(np.maximum(np.rint(around).astype(int), least).tolist()):
+            before = result[-1] if index else density
+            result.append(min(max(density, before - STEP), before + STEP))
+    return result
+
+
+def _notes(weight: float) -> int:
+    """Notes of a visual beat by the weight of its event, 0 … 1."""
+    return WEAKEST + round(min(weight, 1.0) * (STRONGEST - WEAKEST))
 
 
 def retimed(control: Control, tempo: float | None) -> Control:
@@ -243,7 +292,8 @@ def load_curves(path: str | Path) -> Curves | None:
         with np.load(path, allow_pickle=False) as data:
             if "saliency" not in data:
                 return None
-            return Curves(float(data["fps"]), data["speed"], data["saliency"])
+            unit = str(data["unit"]) if "unit" in data else Curves.unit
+            return Curves(float(data["fps"]), data["speed"], data["saliency"], unit)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: cannot be read ({error}); make it with video2npz.py") from error
 

@@ -182,7 +182,7 @@ def _draw_speed(axes: Axes, video: Video) -> None:
     # A cut is many times faster than any motion: let its spike leave the picture.
     usual = np.percentile(curves.speed, 98) if len(times) else 0
     axes.set_ylim(0, 1.2 * max(usual, means.max(initial=0), 1e-3))
-    axes.set_ylabel("speed\n(px/frame)", fontsize=9)
+    axes.set_ylabel(f"speed\n({curves.unit})", fontsize=9)
     _bars(axes, rhythm.n_bars, rhythm.grid)
     _title(axes, f"{rhythm.tempo:.1f} BPM, {rhythm.n_bars} bars")
     _legend(axes)
@@ -192,14 +192,15 @@ def _draw_saliency(axes: Axes, video: Video) -> None:
     """The impact envelope, and the visual beats on it."""
     rhythm, curves = video.rhythm, video.curves
     times = np.arange(len(curves.saliency)) / curves.fps
-    axes.fill_between(times, curves.saliency, color=LIGHT, linewidth=0)
-    axes.plot(times, curves.saliency, color=MEDIUM, linewidth=0.9, label="saliency")
+    if len(times):
+        axes.fill_between(times, curves.saliency, color=LIGHT, linewidth=0)
+        axes.plot(times, curves.saliency, color=MEDIUM, linewidth=0.9, label="saliency")
     beats = [beat.start_time for beat in rhythm.vbeats]
     weights = [max(0, beat.weight) for beat in rhythm.vbeats]
     axes.vlines(beats, 0, weights, color=ACCENT, linewidth=1.4)
     axes.plot(beats, weights, "o", color=ACCENT, markersize=3.5, label="visual beat", clip_on=False)
     axes.set_ylim(0, 1.15)
-    axes.set_ylabel("saliency", fontsize=9)
+    axes.set_ylabel("saliency" if len(times) else "weight", fontsize=9)
     _bars(axes, rhythm.n_bars, rhythm.grid)
     _title(axes, f"{len(rhythm.vbeats)} visual beats")
     _legend(axes)

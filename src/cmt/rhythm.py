@@ -39,7 +39,7 @@ class VideoRhythm:
     duration: float  # seconds
     tempo: float  # beats per minute
     vbeats: tuple[VisualBeat, ...]
-    flow_magnitude_per_bar: tuple[float, ...]  # px/frame at 360 px height
+    flow_magnitude_per_bar: tuple[float, ...]  # as `Curves.unit`
     knots: tuple[Knot, ...] = ()  # of the grid
     scenes: tuple[int, ...] = ()  # the first bar of each; none where they were not looked for
 
@@ -65,13 +65,16 @@ class Curves:
 
     Attributes:
         fps: frames per second.
-        speed: (n − 1,) of each frame pair, px/frame at 360 px height.
-        saliency: (n,) how suddenly motion stops, ≥ 0; 1 is its 99th percentile.
+        speed: (n − 1,) of each frame pair, in `unit`.
+        saliency: (n,) how suddenly motion stops, ≥ 0; 1 is its 99th percentile. Empty where events
+            were looked for.
+        unit: px/frame at 360 px height, or heights/s.
     """
 
     fps: float
     speed: np.ndarray
     saliency: np.ndarray
+    unit: str = "px/frame"
 
 
 def place_visual_beats(

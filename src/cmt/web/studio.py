@@ -11,13 +11,13 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
 import torch
 
 from cmt import results
@@ -29,11 +29,13 @@ from cmt.music.vocabulary import DEFAULT_TEMPO
 from cmt.rhythm import VideoRhythm
 from cmt.sound import film
 from cmt.video.analysis import analyse, draw
-from cmt.video.flow import measure_motion
 from cmt.video.frames import VideoFrames
+from cmt.video.observation import HEIGHT, observe
 
 # Is told the share that is done, 0 … 1, and what is being done; what it raises ends the work.
 Telling = Callable[[float, str], None]
+
+T = TypeVar("T")
 
 PICTURE_WIDTH = 8.0  # inches of the axes: so that a page can show the picture smaller
 PLAYABLE = ("h264", "vp9", "libvpx-vp9", "av1", "libdav1d")  # in MP4, by browsers
@@ -136,7 +138,7 @@ class Studio:
                 self._check(duration)
                 has_sound = film.has_sound(path)
                 began = time.perf_counter()
-                tried = measure_motion(islice(frames, TRIED_PAIRS + 1), frames.fps).speed
+                tried = observe(islice(frames.timed(HEIGHT), TRIED_PAIRS + 1), frames.fps).speed
                 pair = (time.perf_counter() - began) / max(len(tried), 1)
         except BaseException:
             shutil.rmtree(path.parent)
@@ -167,11 +169,11 @@ class Studio:
             InputError: it can no longer be read, or turns out to be longer than allowed.
         """
 
-        def watch(frames: VideoFrames) -> Iterator[np.ndarray]:
-            for number, frame in enumerate(frames):
+        def watch(frames: VideoFrames, pictures: Iterable[T]) -> Iterator[T]:
+            for number, picture in enumerate(pictures):
                 progress(min(number / total, 1), "Watching the motion")
                 self._check(number / frames.fps)
-                yield frame
+                yield picture
             progress(1, "Finding tempo and visual beats")
 
         with _nameless(clip.path):
