@@ -27,7 +27,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     options = parser(__doc__)
     add = options.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (%(default)s: this computer)")
-    add("--port", type=int, help="default: the first free one from 7860 on")
+    add("--port", type=between(1, 65535, int), help="default: the first free one from 7860 on")
     add(
         "--max_minutes",
         type=between(0, inclusive="right"),

@@ -32,7 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmt.files import MIDI_SUFFIXES, InputError, replacing
-from cmt.script import between, parser, run_script
+from cmt.script import between, jobs, parser, run_script
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,10 +68,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--json", type=Path, metavar="FILE", help="write the figures of each piece, and the table")
     add("--csv", type=Path, metavar="FILE", help="the same for a spreadsheet")
     add("--seed", type=between(0, kind=int), default=0, help="of the bootstrap")
-    add("--jobs", type=int, default=-1, help="processes (default: one per core)")
+    add("--jobs", type=jobs, default=-1, help="processes (default: one per core)")
     args = options.parse_args(argv)
-    if args.jobs == 0:
-        options.error("--jobs: give a number of processes, or -1")
     return args
 
 

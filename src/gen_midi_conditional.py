@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cmt.files import INFERENCE, PICTURES, InputError
+from cmt.files import INFERENCE, PICTURES, InputError, unused_name
 from cmt.options import MAX_SEED, add_composition, check_composition, load_model, settings
 from cmt.script import between, parser, run_script
 
@@ -40,7 +40,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         "-n", "--num_songs", type=between(1, kind=int), default=1,
         help="takes per file, decoded together",
     )  # fmt: skip
-    add("--rank", action="store_true", help="number the takes from the best; see README")
+    add("--rank", action="store_true", help="number the takes from the best; see docs/control.md")
     add(
         "--settings",
         type=Path,
@@ -101,9 +101,10 @@ def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     model, weights = load_model(args)
     skipped = []
+    names: set[str] = set()
     for path in args.files:
         try:
-            make(path, model, weights, args)
+            make(path, unused_name(path.stem, names), model, weights, args)
         except InputError as error:
             skipped.append(str(error))
             print(f"skipped: {error}", file=sys.stderr)
@@ -111,8 +112,8 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError("nothing was usable")
 
 
-def make(path: Path, model: CMT, weights: str, args: argparse.Namespace) -> None:
-    """Make and write the takes for one control file by a model whose file has this checksum."""
+def make(path: Path, stem: str, model: CMT, weights: str, args: argparse.Namespace) -> None:
+    """Make takes for a control file by a model whose file has this checksum; write them as STEM."""
     from cmt import results
     from cmt.compose import compose
     from cmt.control import load_control
@@ -127,7 +128,7 @@ def make(path: Path, model: CMT, weights: str, args: argparse.Namespace) -> None
         for what in sources.differences(args.sources):
             print(f"warning: {args.settings}: was made from other {what}", file=sys.stderr)
     for number, piece in enumerate(pieces, start=1):
-        name = path.stem if len(pieces) == 1 else f"{path.stem}_{number}"
+        name = stem if len(pieces) == 1 else f"{stem}_{number}"
         midi = args.out_dir / f"{name}.mid"
         pictures = args.format if args.visualize else ()
         results.write(piece, midi, sources, pictures=pictures, video=video)

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from cmt.files import DATASET, MIDI_SUFFIXES, InputError
 from cmt.music.vocabulary import FIELD, MIN_NOTES
 from cmt.parallel import DASK_HELP, cluster, in_order
-from cmt.script import parser, run_script
+from cmt.script import between, jobs, parser, run_script
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,12 +91,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add(
         "--min-notes",
-        type=int,
+        type=between(0, kind=int),
         default=MIN_NOTES,
         help="drop tracks of fewer notes (default: %(default)s)",
     )
     add("--metadata", type=Path, help="CSV with path, genre, …")
-    add("--jobs", type=int, default=-1, help="processes (default: one per core)")
+    add("--jobs", type=jobs, default=-1, help="processes (default: one per core)")
     add("--dask", metavar="SCHEDULER", help=DASK_HELP)
     return options.parse_args(argv)
 

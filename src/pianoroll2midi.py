@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from cmt.files import InputError, replacing
 from cmt.parallel import DASK_HELP, cluster, in_order
-from cmt.script import parser, run_script
+from cmt.script import jobs, parser, run_script
 
 if TYPE_CHECKING:
     import pypianoroll
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> None:
     add = options.add_argument
     add("--in_dir", type=Path, required=True, help="folder of .npz piano rolls")
     add("--out_dir", type=Path, required=True, help="folder for the MIDI files")
-    add("--jobs", type=int, default=-1, help="processes (default: one per core)")
+    add("--jobs", type=jobs, default=-1, help="processes (default: one per core)")
     add("--dask", metavar="SCHEDULER", help=DASK_HELP)
     args = options.parse_args(argv)
 

@@ -29,7 +29,9 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     options = parser(__doc__, HelpFormatter)
-    count = between(1, kind=int)
+    count, natural = between(1, kind=int), between(0, kind=int)
+    below_one = between(0, 1, inclusive="left")
+    share, positive = between(0, 1), between(0, inclusive="right")
     add = options.add_argument
     add("-n", "--name", required=True, help="name of the run")
     default_data = DATASET / "lpd_5_prcem_mix_v8_10000.npz"
@@ -44,37 +46,42 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--resume", action="store_true", help="go on from exp/NAME/last.pt")
     add("--exp_dir", type=Path, default=RunConfig.exp_dir, help="folder of checkpoints")
     add("--log_dir", type=Path, default=RunConfig.log_dir, help="folder of logs")
-    add("--seed", type=int, default=TrainingConfig.seed, help="of all that is random")
+    add("--seed", type=natural, default=TrainingConfig.seed, help="of all that is random")
     data = options.add_argument_group("data")
     add = data.add_argument
     held_out = RunConfig.val_fraction
-    add("--val_fraction", type=float, default=held_out, help="share of songs held out")
+    add(
+        "--val_fraction",
+        type=below_one,
+        default=held_out,
+        help="share of songs held out",
+    )
     add("--max_len", type=count, default=RunConfig.max_len, help="longest crop, words")
     add(
         "--transpose",
-        type=int,
+        type=between(0, 24, int),
         default=Augmentation.transpose,
         help="move pitched tracks by −N … N − 1 semitones",
     )
     add(
         "--drop_track",
-        type=float,
+        type=share,
         default=Augmentation.drop_track,
         help="probability of losing a track",
     )
     add(
         "--unconditioned",
-        type=float,
+        type=share,
         default=Augmentation.unconditioned,
         help="share of songs without initial tokens",
     )
     add(
         "--excerpts",
-        type=float,
+        type=share,
         default=Augmentation.excerpts,
         help="share of songs cut to some bars of them",
     )
-    add("--workers", type=int, default=TrainingConfig.workers, help="loading processes")
+    add("--workers", type=natural, default=TrainingConfig.workers, help="loading processes")
     model = options.add_argument_group("model (ignored with -p and --resume)")
     add = model.add_argument
     add("--d_model", type=count, default=CMTConfig.d_model, help="width")
@@ -84,15 +91,23 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--meter", action="store_true", help="also tell the place in the bar and in four bars")
     step = options.add_argument_group("step")
     add = step.add_argument
-    add("--warmup", type=int, default=TrainingConfig.warmup, help="steps of rising learning rate")
+    add(
+        "--warmup",
+        type=natural,
+        default=TrainingConfig.warmup,
+        help="steps of rising learning rate",
+    )
     dropout = CMTConfig.dropout
     add(
         "--dropout",
-        type=between(0, 1, inclusive="left"),
+        type=below_one,
         help=f"probability; default: the checkpoint's with -p, else {dropout}; not with --resume",
     )
     add(
-        "--weight_decay", type=float, default=TrainingConfig.weight_decay, help="of weight matrices"
+        "--weight_decay",
+        type=between(0),
+        default=TrainingConfig.weight_decay,
+        help="of weight matrices",
     )
     add("--muon", action="store_true", help="train the layers' matrices with Muon: fewer epochs")
     add("--micro_batch", type=count, help="songs per forward pass; default: the whole batch")
@@ -106,7 +121,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--compile", action="store_true", help="use torch.compile; for GPUs, takes minutes")
     add(
         "--save_minutes",
-        type=float,
+        type=positive,
         default=TrainingConfig.save_minutes,
         help="time between checkpoints",
     )

@@ -106,6 +106,13 @@ def test_a_report_makes_its_piece_again(
     assert "warning" not in capsys.readouterr().err
 
 
+def test_files_of_one_name_do_not_replace_each_other(tmp_path: Path, arguments: list[str]) -> None:
+    other = tmp_path / "other" / "clip.npz"
+    save_control(other, load_control(tmp_path / "clip.npz"))
+    gen_midi_conditional.main([*arguments[:2], str(other), *arguments[2:]])
+    assert {path.name for path in tmp_path.glob("*.mid")} == {"clip.mid", "clip-2.mid"}
+
+
 def test_a_report_of_other_sources_is_told(
     tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

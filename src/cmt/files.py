@@ -66,6 +66,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def unused_name(stem: str, names: set[str]) -> str:
+    """The stem, or the stem with the first number that makes it new; `names` takes it up.
+
+    So that files of one name in several folders do not replace each other's results.
+    """
+    name, number = stem, 2
+    while name in names:
+        name, number = f"{stem}-{number}", number + 1
+    names.add(name)
+    return name
+
+
 def checksum(path: str | Path) -> str:
     """SHA-256 of a file, in hexadecimal.
 

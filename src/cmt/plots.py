@@ -23,11 +23,7 @@ from matplotlib.patches import Patch
 
 from cmt.files import replacing
 from cmt.grid import Grid
-from cmt.music.vocabulary import (
-    INSTRUMENT_CLASS,
-    INSTRUMENTS,
-    TICKS_PER_BAR,
-)
+from cmt.music.vocabulary import DRUMS, INSTRUMENTS, TICKS_PER_BAR
 from cmt.music.words import Song
 from cmt.plan import Plan
 from cmt.rhythm import Curves, VideoRhythm
@@ -48,7 +44,6 @@ COLOURS = {
     "Bass": "#009e73",
     "Strings": "#cc79a7",
 }
-DRUMS = INSTRUMENT_CLASS["Drums"]
 OCTAVE = 12
 
 

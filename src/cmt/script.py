@@ -72,6 +72,17 @@ def between(
     return convert
 
 
+def jobs(text: str) -> int:
+    """An argument type: a number of processes, or −1 for one per core."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1 and value != -1:
+        raise argparse.ArgumentTypeError(f"give a number of processes, or -1, not {text!r}")
+    return value
+
+
 # Of libgomp, read when PyTorch is loaded: by default a thread spins for milliseconds until the
 # others are there, which never come where another program has their core.
 SPINS = "2000"

@@ -25,7 +25,7 @@ from itertools import starmap
 from pathlib import Path
 
 try:
-    from cmt.files import INFERENCE, PICTURES, InputError
+    from cmt.files import INFERENCE, PICTURES, InputError, unused_name
     from cmt.options import add_rhythm, check_rhythm, watched
     from cmt.parallel import DASK_HELP, cluster, in_order
     from cmt.script import parser, run_script
@@ -80,9 +80,7 @@ def main(argv: list[str] | None = None) -> None:
     names: set[str] = set()
     tasks = []
     for video in arguments.videos:
-        name = unused_name(video.stem, names)
-        names.add(name)
-        output = arguments.out_dir / name
+        output = arguments.out_dir / unused_name(video.stem, names)
         paths = (video.absolute(), output.absolute()) if arguments.dask else (video, output)
         tasks.append((*paths, arguments))
     skipped = []
@@ -104,14 +102,6 @@ def main(argv: list[str] | None = None) -> None:
         print(f"skipped {len(skipped)} of {len(arguments.videos)}: {listed}", file=sys.stderr)
     if len(skipped) == len(arguments.videos):
         raise InputError("no video could be used")
-
-
-def unused_name(stem: str, names: set[str]) -> str:
-    """The stem, or the stem with the first number that makes it new among `names`."""
-    name, number = stem, 2
-    while name in names:
-        name, number = f"{stem}-{number}", number + 1
-    return name
 
 
 def attempt(

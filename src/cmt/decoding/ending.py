@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmt.music.keys import PITCH_CLASSES, Key, find_key
-from cmt.music.vocabulary import INSTRUMENT_CLASS
+from cmt.music.vocabulary import DRUMS, INSTRUMENT_CLASS
 
-DRUMS, BASS = INSTRUMENT_CLASS["Drums"], INSTRUMENT_CLASS["Bass"]
+BASS = INSTRUMENT_CLASS["Bass"]
 
 
 class Ending:

@@ -18,6 +18,7 @@ from cmt.model.encoding import Word
 from cmt.music.keys import PITCH_CLASSES
 from cmt.music.vocabulary import (
     BAR,
+    DRUMS,
     EOS,
     FIELD,
     INSTRUMENT_CLASS,
@@ -45,7 +46,6 @@ SAMPLING: Mapping[str, Sampling] = {
     "density": Sampling(),
 }
 FLOOR = 0.01  # share of a probability that a correction leaves at least
-DRUMS = INSTRUMENT_CLASS["Drums"]
 CRASHES = (49 + 1, 57 + 1)  # pitch classes of the cymbals that open a scene
 
 

@@ -16,9 +16,9 @@ from cmt.model.encoding import initial_tokens, model_words
 from cmt.music.vocabulary import (
     BAR,
     COLUMNS,
+    DRUMS,
     FIELDS,
     INITIAL_TOKENS,
-    INSTRUMENT_CLASS,
     INSTRUMENTS,
     NOTE,
     TICKS_PER_BAR,
@@ -29,7 +29,6 @@ TYPE, BEAT, DENSITY, PITCH, INSTRUMENT = (
     COLUMNS.index(name) for name in ("type", "beat", "density", "pitch", "instr_type")
 )
 I_BEAT, N_BEAT, P_BEAT = (COLUMNS.index(name) for name in ("i_beat", "n_beat", "p_beat"))
-DRUMS = INSTRUMENT_CLASS["Drums"]
 # Batches are cut from pools of this many batches sorted by length: large enough that songs of
 # a batch are of like length, small enough that batches differ from epoch to epoch.
 POOL = 64

@@ -16,6 +16,7 @@ from cmt.video.scenes import find_scenes
 from cmt.video.tempo import Tempo, find_tempo
 
 SURE = 0.62  # confidence in the tempo of the events, from which on the grid keeps to it
+NEAR, MOST = 0.03, 0.85  # seconds from a tick of a shifted grid, at most, of so many events
 TEMPI = tuple(np.arange(84.0, 133.0, 2.0).tolist())  # BPM, where the grid's sake alone decides
 APART = 0.1  # seconds: what is nearer to a key frame is the same event
 
@@ -32,7 +33,7 @@ def find_rhythm(
         seen: the video.
         duration: its seconds.
         hit: whether the tempo bends so that events are met exactly; None bends it where there are
-            key frames, or the events keep to no tempo.
+            key frames, or the events keep to no steady tempo.
         key_frames: seconds that must be met, from an editor.
     """
     wanted = [Event(time, "cut", 1.0) for time in key_frames if 0 <= time < duration]
@@ -40,9 +41,10 @@ def find_rhythm(
     events = sorted([*found, *wanted], key=lambda event: event.time)
     borders = find_scenes(seen, events)
     tempo = find_tempo(events)
+    steady = shifted(tempo.tempo, tempo.first)
     if hit is None:
-        hit = bool(wanted) or tempo.confidence < SURE
-    grid = _bent(events, borders, tempo) if hit else shifted(tempo.tempo, tempo.first)
+        hit = bool(wanted) or tempo.confidence < SURE or _met(events, steady) < MOST
+    grid = _bent(events, borders, tempo) if hit else steady
     bars = {round(float(grid.ticks(border)) / TICKS_PER_BAR) for border in borders}
     rhythm = VideoRhythm(duration, grid.tempo, _placed(events, grid, duration), (), grid.knots)
     return replace(
@@ -50,6 +52,14 @@ def find_rhythm(
         flow_magnitude_per_bar=_speed_per_bar(seen, grid, rhythm.n_bars),
         scenes=tuple(sorted(bar for bar in bars if bar < rhythm.n_bars)),
     )
+
+
+def _met(events: Sequence[Event], grid: Grid) -> float:
+    """Share of the events, by weight, that are near a tick; 1 of none."""
+    times = np.array([event.time for event in events])
+    weights = np.array([event.weight for event in events])
+    near = np.abs(grid.seconds(np.rint(grid.ticks(times))) - times) <= NEAR
+    return float((weights * near).sum() / weights.sum()) if weights.any() else 1.0
 
 
 def _bent(events: Sequence[Event], borders: Sequence[float], tempo: Tempo) -> Grid:
