@@ -158,7 +158,9 @@ def make(path: Path, height: int, seconds: float) -> None:
 def measure(row: str, video: Path) -> Cost:
     """The cost of a row of the table."""
     if row in FLOWS:
-        return run(SCRIPT, video, "--out_dir", video.parent, "--flow", row)[0]
+        return run(SCRIPT, video, "--out_dir", video.parent, "--rhythm", "original", "--flow", row)[
+            0
+        ]
     cost, output = run(Path(__file__).resolve(), "--floor", row, video)
     return Cost(**json.loads(output), memory=cost.memory)
 

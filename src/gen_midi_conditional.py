@@ -138,8 +138,9 @@ def make(path: Path, model: CMT, weights: str, args: argparse.Namespace) -> None
 
 def video_panels(path: Path, video: Path | None) -> Video | None:
     """What a control file and the JSON beside it tell of the video, to draw; None if nothing."""
-    from cmt.control import load_curves, load_rhythm
+    from cmt.control import load_curves
     from cmt.plots import Video
+    from cmt.rhythm import load_rhythm
 
     curves, beside = load_curves(path), path.with_name(f"{path.stem}.json")
     if curves is None or not beside.exists():

@@ -20,14 +20,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmt.files import INFERENCE, InputError
-from cmt.options import add_composition, check_composition, load_model, settings
+from cmt.options import (
+    add_composition,
+    add_rhythm,
+    check_composition,
+    check_rhythm,
+    load_model,
+    settings,
+    watched,
+)
 from cmt.script import between, parser, run_script
 
 if TYPE_CHECKING:
     from cmt.model.network import CMT
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")  # of results; others become .mkv
-FLOWS = ("exact", "single", "fast")
 BALANCE = 0.5
 
 
@@ -48,24 +55,20 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         " a `=` (%(const)g)",
     )  # fmt: skip
     add("--soundfont", type=Path, metavar="FILE", help="other instruments (.sf2)")
-    add(
-        "--flow", default="exact", metavar="METHOD",
-        help=f"{', '.join(FLOWS)} (a quarter of the time), as in video2npz.py; default exact",
-    )  # fmt: skip
     add("--visualize", action="store_true", help="pictures, too: NAME_rhythm.png, NAME.mid.png")
+    add_rhythm(options)
     add_composition(options)
     # Without a `=`, what follows --keep-audio is a video.
     bare = ("--keep-audio", "--keep_audio")
     given = sys.argv[1:] if argv is None else argv
     args = options.parse_args([f"{arg}={BALANCE}" if arg in bare else arg for arg in given])
+    check_rhythm(options, args)
     check_composition(options, args)
     if args.output and len(args.videos) > 1:
         options.error("--output goes with one video; use --out_dir")
     if args.output and args.output.suffix.lower() not in VIDEO_SUFFIXES:
         kinds = ", ".join(VIDEO_SUFFIXES)
         options.error(f"{args.output}: the result is a video; end its name in one of {kinds}")
-    if args.flow not in FLOWS:
-        raise InputError(f"--flow: invalid choice: {args.flow!r}; choose among {', '.join(FLOWS)}")
     return args
 
 
@@ -122,7 +125,7 @@ def video2bgm(
     npz, midi, sound = (args.out_dir / f"{video.stem}{kind}" for kind in (".npz", ".mid", ".mp3"))
     print(f"== {video}", flush=True)
     with stage("video → rhythm"):
-        found = analysis.analyse(video, args.flow, watch=analysis.bar)
+        found = watched(video, args)
         rhythm_files = analysis.write(found, npz, pictures)
         for problem in found.problems:
             print(f"warning: {video}: {problem}; what could be decoded was used", file=sys.stderr)

@@ -60,10 +60,15 @@ def fill(model: CMT) -> None:
 
 
 def takes_of(
-    model: CMT, words: np.ndarray, *, style: Style = Style(), **options: Any
+    model: CMT,
+    words: np.ndarray,
+    *,
+    style: Style = Style(),
+    scenes: tuple[int, ...] = (),
+    **options: Any,
 ) -> list[Take]:
     """Takes for control words of no known tempo."""
-    control = Control(words, None, None)
+    control = Control(words, None, None, scenes=scenes)
     plan, _ = make_plan(control, max_strength=style.max_strength)
     return generate(model, control, plan, style=style, **options)
 

@@ -15,19 +15,21 @@ from cmt.control import (
     DENSITY_THRESHOLDS,
     STRENGTH_THRESHOLDS,
     Control,
-    VideoRhythm,
-    VisualBeat,
     control_words,
     load_control,
-    load_rhythm,
-    mean_per_bar,
-    place_visual_beats,
     retimed,
     save_control,
-    save_rhythm,
 )
 from cmt.files import InputError
 from cmt.music.vocabulary import BAR, COLUMNS, FIELD, TICKS_PER_BAR
+from cmt.rhythm import (
+    VideoRhythm,
+    VisualBeat,
+    load_rhythm,
+    mean_per_bar,
+    place_visual_beats,
+    save_rhythm,
+)
 
 REFERENCE = Path(__file__).parent / "reference" / "video"
 VIDEOS = sorted(path.stem for path in REFERENCE.glob("*.json"))
@@ -137,7 +139,7 @@ def test_rhythm_survives_json(tmp_path: Path) -> None:
 
 def test_control_file_suffices(tmp_path: Path) -> None:
     words = control_words(RHYTHM)
-    save_control(tmp_path / "a.b.npz", words, RHYTHM.tempo, RHYTHM.duration)
+    save_control(tmp_path / "a.b.npz", Control(words, RHYTHM.tempo, RHYTHM.duration))
     control = load_control(tmp_path / "a.b.npz")
     np.testing.assert_array_equal(control.words, words)
     assert (control.tempo, control.duration) == (120.0, 10.0)

@@ -20,6 +20,7 @@ DOTTED = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
 FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 LOCAL = re.compile(r"(?!\w+:)[^#]+")  # no https:, no mailto:, no heading of the same page
+MADE = ("docs/api/", "exp/NAME/*.pt")  # not committed
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 SOURCE = REPOSITORY / "src"
 PACKAGE = sorted((SOURCE / "cmt").rglob("*.py"))
@@ -135,3 +136,26 @@ def test_what_is_brought_is_listed() -> None:
     needed = set(re.findall(r'"([\w-]+)(?:\[\w+\])?[<>=]', project))
     assert {"av", "dask", "torch"} <= needed
     assert needed <= set(re.findall(r"^\| ([\w-]+) \|", third_party, re.MULTILINE))
+
+
+def test_the_file_map_has_each_module() -> None:
+    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    (file_map,) = re.findall(r"^src/cmt/\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+    named, room = [], ""
+    for line in file_map.splitlines():
+        found = re.match(r"  (\w+/)? *(\w+\.py) +\S", line)
+        assert found, line
+        room = found[1] or (room if line.startswith("   ") else "")
+        named.append(room + found[2])
+    modules = [path for path in PACKAGE if path.name != "__init__.py"]
+    assert sorted(named) == sorted(path.relative_to(SOURCE / "cmt").as_posix() for path in modules)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_named_in_prose_exist(page: Path) -> None:
+    prose = FENCE.sub("", page.read_text(encoding="utf-8"))
+    for reference in CODE.findall(prose):
+        path = reference.split(" ")[0]
+        if re.fullmatch(r"(cmt|src|docs|tests|runs|benchmarks|videos|notebooks|exp)/\S*", path):
+            found = (SOURCE if path.startswith("cmt/") else REPOSITORY) / path
+            assert found.exists() or path in MADE, reference

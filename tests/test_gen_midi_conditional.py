@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import gen_midi_conditional
-from cmt.control import Curves, VideoRhythm, load_control, save_control, save_rhythm
+from cmt.control import Control, load_control, save_control
 from cmt.files import InputError
 from cmt.model import checkpoint
 from cmt.model.network import CMT
 from cmt.music.midi import read_midi
 from cmt.music.vocabulary import BAR
+from cmt.rhythm import Curves, VideoRhythm, save_rhythm
 
 # Four bars at 120 BPM, a visual beat in the second.
 ROWS = [(BAR, 4, 0, 0), (BAR, 7, 0, 16), (5, 0, 3, 20), (BAR, 4, 0, 32), (BAR, 3, 0, 48)]
@@ -24,7 +25,7 @@ ROWS = [(BAR, 4, 0, 0), (BAR, 7, 0, 16), (5, 0, 3, 20), (BAR, 4, 0, 32), (BAR, 3
 def arguments(tmp_path: Path, small_model: CMT) -> list[str]:
     """Options that are the same in every test; results go to tmp_path."""
     words = np.array([(*row, 64, 1) for row in ROWS])
-    save_control(tmp_path / "clip.npz", words, tempo=120.0, duration=8.0)
+    save_control(tmp_path / "clip.npz", Control(words, tempo=120.0, duration=8.0))
     checkpoint.save(tmp_path / "model.pt", small_model)
     clip, model = str(tmp_path / "clip.npz"), str(tmp_path / "model.pt")
     return ["-f", clip, "-c", model, "--out_dir", str(tmp_path)]
@@ -71,7 +72,7 @@ def test_pictures_of_the_music_over_its_plan(tmp_path: Path, arguments: list[str
     rhythm = VideoRhythm(8.0, 120.0, (), (0.1, 0.5, 0.1, 0.1))
     curves = Curves(10.0, np.random.default_rng(0).random(79), np.zeros(80))
     control = load_control(tmp_path / "clip.npz")
-    save_control(tmp_path / "clip.npz", control.words, 120.0, 8.0, curves)
+    save_control(tmp_path / "clip.npz", control, curves)
     save_rhythm(tmp_path / "clip.json", rhythm)
     gen_midi_conditional.main([*arguments, "--visualize"])
     assert (tmp_path / "clip.mid.png").stat().st_size > 1.5 * alone
@@ -111,7 +112,7 @@ def test_a_report_of_other_sources_is_told(
     gen_midi_conditional.main(arguments)
     take = ["--settings", str(tmp_path / "clip.mid.json"), "--out_dir", str(tmp_path)]
     words = load_control(tmp_path / "clip.npz").words
-    save_control(tmp_path / "clip.npz", words, tempo=110.0, duration=8.0)
+    save_control(tmp_path / "clip.npz", Control(words, tempo=110.0, duration=8.0))
     gen_midi_conditional.main([*take, "--seed", "3"])
     assert "was made from other control words" in capsys.readouterr().err
     assert report(tmp_path / "clip.mid")["seed"] == 3

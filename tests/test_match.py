@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import match
-from cmt.control import save_control
+from cmt.control import Control, save_control
 from cmt.files import InputError
 from cmt.music.dataset import write_dataset
 from cmt.music.midi import read_midi
@@ -33,7 +33,7 @@ OTHER = words((0, 50), (4, 50), (16, 50), (24, 50))
 @pytest.fixture
 def video(tmp_path: Path) -> Path:
     path = tmp_path / "clip.npz"
-    save_control(path, CONTROL, TEMPO, 27.5 / 4 * 60 / TEMPO)
+    save_control(path, Control(CONTROL, TEMPO, 27.5 / 4 * 60 / TEMPO))
     return path
 
 
@@ -123,6 +123,6 @@ def test_inputs_that_cannot_be_used(tmp_path: Path, video: Path, library: Path) 
     write_dataset(empty, [(np.zeros((1, 10), int), {"id": "nothing"})])
     with pytest.raises(InputError, match="no piece has a bar"):
         match.main([str(video), str(empty)])
-    save_control(video, np.array([[BAR, 3, 0, 0, 0, 1]]), TEMPO, 0.0)
+    save_control(video, Control(np.array([[BAR, 3, 0, 0, 0, 1]]), TEMPO, 0.0))
     with pytest.raises(InputError, match="holds no bar"):
         match.main([str(video), str(library)])

@@ -14,11 +14,12 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
 from cmt import plots
-from cmt.control import Curves, VideoRhythm, VisualBeat
 from cmt.files import REPOSITORY
+from cmt.grid import Grid
 from cmt.music.vocabulary import INSTRUMENT_CLASS
 from cmt.music.words import NOTE_DTYPE, Song
 from cmt.plan import BarPlan, Plan
+from cmt.rhythm import Curves, VideoRhythm, VisualBeat
 
 # Two bars at 120 BPM, four seconds: a tick is an eighth of a second.
 PLAN = Plan((BarPlan(2, {4: 3}), BarPlan(None, {}, 16)))
@@ -35,7 +36,7 @@ NOTES = [
 @pytest.fixture
 def music() -> plots.Music:
     rows = [(tick, pitch, ticks, INSTRUMENT_CLASS[name]) for tick, pitch, ticks, name in NOTES]
-    return plots.Music(Song(np.array(rows, NOTE_DTYPE), 32), PLAN, tempo=120.0)
+    return plots.Music(Song(np.array(rows, NOTE_DTYPE), 32), PLAN, Grid(120.0))
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def test_pictures_in_every_format_are_the_same_each_time(
 @pytest.mark.parametrize("notes", [[], NOTES[:1]], ids=["silence", "drums alone"])
 def test_music_without_pitches(music: plots.Music, notes: list, tmp_path: Path) -> None:
     song = Song(music.song.notes[: len(notes)], 32)
-    plots.plot([tmp_path / "a.png"], music=plots.Music(song, PLAN, 120.0))
+    plots.plot([tmp_path / "a.png"], music=plots.Music(song, PLAN, Grid(120.0)))
     assert (tmp_path / "a.png").stat().st_size > 1000
 
 

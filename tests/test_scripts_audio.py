@@ -124,8 +124,8 @@ def test_video2bgm_tells_what_it_does_not_understand(video: Path) -> None:
 
 
 def test_video2bgm_passes_the_flow_on(video: Path, tmp_path: Path) -> None:
-    result = run(video, "--out_dir", tmp_path / "out", "--flow", "slow")
-    assert result.returncode == 1
+    result = run(video, "--out_dir", tmp_path / "out", "--rhythm", "original", "--flow", "slow")
+    assert result.returncode == 2
     assert "--flow: invalid choice: 'slow'" in result.stderr
 
 

@@ -70,7 +70,7 @@ def test_bad_videos_are_named_and_the_model_is_read_once(
     monkeypatch.setattr(checkpoint, "load", lambda *a: (loads.append(a), load(*a))[1])
     out = tmp_path / "out"
     videos = [str(path) for path in (bad, excerpt, twin, other)]
-    common = ["--out_dir", str(out), "-c", str(model), "--flow", "fast"]
+    common = ["--out_dir", str(out), "-c", str(model), "--rhythm", "original", "--flow", "fast"]
     video2bgm.main(["--keep-audio", *videos, *common])
     assert len(loads) == 1
     said = capsys.readouterr()

@@ -61,11 +61,11 @@ def film(piece: Piece, video: str | Path, out: str | Path, **options: Any) -> Wr
     """
     from tempfile import TemporaryDirectory
 
-    from cmt.music.midi import write_midi
+    from cmt.results import write_music
     from cmt.sound.film import render
 
     with TemporaryDirectory() as folder:
         midi = Path(folder) / "piece.mid"
-        write_midi(piece.song, midi, piece.tempo)
+        write_music(piece, midi)
         (written,) = render(midi, [Path(out)], Path(video), **options)
     return written

@@ -11,7 +11,7 @@ from cmt.decoding.style import Style
 from cmt.measures.matching import score
 from cmt.measures.obedience import ControlError, control_error
 from cmt.model.network import CMT
-from cmt.music.vocabulary import INSTRUMENT_CLASS, TICKS_PER_BEAT
+from cmt.music.vocabulary import INSTRUMENT_CLASS
 from cmt.music.words import Song, words_to_song
 from cmt.plan import MIN_STRENGTH, Plan, make_plan
 
@@ -103,13 +103,13 @@ class Piece:
     Attributes:
         take: as it was decoded.
         song: its notes, up to the end of the video.
-        tempo: BPM.
+        control: what the video asks for, at the tempo of the piece.
         report: how it was made and how it measures up.
     """
 
     take: Take
     song: Song
-    tempo: float
+    control: Control
     report: Report
 
 
@@ -157,7 +157,7 @@ def _piece(
     report = Report(
         settings=replace(settings, takes=1, rank=False, seed=take.seed),
         tempo=control.tempo,
-        duration=control.end / (control.tempo * TICKS_PER_BEAT / 60),
+        duration=float(control.grid.seconds(control.end)),
         bars=len(take.plan.bars),
         notes={
             name: int((song.notes["instrument"] == label).sum())
@@ -169,7 +169,7 @@ def _piece(
         reconciled=tuple(changes),
         rank=rank,
     )
-    return Piece(take, song, control.tempo, report)
+    return Piece(take, song, control, report)
 
 
 def ranked(

@@ -10,23 +10,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import zipfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from cmt.files import InputError, replacing
+from cmt.grid import Grid, Knot, shifted
 from cmt.music.vocabulary import (
     BAR,
-    BEATS_PER_BAR,
     DEFAULT_TEMPO,
     TICKS_PER_BAR,
-    seconds_to_ticks,
     tick_seconds,
 )
+from cmt.rhythm import Curves, VideoRhythm, VisualBeat, load_rhythm
 
 CONTROL_COLUMNS = ("beat", "density", "strength", "i_beat", "n_beat", "p_beat")
 
@@ -50,6 +50,14 @@ DENSITY_THRESHOLDS = (  # mean flow of a bar, px/frame at 360 px height
     2.467430591583252,
     2.8104422092437744,
 )
+# What is seen is measured in heights a second. One of these is so much of the original's flow, the
+# median of the moving bars of seven clips, which so keep about the densities that they had.
+PIXELS = 4.15  # px/frame
+# Onsets asked of a bar with and without motion at least, and by how many two bars of a scene may
+# differ at most: real music changes less from bar to bar than motion does.
+MOVING, STILL, STEP = 4, 2, 4
+# Notes of a visual beat whose event is weakest and strongest: what players make sound like music.
+WEAKEST, STRONGEST = 2, 6
 STRENGTH_THRESHOLDS = (  # weight of a visual beat
     0.0,
     0.22890276357193542,
@@ -65,76 +73,45 @@ STRENGTH_THRESHOLDS = (  # weight of a visual beat
 
 
 @dataclass(frozen=True)
-class VisualBeat:
-    """One visual beat: when it is (seconds), where in the music, and how strong (weight ≤ 1)."""
-
-    start_time: float
-    bar: int
-    tick: int  # in the bar
-    weight: float
-
-    @property
-    def i_beat(self) -> int:
-        """Absolute tick."""
-        return self.bar * TICKS_PER_BAR + self.tick
-
-
-@dataclass(frozen=True)
-class VideoRhythm:
-    """What the music is made from; the keys of the original's metadata.json."""
-
-    duration: float  # seconds
-    tempo: float  # beats per minute
-    vbeats: tuple[VisualBeat, ...]
-    flow_magnitude_per_bar: tuple[float, ...]  # px/frame at 360 px height
-
-    @property
-    def n_beat(self) -> int:
-        """Ticks that begin before the video ends."""
-        return ticks_in(self.duration, self.tempo)
-
-    @property
-    def n_bars(self) -> int:
-        """Bars that begin before the video ends."""
-        return math.ceil(self.n_beat / TICKS_PER_BAR)
-
-
-@dataclass(frozen=True)
-class Curves:
-    """How a video moves from frame to frame: to look at; music is made without it.
+class Control:
+    """What a video asks of its music.
 
     Attributes:
-        fps: frames per second.
-        speed: (n − 1,) of each frame pair, px/frame at 360 px height.
-        saliency: (n,) how suddenly motion stops, ≥ 0; 1 is its 99th percentile.
-    """
-
-    fps: float
-    speed: np.ndarray
-    saliency: np.ndarray
-
-
-def ticks_in(seconds: float, tempo: float) -> int:
-    """Ticks that begin within some seconds of music at a tempo (BPM)."""
-    # What ends with a tick, but for rounding, does not begin another.
-    return math.ceil(seconds_to_ticks(seconds, tempo) - 1e-6)
-
-
-@dataclass(frozen=True)
-class Control:
-    """Control words (words, 6) with the tempo (BPM) and duration (s) they were made for.
-
-    Tempo and duration are None where an older file does not tell them.
+        words: (words, 6) control words.
+        tempo: BPM that they were made for; None where an older file does not tell it.
+        duration: seconds of the video; None likewise.
+        knots: of the grid that they were made for.
+        seconds: (words,) when each bar begins and each visual beat is seen; None where only its
+            tick is known.
+        scenes: the first bar of each; none where they are not known.
     """
 
     words: np.ndarray
     tempo: float | None
     duration: float | None
+    knots: tuple[Knot, ...] = ()
+    seconds: np.ndarray | None = None
+    scenes: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, rhythm: VideoRhythm) -> Control:
         """What the rhythm of a video asks of its music."""
-        return cls(control_words(rhythm), rhythm.tempo, rhythm.duration)
+        words = control_words(rhythm)
+        if not rhythm.scenes:  # the original's, whose visual beats are known by their ticks
+            return cls(words, rhythm.tempo, rhythm.duration, rhythm.knots)
+        seen = iter(sorted(rhythm.vbeats, key=lambda beat: beat.bar))
+        seconds = np.array(
+            [
+                float(rhythm.grid.seconds(tick)) if beat == BAR else next(seen).start_time
+                for beat, tick in words[:, [0, 3]].tolist()
+            ]
+        )
+        return cls(words, rhythm.tempo, rhythm.duration, rhythm.knots, seconds, rhythm.scenes)
+
+    @property
+    def grid(self) -> Grid:
+        """The second of each tick; at the default tempo where that is not known."""
+        return Grid(self.tempo or DEFAULT_TEMPO, self.knots)
 
     @property
     def n_beat(self) -> int:
@@ -147,43 +124,14 @@ class Control:
         if self.tempo is None or self.duration is None:
             return self.n_beat
         # What ends with the video, but for rounding, is inside.
-        return max(1, int(seconds_to_ticks(self.duration, self.tempo) + 1e-6))
+        return max(1, self.grid.whole(self.duration))
 
     @property
     def checksum(self) -> str:
         """SHA-256, in hexadecimal, of what music is made from."""
-        content = (self.words.tolist(), self.tempo, self.duration)
+        knots = [(knot.tick, knot.second) for knot in self.knots]
+        content = (self.words.tolist(), self.tempo, self.duration, *([knots] if knots else []))
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-def place_visual_beats(
-    times: np.ndarray, weights: np.ndarray, tempo: float, resolution: int = 1
-) -> tuple[VisualBeat, ...]:
-    """Put visual beats on the nearest tick; keep those on ticks divisible by `resolution`.
-
-    Args:
-        times: (beats,) seconds, ascending.
-        weights: (beats,) saliency.
-        tempo: beats per minute.
-        resolution: 1 keeps every tick, 2 eighths, 4 quarters.
-    """
-    placed = []
-    for time, weight in zip(times.tolist(), weights.tolist(), strict=True):
-        bar, tick = divmod(round(seconds_to_ticks(time, tempo)), TICKS_PER_BAR)
-        if tick % resolution == 0:
-            placed.append(VisualBeat(time, bar, tick, weight))
-    return tuple(placed)
-
-
-def mean_per_bar(speed: np.ndarray, fps: float, tempo: float) -> tuple[float, ...]:
-    """Mean of `speed` (frame pairs,) over bars; the last may be short.
-
-    A bar is a whole number of frames at the rounded frame rate, as in the original.
-    """
-    length = max(1, round(round(fps) * 60 * BEATS_PER_BAR / tempo))
-    return tuple(
-        float(speed[start : start + length].mean()) for start in range(0, len(speed), length)
-    )
 
 
 def control_words(rhythm: VideoRhythm) -> np.ndarray:
@@ -193,20 +141,61 @@ def control_words(rhythm: VideoRhythm) -> np.ndarray:
     has flow or visual beats there (the original's bars can outlast the video by rounding).
     Bars past the end of the flow ask for the density of its last bar; no flow counts as 0.
     """
-    flow = rhythm.flow_magnitude_per_bar or (0.0,)
+    published = not rhythm.scenes
+    densities = _published_densities(rhythm) if published else _densities(rhythm)
+    notes = _published_notes if published else _notes
     beats: dict[int, list[VisualBeat]] = {}
     for beat in rhythm.vbeats:
         beats.setdefault(beat.bar, []).append(beat)
-    bars = max(len(flow), rhythm.n_bars, *(bar + 1 for bar in beats))
+    bars = max(len(densities), rhythm.n_bars, *(bar + 1 for bar in beats))
 
     words = []
     for bar in range(bars):
-        density = _classify(flow[min(bar, len(flow) - 1)], DENSITY_THRESHOLDS) + 1
-        words.append((BAR, density, 0, bar * TICKS_PER_BAR))
+        density = densities[min(bar, len(densities) - 1)]
+        words.append((BAR, density + 1, 0, bar * TICKS_PER_BAR))
         for beat in beats.get(bar, ()):
-            strength = _classify(beat.weight, STRENGTH_THRESHOLDS)
-            words.append((beat.tick + 1, 0, strength, beat.i_beat))
+            words.append((beat.tick + 1, 0, notes(beat.weight), beat.i_beat))
     return _placed(words, rhythm.n_beat)
+
+
+def _published_densities(rhythm: VideoRhythm) -> list[int]:
+    """Onset positions of each bar by the original's thresholds, of px/frame."""
+    flow = rhythm.flow_magnitude_per_bar or (0.0,)
+    return [_classify(speed, DENSITY_THRESHOLDS) for speed in flow]
+
+
+def _published_notes(weight: float) -> int:
+    """Notes of a visual beat by the original's thresholds, of saliency."""
+    return _classify(weight, STRENGTH_THRESHOLDS)
+
+
+def _densities(rhythm: VideoRhythm) -> list[int]:
+    """Onset positions of each bar by its speed in heights a second, smoothed within scenes."""
+    classes = np.array(
+        _published_densities(
+            replace(
+                rhythm,
+                flow_magnitude_per_bar=tuple(
+                    PIXELS * speed for speed in rhythm.flow_magnitude_per_bar
+                ),
+            )
+        )
+    )
+    result: list[int] = []
+    for scene in np.split(classes, rhythm.scenes[1:]):
+        if not len(scene):
+            continue
+        around = np.convolve(np.pad(scene, 1, mode="edge"), (0.25, 0.5, 0.25), "valid")
+        least = MOVING if scene.any() else STILL
+        for index, density in enumerate(np.maximum(np.rint(around).astype(int), least).tolist()):
+            before = result[-1] if index else density
+            result.append(min(max(density, before - STEP), before + STEP))
+    return result
+
+
+def _notes(weight: float) -> int:
+    """Notes of a visual beat by the weight of its event, 0 … 1."""
+    return WEAKEST + round(min(weight, 1.0) * (STRONGEST - WEAKEST))
 
 
 def retimed(control: Control, tempo: float | None) -> Control:
@@ -218,24 +207,44 @@ def retimed(control: Control, tempo: float | None) -> Control:
     tempo = tempo or control.tempo or DEFAULT_TEMPO
     if control.tempo is None or control.tempo == tempo:
         return replace(control, tempo=tempo)
-    faster = tempo / control.tempo
-    duration = control.duration or control.n_beat * tick_seconds(control.tempo)
-    n_beat = ticks_in(duration, tempo)
     beat, density, strength, i_beat = control.words.T[:4]
     is_bar = beat == BAR
+    duration = control.duration or control.n_beat * tick_seconds(control.tempo)
+    if control.seconds is None:
+        grid, at = Grid(tempo), i_beat * (tempo / control.tempo)
+    else:
+        grid = _agreeing(tempo, control.seconds[~is_bar], strength[~is_bar])
+        at = grid.ticks(control.seconds)
+    n_beat = grid.begun(duration)
     # Old bars on the new ticks; the last one holds to the end.
-    starts, asked = i_beat[is_bar] * faster, density[is_bar] - 1
+    starts, asked = at[is_bar], density[is_bar] - 1
     words = []
     for start in range(0, n_beat, TICKS_PER_BAR):
         ends = np.append(starts[1:], np.inf)
         stop = min(start + TICKS_PER_BAR, n_beat)
         covered = np.clip(np.minimum(ends, stop) - np.maximum(starts, start), 0, None)
-        words.append((BAR, round(float(np.average(asked, weights=covered))) + 1, 0, start))
-    for tick, notes in zip(i_beat[~is_bar].tolist(), strength[~is_bar].tolist(), strict=True):
-        new = round(tick * faster)
-        words.append((new % TICKS_PER_BAR + 1, 0, notes, new))
+        mean = float(np.average(asked, weights=covered))
+        words.append((BAR, round(mean) + 1, 0, start, float(grid.seconds(start))))
+    seen = at * np.nan if control.seconds is None else control.seconds
+    for index in np.flatnonzero(~is_bar).tolist():
+        new = round(float(at[index]))
+        words.append((new % TICKS_PER_BAR + 1, 0, int(strength[index]), new, float(seen[index])))
     words.sort(key=lambda word: (word[3], word[0] != BAR))
-    return Control(_placed(words, n_beat), tempo, control.duration)
+    return Control(
+        _placed([word[:4] for word in words], n_beat),
+        tempo,
+        control.duration,
+        grid.knots,
+        None if control.seconds is None else np.array([word[4] for word in words]),
+        tuple(sorted({round(float(starts[bar]) / TICKS_PER_BAR) for bar in control.scenes})),
+    )
+
+
+def _agreeing(tempo: float, seconds: np.ndarray, weights: np.ndarray) -> Grid:
+    """The shifted grid of a tempo whose ticks agree best with weighted seconds."""
+    turn = 2 * np.pi / tick_seconds(tempo)
+    phase = np.angle((weights * np.exp(1j * turn * seconds)).sum()) if weights.any() else 0.0
+    return shifted(tempo, float(phase) / turn)
 
 
 def _placed(words: Sequence[tuple[int, int, int, int]], n_beat: int) -> np.ndarray:
@@ -249,64 +258,28 @@ def _classify(value: float, thresholds: Sequence[float]) -> int:
     return int(np.searchsorted(thresholds, value, side="right"))
 
 
-def save_rhythm(path: str | Path, rhythm: VideoRhythm) -> None:
-    """Write `rhythm` as JSON with the original's keys.
-
-    Raises:
-        InputError: the folder cannot be written to.
-    """
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(asdict(rhythm), indent=1), encoding="utf-8")
-
-
-def load_rhythm(path: str | Path) -> VideoRhythm:
-    """Read a rhythm from JSON, ours or the original's metadata.json.
-
-    Raises:
-        InputError: the file is missing or is no such JSON.
-    """
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-        rhythm = VideoRhythm(
-            duration=float(data["duration"]),
-            tempo=float(data["tempo"]),
-            vbeats=tuple(
-                VisualBeat(
-                    float(beat["start_time"]),
-                    int(beat["bar"]),
-                    int(beat["tick"]),
-                    float(beat["weight"]),
-                )
-                for beat in data["vbeats"]
-            ),
-            flow_magnitude_per_bar=tuple(map(float, data["flow_magnitude_per_bar"])),
-        )
-        if not (0 < rhythm.duration < math.inf and 0 < rhythm.tempo < math.inf):
-            raise ValueError("duration and tempo must be positive")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: not the rhythm of a video ({error!r}); make it with video2npz.py"
-        ) from error
-    return rhythm
-
-
-def save_control(
-    path: str | Path,
-    words: np.ndarray,
-    tempo: float,
-    duration: float,
-    curves: Curves | None = None,
-) -> None:
+def save_control(path: str | Path, control: Control, curves: Curves | None = None) -> None:
     """Write control words, tempo (BPM) and duration (s): npz `input`, `tempo`, `duration`.
 
-    Of `curves` it also holds `fps`, `speed` and `saliency`.
+    Where the grid is no constant one it also holds its `knots` (knots, 2), ticks and seconds; where
+    they are known, the `seconds` of the words and `scenes`; of `curves`, `fps`, `speed` and
+    `saliency`.
 
     Raises:
         InputError: the folder cannot be written to.
     """
-    drawn = vars(curves) if curves else {}
+    content = {
+        "input": control.words,
+        "tempo": control.tempo,
+        "duration": control.duration,
+        "seconds": control.seconds,
+        "knots": [(knot.tick, knot.second) for knot in control.knots] or None,
+        "scenes": control.scenes or None,
+        **(vars(curves) if curves else {}),
+    }
+    known: dict[str, Any] = {name: value for name, value in content.items() if value is not None}
     with replacing(path) as temporary:
-        np.savez_compressed(temporary, input=words, tempo=tempo, duration=duration, **drawn)
+        np.savez_compressed(temporary, **known)
 
 
 def load_curves(path: str | Path) -> Curves | None:
@@ -319,7 +292,8 @@ def load_curves(path: str | Path) -> Curves | None:
         with np.load(path, allow_pickle=False) as data:
             if "saliency" not in data:
                 return None
-            return Curves(float(data["fps"]), data["speed"], data["saliency"])
+            unit = str(data["unit"]) if "unit" in data else Curves.unit
+            return Curves(float(data["fps"]), data["speed"], data["saliency"], unit)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: cannot be read ({error}); make it with video2npz.py") from error
 
@@ -343,6 +317,10 @@ def load_control(path: str | Path) -> Control:
             tempo, duration = (
                 float(data[key]) if key in data else None for key in ("tempo", "duration")
             )
+            seconds = data["seconds"].astype(float) if "seconds" in data else None
+            rows = data["knots"].tolist() if "knots" in data else ()
+            knots = tuple(Knot(int(tick), float(second)) for tick, second in rows)
+            scenes = tuple(map(int, data["scenes"])) if "scenes" in data else ()
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: no control words ({error}); {remedy}") from error
     if words.ndim != 2 or words.shape[1] != len(CONTROL_COLUMNS) or words.dtype.kind not in "iu":
@@ -352,7 +330,9 @@ def load_control(path: str | Path) -> Control:
         )
     if len(words) == 0 or words[0, CONTROL_COLUMNS.index("n_beat")] < 1:
         raise InputError(f"{path}: holds no bar; {remedy}")
-    control = Control(words, tempo, duration)
+    if seconds is not None and seconds.shape != (len(words),):
+        raise InputError(f"{path}: `seconds` is {seconds.shape}, not ({len(words)},); {remedy}")
+    control = Control(words, tempo, duration, knots, seconds, scenes)
     if tempo is None or duration is None:
         for beside in (path.with_suffix(".json"), path.with_name("metadata.json")):
             try:

@@ -1,255 +1,208 @@
-"""The second at which every tick falls: at a constant tempo, shifted, or bent to meet what is seen.
+"""The second at which every tick falls: at a constant tempo, shifted, or bent to meet events.
 
-A tick is a quarter of a beat and a bar has 16, whatever their seconds: music is made on ticks, and
-its MIDI file says in a tempo map when they are. Bending is a choice of a tick for each time to be
-met, by dynamic programming (Viterbi): tempo changes only between such times, by little.
+Music and picture move together only where ticks fall on what is seen. A constant grid from 0 s
+moves an event by up to half a tick; a shifted one has its ticks where a rhythmic video has its
+events; a bent one changes the tempo a little from event to event, so that each is met exactly.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cmt.music.vocabulary import TICKS_PER_BAR, TICKS_PER_BEAT
+from cmt.music.vocabulary import (
+    TICKS_PER_BAR,
+    TICKS_PER_BEAT,
+    seconds_to_ticks,
+    tick_seconds,
+)
 
-LARGEST_BEND = 0.07  # of the tempo, between two hits
-# A hit is on a beat where that bends the tempo by less than 3 % on the way to it, a strong hit on a
-# bar line where that bends it by less than 7 % on three; else on any tick.
-BEND_FOR_BEAT, BEND_FOR_BAR = 0.03, 0.07 * 3**0.5
-BEND_FOR_HIT = 0.2  # what a hit of weight 1 is worth: it is left out where it costs more
-SLOWEST, FASTEST = 76, 144  # BPM, of tempos that are chosen for the hits' sake
-PLAIN, PLAINNESS = 108, 0.005  # BPM that is preferred, and how much: as a bend, an octave off
-LEFT_OUT = 3  # hits in a row, at most
-STATES = 96  # ticks that are kept in mind for each hit
-EPSILON = 1e-6  # ticks; what ends with a tick but for rounding does not begin another
+MAX_BEND = 0.07  # share of the tempo by which it may change: hardly heard
+BEAT_BEND = 0.03  # up to which an event is rather put on a beat than on another sixteenth
+REACH = TICKS_PER_BAR  # ticks by which a bent grid may run ahead of the tempo, or behind it
+SKIPS = 4  # events in a row that may go unmet
+UNMET = 1e3  # what leaving an event of weight 1 unmet costs: more than any bend
 
 
 @dataclass(frozen=True)
-class Hit:
-    """A time that music should meet.
+class Knot:
+    """A tick whose second is fixed."""
 
-    Attributes:
-        time: seconds.
-        weight: how much it matters to meet it, above 0; 1 for a cut.
-        strong: whether it begins something new, as a scene, and belongs on a bar line.
-    """
-
-    time: float
-    weight: float = 1.0
-    strong: bool = False
+    tick: int
+    second: float
 
 
 @dataclass(frozen=True)
 class Grid:
-    """When ticks fall.
+    """The second of each tick; tick 0 is at 0 s.
 
     Attributes:
-        seconds: (ticks + 1,) float64, ascending from 0: each tick's beginning, and the last's end.
+        tempo: BPM of the ticks that no knots enclose.
+        knots: ascending, the first (0, 0) where there are any: between two of them ticks are
+            equally apart, after the last they go on at `tempo`.
     """
 
-    seconds: np.ndarray
+    tempo: float
+    knots: tuple[Knot, ...] = ()
 
-    @property
-    def n_ticks(self) -> int:
-        """Ticks that begin before the end."""
-        return len(self.seconds) - 1
-
-    @property
-    def bars(self) -> np.ndarray:
-        """(bars,) seconds at which bars begin."""
-        return self.seconds[:-1:TICKS_PER_BAR]
-
-    @property
-    def tempo(self) -> float:
-        """Mean beats per minute."""
-        return float(60 / TICKS_PER_BEAT * self.n_ticks / self.seconds[-1])
-
-    def to_seconds(self, ticks: np.ndarray | float) -> np.ndarray:
-        """Seconds of ticks, whole or not; past the end at the last tick's tempo."""
+    def seconds(self, ticks: NDArray[np.floating] | NDArray[np.integer] | float) -> NDArray:
+        """When ticks, or parts of them, are: seconds in the same shape."""
         ticks = np.asarray(ticks, float)
-        within = np.interp(ticks, np.arange(len(self.seconds)), self.seconds)
-        last = self.seconds[-1] - self.seconds[-2]
-        return within + np.maximum(ticks - self.n_ticks, 0) * last
+        if not self.knots:
+            return ticks * tick_seconds(self.tempo)
+        at, times = self._lines
+        last = times[-1] + (ticks - at[-1]) * tick_seconds(self.tempo)
+        return np.where(ticks > at[-1], last, np.interp(ticks, at, times))
 
-    def to_ticks(self, seconds: np.ndarray | float) -> np.ndarray:
-        """Ticks, not rounded, of seconds; the way back from `to_seconds`."""
+    def ticks(self, seconds: NDArray[np.floating] | float) -> NDArray:
+        """How far the music is at some seconds: ticks and parts of them, in the same shape."""
         seconds = np.asarray(seconds, float)
-        within = np.interp(seconds, self.seconds, np.arange(len(self.seconds)))
-        last = self.seconds[-1] - self.seconds[-2]
-        return within + np.maximum(seconds - self.seconds[-1], 0) / last
+        if not self.knots:
+            return np.asarray(seconds_to_ticks(seconds, self.tempo))  # type: ignore[arg-type]
+        at, times = self._lines
+        last = at[-1] + (seconds - times[-1]) / tick_seconds(self.tempo)
+        return np.where(seconds > times[-1], last, np.interp(seconds, times, at))
 
-    def nearest(self, seconds: np.ndarray | float) -> np.ndarray:
-        """The ticks (integers) nearest in time to seconds, inside the grid."""
-        ticks = self.to_ticks(seconds)
-        low = np.clip(np.floor(ticks).astype(int), 0, self.n_ticks - 1)
-        high = np.minimum(low + 1, self.n_ticks - 1)
-        seconds = np.asarray(seconds, float)
-        nearer = np.abs(self.seconds[high] - seconds) < np.abs(self.seconds[low] - seconds)
-        return np.where(nearer, high, low)
+    def begun(self, seconds: float) -> int:
+        """Ticks that begin within some seconds."""
+        # What ends with a tick, but for rounding, does not begin another.
+        return math.ceil(float(self.ticks(seconds)) - 1e-6)
 
-    def tempo_map(self) -> list[tuple[int, int]]:
-        """(tick, microseconds per quarter note) at each change of tempo, the first at tick 0.
+    def whole(self, seconds: float) -> int:
+        """Ticks that end within some seconds."""
+        return int(float(self.ticks(seconds)) + 1e-6)
 
-        Each value makes up for what rounding the ones before it has cost, so that every tick is
-        within a few microseconds of its second.
-        """
-        lengths = np.diff(self.seconds)
-        changes = np.flatnonzero(np.abs(np.diff(lengths)) > 1e-9) + 1
-        starts = [0, *changes.tolist()]
-        result: list[tuple[int, int]] = []
-        now = 0.0
-        for start, stop in zip(starts, [*starts[1:], self.n_ticks], strict=True):
-            beats = (stop - start) / TICKS_PER_BEAT
-            quarter = max(1, round((self.seconds[stop] - now) / beats * 1e6))
-            now += quarter * beats / 1e6
-            if not result or result[-1][1] != quarter:
-                result.append((start, quarter))
-        return result
+    @property
+    def tempi(self) -> list[tuple[int, float]]:
+        """The tempo map: (tick, BPM from there on), the first at tick 0."""
+        pairs = zip(self.knots, self.knots[1:], strict=False)
+        changes = [
+            (a.tick, 60 * (b.tick - a.tick) / ((b.second - a.second) * TICKS_PER_BEAT))
+            for a, b in pairs
+        ]
+        return [*changes, (self.knots[-1].tick if self.knots else 0, self.tempo)]
 
-
-def constant(tempo: float, duration: float) -> Grid:
-    """Ticks of a tempo (BPM) from 0 s on, for some seconds."""
-    return shifted(tempo, 0.0, duration)
-
-
-def shifted(tempo: float, first: float, duration: float) -> Grid:
-    """Ticks of a tempo (BPM), one of them at `first` seconds, for `duration` seconds.
-
-    Tick 0 begins at 0 s and makes up for the difference: it is half a tick shorter or longer, at
-    most.
-    """
-    tick = 60 / tempo / TICKS_PER_BEAT
-    offset = first - tick * round(first / tick)
-    return _until(np.array([0.0, tick + offset]), tick, duration)
-
-
-def bent(tempo: float, hits: Iterable[Hit], duration: float) -> Grid:
-    """Ticks of about a tempo (BPM) that meet hits, for `duration` seconds.
-
-    Between hits that are met the tempo is constant, and within 7 % of the one that is given; the
-    first tick also takes a shift. Hits are exactly on a tick, but for those too near to another.
-    """
-    tick = 60 / tempo / TICKS_PER_BEAT
-    inside = sorted((hit for hit in hits if 0 < hit.time < duration), key=lambda hit: hit.time)
-    seconds = [0.0]
-    now = 0
-    for number, hit in _choose(inside, tick):
-        steps = number - now
-        if now == 0:
-            shift = float(np.clip(hit.time - steps * tick, -tick / 2, tick / 2))
-            rest = (hit.time - shift) / steps
-            way = np.append(0, shift + rest * np.arange(1, steps + 1))[1:]
-        else:
-            way = seconds[-1] + (hit.time - seconds[-1]) / steps * np.arange(1, steps + 1)
-        seconds += way.tolist()
-        now = number
-    return _until(np.array(seconds), tick, duration)
-
-
-def best_tempo(hits: Sequence[Hit]) -> float:
-    """The tempo (BPM) at which the ways from hit to hit are nearest to whole beats and ticks."""
-    times = np.unique([hit.time for hit in hits])
-    tempos = np.arange(SLOWEST, FASTEST + 1, dtype=float)
-    cost = np.square(PLAINNESS * np.log2(tempos / PLAIN))
-    ways = np.diff(times)
-    if len(ways):
-        beat = 60 / tempos[:, None]
-        on_beat, on_tick = (
-            np.abs(np.maximum(np.round(ways / unit), 1) * unit / ways - 1)
-            for unit in (beat, beat / TICKS_PER_BEAT)
+    @property
+    def _lines(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Ticks and seconds of the knots."""
+        return (
+            np.array([knot.tick for knot in self.knots], float),
+            np.array([knot.second for knot in self.knots]),
         )
-        each = np.minimum(np.square(on_beat), np.square(on_tick) + BEND_FOR_BEAT**2)
-        cost += np.minimum(each, BEND_FOR_HIT**2).mean(axis=1)
-    return float(tempos[cost.argmin()])
+
+
+def shifted(tempo: float, beat: float) -> Grid:
+    """The constant grid of a tempo, with one of its ticks at a second at which a beat is.
+
+    The first tick, which begins at 0 s whatever the rhythm, takes up the difference: it lasts half
+    a tick to one and a half.
+
+    Args:
+        tempo: BPM.
+        beat: seconds, of any beat.
+    """
+    length = tick_seconds(tempo)
+    offset = beat % length
+    if offset > length / 2:
+        offset -= length
+    return Grid(tempo, (Knot(0, 0.0), Knot(1, length + offset))) if offset else Grid(tempo)
 
 
 @dataclass(frozen=True)
-class _Way:
-    """A way to a hit that is met at a tick: what it costs, and the hit met before."""
+class Mark:
+    """A second that music should meet.
 
-    cost: float
-    tick: int
-    hit: int
-    before: _Way | None
-
-
-def _choose(hits: Sequence[Hit], tick: float) -> list[tuple[int, Hit]]:
-    """A tick for each hit that is met, ascending.
-
-    Costs are squares of bends: of the way to a hit, and of what its place in the bar is worth.
+    Attributes:
+        second: when it is.
+        weight: how much it matters, 0 … 1.
+        scene: whether a scene begins there: a bar line is looked for.
     """
-    start = _Way(0.0, 0, -1, None)
-    ways: list[list[_Way]] = []
-    for i, hit in enumerate(hits):
-        here: dict[int, _Way] = {}
-        for rows, begin, missed in _earlier(ways, hits, i, tick):
-            for way in rows or [start]:
-                for number, bend in _steps(way, begin, hit.time, tick):
-                    cost = way.cost + missed + bend**2 + _place(number, hit)
-                    if number not in here or cost < here[number].cost:
-                        here[number] = _Way(cost, number, i, way)
-        ways.append(sorted(here.values(), key=lambda way: way.cost)[:STATES])
-    last = _last(ways, hits)
-    chosen = []
-    while last is not None and last.before is not None:
-        chosen.append((last.tick, hits[last.hit]))
-        last = last.before
-    return chosen[::-1]
+
+    second: float
+    weight: float = 1.0
+    scene: bool = False
 
 
-def _earlier(
-    ways: Sequence[list[_Way]], hits: Sequence[Hit], i: int, tick: float
-) -> Iterator[tuple[list[_Way], float, float]]:
-    """Of what may be met before hit i, from the last on: the ways to it, its second, and what it
-    costs to leave out the hits between; at the beginning of the music there are no ways.
+def bent(tempo: float, marks: Sequence[Mark]) -> tuple[Grid, float]:
+    """The grid nearest to a tempo that meets marks exactly, by dynamic programming over ticks.
+
+    From one met mark to the next the tempo is constant, within `MAX_BEND` of `tempo`. A mark goes
+    to a beat where that bends time by less than `BEAT_BEND`, a scene's to a bar line where it can;
+    else to any sixteenth. Where marks are too close for that, the less weighty stay unmet.
+
+    Args:
+        tempo: BPM.
+        marks: at ascending seconds.
+
+    Returns:
+        The grid, and what it costs: the seconds of music, weighted by how far they are bent.
     """
-    missed = 0.0
-    for count, j in enumerate(range(i - 1, -1, -1)):
-        # From so far away any time can be met.
-        if count > LEFT_OUT and hits[i].time - hits[j].time > tick / LARGEST_BEND:
-            return
-        if ways[j]:
-            yield ways[j], hits[j].time, missed
-        missed += BEND_FOR_HIT**2 * hits[j].weight
-    yield [], 0.0, missed
+    length = tick_seconds(tempo)
+    offsets = np.arange(-REACH, REACH + 1)
+    marks = [mark for mark in marks if mark.second > length / 2]
+    # Of the start, then of each mark: the ticks that it may be on; what that costs at least, all
+    # before it met or paid for; and from which mark and which of its ticks it comes.
+    ticks = [np.zeros(1, int)] + [round(mark.second / length) + offsets for mark in marks]
+    times = [0.0, *(mark.second for mark in marks)]
+    costs = [np.zeros(1)]
+    origins: list[list[tuple[int, int]]] = [[(-1, 0)]]
+    for index, mark in enumerate(marks, start=1):
+        best = np.full(len(offsets), np.inf)
+        origin = [(-1, 0)] * len(offsets)
+        unmet = 0.0
+        for before in range(index - 1, max(-1, index - 2 - SKIPS), -1):
+            span = times[index] - times[before]
+            steps = ticks[index][:, None] - ticks[before][None, :]
+            bend = np.abs(steps * length / span - 1)
+            cost = costs[before] + unmet + span * np.square(bend / BEAT_BEND)
+            cost = np.where((steps > 0) & (bend <= MAX_BEND), cost, np.inf)
+            cost += span * _displaced(ticks[index], mark)[:, None]
+            chosen = cost.argmin(axis=1)
+            least = cost[np.arange(len(chosen)), chosen]
+            for place in np.flatnonzero(least < best):
+                best[place], origin[place] = least[place], (before, int(chosen[place]))
+            if before:
+                unmet += UNMET * marks[before - 1].weight
+        costs.append(best)
+        origins.append(origin)
+    return _traced(tempo, ticks, times, costs, origins, marks)
 
 
-def _last(ways: list[list[_Way]], hits: Sequence[Hit]) -> _Way | None:
-    """The cheapest way to the end, which may leave out the last hits."""
-    best, least, missed = None, math.inf, 0.0
-    for row, hit in zip(reversed(ways), reversed(hits), strict=True):
-        for way in row:
-            if way.cost + missed < least:
-                best, least = way, way.cost + missed
-        missed += BEND_FOR_HIT**2 * hit.weight
-    return best
+def _displaced(ticks: NDArray[np.int_], mark: Mark) -> NDArray[np.float64]:
+    """What it costs, per second since the mark before, that ticks are no beats, no bar lines."""
+    off_beat = (ticks % TICKS_PER_BEAT != 0).astype(float)
+    off_bar = (ticks % TICKS_PER_BAR != 0) * (MAX_BEND / BEAT_BEND) ** 2
+    return off_beat + off_bar if mark.scene else off_beat
 
 
-def _steps(way: _Way, begin: float, end: float, tick: float) -> Iterator[tuple[int, float]]:
-    """Ticks that can be reached from a way, and the bends on the way to them."""
-    seconds = end - begin
-    shift = tick / 2 if way.before is None else 0.0
-    fewest = max(1, math.ceil((seconds - shift) / tick * (1 - LARGEST_BEND) - EPSILON))
-    most = math.floor((seconds + shift) / tick * (1 + LARGEST_BEND) + EPSILON)
-    for steps in range(fewest, most + 1):
-        off = max(0.0, abs(steps * tick - seconds) - shift - EPSILON * tick)
-        if off <= LARGEST_BEND * seconds:
-            yield way.tick + steps, off / seconds
+def _traced(
+    tempo: float,
+    ticks: Sequence[NDArray[np.int_]],
+    times: Sequence[float],
+    costs: Sequence[NDArray[np.float64]],
+    origins: Sequence[Sequence[tuple[int, int]]],
+    marks: Sequence[Mark],
+) -> tuple[Grid, float]:
+    """The cheapest way back from the last marks to the start."""
+    ends = []
+    unmet = 0.0
+    for index in range(len(ticks) - 1, max(-1, len(ticks) - 2 - SKIPS), -1):
+        place = int(costs[index].argmin())
+        ends.append((float(costs[index][place]) + unmet, index, place))
+        unmet += UNMET * marks[index - 1].weight if index else 0.0
+    cost, index, place = min(ends)
+    knots: list[Knot] = []
+    while index >= 0 and math.isfinite(cost):
+        knots.append(Knot(int(ticks[index][place]), times[index]))
+        index, place = origins[index][place]
+    grid = Grid(tempo, tuple(reversed(knots)) if len(knots) > 1 else ())
+    return grid, cost
 
 
-def _place(tick: int, hit: Hit) -> float:
-    """What it costs to have a hit at this place in the bar."""
-    if hit.strong and tick % TICKS_PER_BAR:
-        return BEND_FOR_BAR**2
-    return BEND_FOR_BEAT**2 if tick % TICKS_PER_BEAT else 0.0
-
-
-def _until(seconds: np.ndarray, tick: float, duration: float) -> Grid:
-    """A grid that begins with some seconds of ticks and goes on to the end of the video."""
-    more = max(0, math.ceil((duration - seconds[-1]) / tick - EPSILON))
-    seconds = np.append(seconds, seconds[-1] + tick * np.arange(1, more + 1))
-    enough = int(np.searchsorted(seconds, duration - EPSILON * tick))
-    return Grid(seconds[: max(1, enough) + 1])
+def best_bent(tempi: Sequence[float], marks: Sequence[Mark]) -> Grid:
+    """Of some tempi (BPM) the bent grid that meets the marks with the least bending."""
+    return min((bent(tempo, marks) for tempo in tempi), key=lambda found: found[1])[0]

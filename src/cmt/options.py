@@ -1,4 +1,4 @@
-"""The options of a command line that ask for music, and what they ask for."""
+"""The options of a command line that ask for a rhythm and for music, and what they ask for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cmt.decoding import LOOPS
 from cmt.files import DEFAULT_CHECKPOINT, InputError
+from cmt.key_frames import read_key_frames
 from cmt.music.keys import MODES, TONICS, Key
 from cmt.music.vocabulary import GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
 from cmt.script import between
@@ -15,7 +16,10 @@ from cmt.script import between
 if TYPE_CHECKING:
     from cmt.compose import Settings
     from cmt.model.network import CMT
+    from cmt.video.analysis import Analysis
 
+RHYTHMS = ("true", "original")
+FLOWS = ("exact", "single", "fast")
 MAX_SEED = 2**32 - 1
 EXACT_ONLY = ("instruments", "beat_instruments", "key")
 
@@ -27,6 +31,57 @@ def instruments(text: str) -> tuple[str, ...]:
         known = ",".join(INSTRUMENT_CLASS).lower()
         raise argparse.ArgumentTypeError(f"{', '.join(unknown)!r} is not among {known}")
     return tuple(name for name in INSTRUMENT_CLASS if name in asked)
+
+
+def add_rhythm(options: argparse.ArgumentParser) -> None:
+    """Add the options that `watched` reads."""
+    add = options.add_argument_group("the rhythm of the video").add_argument
+    add(
+        "--rhythm", choices=RHYTHMS, default="true",
+        help="true: events at the time they are seen, and a grid that meets them (the default);"
+        " original: the published analysis",
+    )  # fmt: skip
+    add(
+        "--hit", action=argparse.BooleanOptionalAction, default=None,
+        help="bend the tempo a little, so that events are met exactly; default: where there are key"
+        " frames, or the events keep to no tempo",
+    )  # fmt: skip
+    add(
+        "--key-frames", type=Path, metavar="FILE",
+        help="times that must be met: one a line, or an EDL",
+    )  # fmt: skip
+    add(
+        "--flow", choices=FLOWS,
+        help="optical flow of --rhythm original: the original's (exact, the default), speed and"
+        " visual beats from one flow in half the time (single), from smaller frames in a quarter"
+        " (fast)",
+    )  # fmt: skip
+
+
+def check_rhythm(options: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Refuse, by the parser, what goes with the other rhythm."""
+    if args.rhythm == "true" and args.flow:
+        options.error("--flow goes with --rhythm original")
+    if args.rhythm == "original" and (args.hit is not None or args.key_frames):
+        options.error("--hit and --key-frames go with --rhythm true")
+
+
+def watched(video: Path, args: argparse.Namespace, resolution: int = 1) -> Analysis:
+    """The rhythm of a video as the command line asks for it, under a progress bar.
+
+    Raises:
+        InputError: the video or the key frames cannot be read.
+    """
+    from cmt.video import analysis
+    from cmt.video.flow import FlowMethod
+    from cmt.video.frames import VideoFrames
+
+    frames = VideoFrames(video)
+    if args.rhythm == "original":
+        flow: FlowMethod = args.flow or "exact"
+        return analysis.analyse_as_published(frames, flow, resolution, analysis.bar)
+    keys = read_key_frames(args.key_frames, frames.fps) if args.key_frames else []
+    return analysis.analyse(frames, hit=args.hit, key_frames=keys, watch=analysis.bar)
 
 
 def add_composition(options: argparse.ArgumentParser) -> None:

@@ -35,9 +35,16 @@ class BarPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is asked of a piece: its bars, one or more."""
+    """What is asked of a piece.
+
+    Attributes:
+        bars: one or more.
+        scenes: the first bar of each; none where the scenes of the video are not known, nor what is
+            seen at its visual beats.
+    """
 
     bars: tuple[BarPlan, ...]
+    scenes: tuple[int, ...] = ()
 
     @property
     def ticks(self) -> int:
@@ -59,6 +66,11 @@ class Plan:
             for bar, asked in enumerate(self.bars)
             for tick, strength in sorted(asked.strengths.items())
         }
+
+    @property
+    def borders(self) -> frozenset[int]:
+        """Absolute ticks at which a new scene begins, the first one's left out."""
+        return frozenset(bar * TICKS_PER_BAR for bar in self.scenes if bar)
 
     @property
     def controlled(self) -> float:
@@ -116,7 +128,7 @@ def make_plan(
         if density != densities[bar]:
             changes.append(f"bar {bar + 1}: density {densities[bar]} becomes {density}")
         bars.append(BarPlan(density, strengths[bar], ticks))
-    return Plan(tuple(bars)), changes
+    return Plan(tuple(bars), control.scenes), changes
 
 
 def thinned(plan: Plan, degree: float, rng: np.random.RandomState) -> Plan:
@@ -134,4 +146,4 @@ def thinned(plan: Plan, degree: float, rng: np.random.RandomState) -> Plan:
             opening = min(max(OPENING_DENSITY, len(strengths)), bar.ticks)
             density = opening if index == 0 else None
         bars.append(replace(bar, density=density, strengths=strengths))
-    return Plan(tuple(bars))
+    return Plan(tuple(bars), plan.scenes)

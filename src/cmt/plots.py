@@ -21,17 +21,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from cmt.control import Curves, VideoRhythm
 from cmt.files import replacing
+from cmt.grid import Grid
 from cmt.music.vocabulary import (
-    BEATS_PER_BAR,
     INSTRUMENT_CLASS,
     INSTRUMENTS,
     TICKS_PER_BAR,
-    TICKS_PER_BEAT,
 )
 from cmt.music.words import Song
 from cmt.plan import Plan
+from cmt.rhythm import Curves, VideoRhythm
 
 # Inches
 WIDTH = 11.0  # of the axes
@@ -68,11 +67,11 @@ class Music:
 
     song: Song
     plan: Plan
-    tempo: float  # BPM
+    grid: Grid
 
     def seconds(self, ticks: np.ndarray | float) -> np.ndarray:
         """The time of ticks."""
-        return np.asarray(ticks) * (60 / (self.tempo * TICKS_PER_BEAT))
+        return self.grid.seconds(ticks)
 
 
 @dataclass(frozen=True)
@@ -174,7 +173,7 @@ def _draw_speed(axes: Axes, video: Video) -> None:
     """The speed of each frame, and its mean over each bar."""
     rhythm, curves = video.rhythm, video.curves
     means = np.array(rhythm.flow_magnitude_per_bar)
-    edges = np.arange(len(means) + 1) * _bar_seconds(rhythm.tempo)
+    edges = rhythm.grid.seconds(np.arange(len(means) + 1) * TICKS_PER_BAR)
     edges = np.minimum(edges, rhythm.duration)
     axes.stairs(means, edges, fill=True, color=LIGHT)
     axes.stairs(means, edges, color=MEDIUM, linewidth=1.5, label="mean of a bar")
@@ -183,8 +182,8 @@ def _draw_speed(axes: Axes, video: Video) -> None:
     # A cut is many times faster than any motion: let its spike leave the picture.
     usual = np.percentile(curves.speed, 98) if len(times) else 0
     axes.set_ylim(0, 1.2 * max(usual, means.max(initial=0), 1e-3))
-    axes.set_ylabel("speed\n(px/frame)", fontsize=9)
-    _bars(axes, rhythm.n_bars, rhythm.tempo)
+    axes.set_ylabel(f"speed\n({curves.unit})", fontsize=9)
+    _bars(axes, rhythm.n_bars, rhythm.grid)
     _title(axes, f"{rhythm.tempo:.1f} BPM, {rhythm.n_bars} bars")
     _legend(axes)
 
@@ -193,15 +192,16 @@ def _draw_saliency(axes: Axes, video: Video) -> None:
     """The impact envelope, and the visual beats on it."""
     rhythm, curves = video.rhythm, video.curves
     times = np.arange(len(curves.saliency)) / curves.fps
-    axes.fill_between(times, curves.saliency, color=LIGHT, linewidth=0)
-    axes.plot(times, curves.saliency, color=MEDIUM, linewidth=0.9, label="saliency")
+    if len(times):
+        axes.fill_between(times, curves.saliency, color=LIGHT, linewidth=0)
+        axes.plot(times, curves.saliency, color=MEDIUM, linewidth=0.9, label="saliency")
     beats = [beat.start_time for beat in rhythm.vbeats]
     weights = [max(0, beat.weight) for beat in rhythm.vbeats]
     axes.vlines(beats, 0, weights, color=ACCENT, linewidth=1.4)
     axes.plot(beats, weights, "o", color=ACCENT, markersize=3.5, label="visual beat", clip_on=False)
     axes.set_ylim(0, 1.15)
-    axes.set_ylabel("saliency", fontsize=9)
-    _bars(axes, rhythm.n_bars, rhythm.tempo)
+    axes.set_ylabel("saliency" if len(times) else "weight", fontsize=9)
+    _bars(axes, rhythm.n_bars, rhythm.grid)
     _title(axes, f"{len(rhythm.vbeats)} visual beats")
     _legend(axes)
 
@@ -217,7 +217,8 @@ def _draw_roll(axes: Axes, music: Music) -> None:
     axes.set_yticks(list(octaves), [f"C{pitch // OCTAVE - 1}" for pitch in octaves])
     axes.set_ylabel("pitch", fontsize=9)
     _title(
-        axes, f"{music.tempo:.1f} BPM, {len(music.plan.bars)} bars, {len(music.song.notes)} notes"
+        axes,
+        f"{music.grid.tempo:.1f} BPM, {len(music.plan.bars)} bars, {len(music.song.notes)} notes",
     )
     heard = [
         instrument.name
@@ -254,7 +255,7 @@ def _draw_density(axes: Axes, music: Music) -> None:
     axes.set_ylim(0, TICKS_PER_BAR + 1)
     axes.set_yticks([0, TICKS_PER_BAR // 2, TICKS_PER_BAR])
     axes.set_ylabel("onsets\nin a bar", fontsize=9)
-    _bars(axes, bars, music.tempo)
+    _bars(axes, bars, music.grid)
     _legend(axes)
 
 
@@ -273,7 +274,7 @@ def _draw_notes(axes: Axes, music: Music, notes: np.ndarray) -> None:
             zorder=2,
         )
     )
-    _bars(axes, len(music.plan.bars), music.tempo)
+    _bars(axes, len(music.plan.bars), music.grid)
 
 
 def _draw_beats(axes: Axes, music: Music) -> None:
@@ -283,14 +284,10 @@ def _draw_beats(axes: Axes, music: Music) -> None:
         axes.axvline(float(music.seconds(tick)), color=ACCENT, alpha=0.6, linewidth=width, zorder=1)
 
 
-def _bar_seconds(tempo: float) -> float:
-    return 60 * BEATS_PER_BAR / tempo
-
-
-def _bars(axes: Axes, bars: int, tempo: float) -> None:
+def _bars(axes: Axes, bars: int, grid: Grid) -> None:
     """Bar lines as the grid."""
     axes.xaxis.remove_overlapping_locs = False  # bars that begin on a tick of the seconds, too
-    axes.set_xticks(np.arange(bars) * _bar_seconds(tempo), minor=True)
+    axes.set_xticks(grid.seconds(np.arange(bars) * TICKS_PER_BAR), minor=True)
     axes.tick_params(which="minor", length=0)
     axes.grid(axis="x", which="minor", color="0.85", linewidth=0.6)
     axes.set_axisbelow(True)

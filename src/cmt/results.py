@@ -14,8 +14,9 @@ from cmt.decoding import LOOPS
 from cmt.decoding.style import Style
 from cmt.files import InputError, replacing
 from cmt.music.keys import Key
-from cmt.music.midi import write_midi
-from cmt.music.vocabulary import GENRES
+from cmt.music.midi import load_score, write_midi
+from cmt.music.vocabulary import GENRES, TICKS_PER_BAR, TICKS_PER_BEAT
+from cmt.sound.performance import velocities
 
 if TYPE_CHECKING:
     from cmt.compose import Piece
@@ -74,18 +75,67 @@ def write(
     Raises:
         InputError: the folder cannot be written to.
     """
-    write_midi(piece.song, midi, piece.tempo)
+    write_music(piece, midi)
     report = midi.with_name(f"{midi.name}.json")
-    content = {**asdict(sources), **to_json(piece.report), **(extra or {})}
+    content = {
+        **asdict(sources),
+        **to_json(piece.report),
+        "visual_beats": visual_beats(piece, midi),
+        **(extra or {}),
+    }
     with replacing(report) as temporary:
         temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
     drawn = [midi.with_name(f"{midi.name}.{suffix}") for suffix in pictures]
     if drawn:
         from cmt.plots import WIDTH, Music, plot
 
-        music = Music(piece.song, piece.take.plan, piece.tempo)
+        music = Music(piece.song, piece.take.plan, piece.control.grid)
         plot(drawn, video, music, width or WIDTH)
     return [midi, report, *drawn]
+
+
+def write_music(piece: Piece, midi: Path) -> None:
+    """Write a piece as MIDI, with tempo map, accents and, where they are known, scenes as markers.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    control = piece.control
+    scenes = [
+        (bar * TICKS_PER_BAR, f"scene {number}")
+        for number, bar in enumerate(control.scenes, start=1)
+    ]
+    played = velocities(piece.song, piece.take.plan.beats) if scenes else None
+    write_midi(piece.song, midi, control.grid.tempi, markers=scenes, velocities=played)
+
+
+def visual_beats(piece: Piece, midi: Path) -> list[dict[str, float | int | None]]:
+    """When each visual beat is seen, and when its notes are heard, in seconds.
+
+    Args:
+        piece: what was made.
+        midi: the same, as it was written: `heard` is told by its own tempo map.
+
+    Returns:
+        Per visual beat that was asked for, ascending: `seen`, None where only its tick is known,
+        `heard`, and `strength` in notes.
+    """
+    score = load_score(midi)
+    timed: Any = score.to("second")
+    heard = {
+        note.time * TICKS_PER_BEAT // score.tpq: timed_note.time
+        for track, timed_track in zip(score.tracks, timed.tracks, strict=True)
+        for note, timed_note in zip(track.notes, timed_track.notes, strict=True)
+    }
+    control = piece.control
+    seen: dict[int, float] = {}
+    if control.seconds is not None:
+        for tick, second in zip(control.words[:, 3].tolist(), control.seconds, strict=True):
+            seen[tick] = float(second)  # a bar's word comes before its visual beats'
+    return [
+        {"seen": seen.get(tick), "heard": heard.get(tick), "strength": strength}
+        for tick, strength in piece.take.plan.beats.items()
+    ]
 
 
 def to_json(report: Report) -> dict[str, Any]:

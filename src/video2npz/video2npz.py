@@ -4,13 +4,15 @@
     src/video2npz/video2npz.py VIDEO... --out_dir DIR
     src/video2npz/video2npz.py VIDEO... --visualize      # and NAME_rhythm.png
     src/video2npz/video2npz.py VIDEO... --visualize --format pdf svg
-    src/video2npz/video2npz.py VIDEO... --resolution 4   # visual beats on quarter notes only
-    src/video2npz/video2npz.py VIDEO... --flow fast      # a quarter of the time, other visual beats
-                                                         # where several are about as strong
+    src/video2npz/video2npz.py clip.mp4 --key-frames cuts.txt     # times that must be met
+    src/video2npz/video2npz.py VIDEO... --rhythm original         # the published analysis
+    src/video2npz/video2npz.py VIDEO... --rhythm original --resolution 4   # beats on quarters only
+    src/video2npz/video2npz.py VIDEO... --rhythm original --flow fast      # a quarter of the time,
+                            # other visual beats where several are about as strong
 
-NAME.npz holds the control words (`input`), `tempo` (BPM) and `duration` (s), and, to look at, the
-curves of speed and saliency; NAME.json the rhythm they were made from. A video that cannot be
-used is named and skipped.
+NAME.npz holds the control words (`input`), `tempo` (BPM) and `duration` (s), the grid where it is
+no constant one, and, to look at, curves of the video; NAME.json the rhythm they were made from. A
+video that cannot be used is named and skipped.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from pathlib import Path
 
 try:
     from cmt.files import INFERENCE, PICTURES, InputError
+    from cmt.options import add_rhythm, check_rhythm, watched
     from cmt.parallel import DASK_HELP, cluster, in_order
     from cmt.script import parser, run_script
 except ModuleNotFoundError as error:  # this script, unlike the others, does not lie beside `cmt`
@@ -46,14 +49,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         type=int,
         default=1,
         choices=(1, 2, 4, 8, 16),
-        help="keep visual beats on multiples of this many ticks, a quarter note being 4 (1)",
-    )
-    add(
-        "--flow",
-        choices=("exact", "single", "fast"),
-        default="exact",
-        help="optical flow: the original's (exact), speed and visual beats from one flow in half"
-        " the time (single), from smaller frames in a quarter (fast); %(default)s by default",
+        help="of --rhythm original: keep visual beats on multiples of this many ticks, a quarter"
+        " note being 4 (1)",
     )
     add("--visualize", action="store_true", help="also draw what was found")
     add("--format", choices=PICTURES, nargs="+", default=["png"], help="of the pictures (png)")
@@ -62,7 +59,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         metavar="SCHEDULER",
         help=f"{DASK_HELP}; one worker a machine, as a video takes all cores",
     )
-    return options.parse_args(argv)
+    add_rhythm(options)
+    args = options.parse_args(argv)
+    check_rhythm(options, args)
+    if args.rhythm == "true" and args.resolution != 1:
+        options.error("--resolution goes with --rhythm original")
+    return args
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -133,10 +135,10 @@ def make(video: Path, output: Path, arguments: argparse.Namespace) -> tuple[str,
     Returns:
         A line on it, and the problems that it had.
     """
-    from cmt.video.analysis import analyse, bar, write
+    from cmt.video.analysis import write
 
     began = time.perf_counter()
-    analysis = analyse(video, arguments.flow, arguments.resolution, bar)
+    analysis = watched(video, arguments, arguments.resolution)
     # Not with_suffix: a name may have dots of its own.
     npz = output.with_name(f"{output.name}.npz")
     written = write(analysis, npz, arguments.format if arguments.visualize else ())

@@ -114,6 +114,7 @@ def check_valid(words: np.ndarray, n_beat: int) -> None:
     st.sets(st.sampled_from(sorted(INSTRUMENT_CLASS)), max_size=4),
     st.sampled_from([None, Key(2), Key(9, "minor")]),
     st.booleans(),
+    st.sampled_from([(), (0,), (0, 2, 3)]),
 )
 def test_exact_control_has_no_error_and_no_invalid_word(
     small_model: CMT,
@@ -124,13 +125,14 @@ def test_exact_control_has_no_error_and_no_invalid_word(
     instruments: set[str],
     key: Key | None,
     ending: bool,
+    scenes: tuple[int, ...],
 ) -> None:
     style = Style(instruments=tuple(sorted(instruments)) or None, key=key, ending=ending)
     rows = [(BAR, density, 0, 16 * bar) for bar, density in enumerate(densities)]
     rows += [(position, 0, strength, 16 * bar + position - 1) for bar, position, strength in beats]
     rows.sort(key=lambda row: row[3])
     control = np.array([(*row, n_beat, 1) for row in rows])
-    for take in takes_of(small_model, control, songs=2, degree=degree, style=style):
+    for take in takes_of(small_model, control, songs=2, degree=degree, style=style, scenes=scenes):
         check_valid(take.words, n_beat)
         song = words_to_song(take.words)
         error = control_error(song, take.plan)
@@ -140,6 +142,19 @@ def test_exact_control_has_no_error_and_no_invalid_word(
             assert song_instruments(song) <= instruments
         if key:
             assert set().union(*key_classes(song).values(), set()) <= set(key.scale)
+
+
+def test_drums_strike_on_what_is_seen_and_crash_where_a_scene_begins(small_model: CMT) -> None:
+    for take in takes_of(small_model, VLOG, songs=2, scenes=(0, 3, 7)):
+        notes = words_to_song(take.words).notes
+        drums = notes[notes["instrument"] == INSTRUMENT_CLASS["Drums"]]
+        assert set(take.plan.beats) <= set(drums["tick"].tolist())
+        assert control_error(words_to_song(take.words), take.plan).strength == 0
+        for tick in {3 * TICKS_PER_BAR, 7 * TICKS_PER_BAR} & set(drums["tick"].tolist()):
+            assert {49, 57} & set(drums["pitch"][drums["tick"] == tick].tolist())
+    without = Style(instruments=("Piano", "Strings"))
+    (take,) = takes_of(small_model, VLOG[:30], style=without, scenes=(0,))
+    assert song_instruments(words_to_song(take.words)) == {"Piano", "Strings"}
 
 
 def song_instruments(song: Song) -> set[str]:

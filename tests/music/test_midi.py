@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from symusic.core import ControlChangeTick, NoteTick, ScoreTick, TempoTick, TrackTick
 
 from cmt.files import InputError
-from cmt.music.midi import instrument_of, read_midi, write_midi
+from cmt.music.midi import instrument_of, load_score, read_midi, write_midi
 from cmt.music.vocabulary import INSTRUMENTS, MIN_NOTES
 from cmt.music.words import NOTE_DTYPE, Song, song_to_words, words_to_song
 
@@ -209,10 +209,23 @@ def test_a_written_song_reads_the_same(
         assert midi.tempo == pytest.approx(tempo, rel=1e-5)
 
 
+def test_a_tempo_map_and_markers_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "song.mid"
+    song = Song(np.array([(20, 60, 4, 2)], NOTE_DTYPE), 32)
+    write_midi(song, path, [(0, 60.0), (16, 120.0)], [(0, "scene 1"), (16, "scene 2")])
+    file = mido.MidiFile(path)
+    assert file.length == pytest.approx(4 + 2)
+    markers = [message.text for message in file.tracks[0] if message.type == "marker"]
+    assert markers == ["scene 1", "scene 2"]
+    timed = load_score(path).to("second")
+    onsets = [note.time for track in timed.tracks for note in track.notes]
+    assert onsets == [pytest.approx(4 + 0.5)]
+
+
 def test_written_files_have_five_named_tracks_and_end_together(tmp_path: Path) -> None:
     notes = [(0, 60, 8, 2), (2, 36, 1, 1), (15, 60, 8, 2), (20, 62, 4, 2)]
     path = tmp_path / "song.mid"
-    write_midi(Song(np.array(notes, NOTE_DTYPE), 32), path, tempo=97.3, end=18)
+    write_midi(Song(np.array(notes, NOTE_DTYPE), 32).until(18), path, tempo=97.3)
     file = mido.MidiFile(path)
     assert file.ticks_per_beat == 4
     assert file.length == pytest.approx(18 / 4 * 60 / 97.3, rel=1e-5)

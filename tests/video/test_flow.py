@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import shift
 
-from cmt.control import DENSITY_THRESHOLDS, VideoRhythm
+from cmt.control import DENSITY_THRESHOLDS
 from cmt.files import REPOSITORY
+from cmt.rhythm import VideoRhythm
 from cmt.video import flow
 from cmt.video.flow import DIRECTIONS, Motion, directions, measure_motion
 from cmt.video.frames import VideoFrames

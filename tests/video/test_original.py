@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmt.control import VideoRhythm, control_words, mean_per_bar, place_visual_beats
+from cmt.control import control_words
 from cmt.music.vocabulary import BAR, DEFAULT_TEMPO
+from cmt.rhythm import VideoRhythm, mean_per_bar, place_visual_beats
 from cmt.video.flow import DIRECTIONS, Motion, measure_motion
 from cmt.video.frames import VideoFrames
 from cmt.video.original import (

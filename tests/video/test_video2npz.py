@@ -13,8 +13,9 @@ import av
 import numpy as np
 import pytest
 
-from cmt.control import control_words, load_control, load_curves, load_rhythm
+from cmt.control import control_words, load_control, load_curves
 from cmt.files import REPOSITORY, InputError
+from cmt.rhythm import load_rhythm
 from video2npz.video2npz import main
 
 Encode = Callable[..., Path]
@@ -41,7 +42,7 @@ def test_control_and_rhythm_agree(clip: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_pictures_are_drawn(clip: Path) -> None:
-    formats = ["--visualize", "--format", "png", "svg", "--flow", "single"]
+    formats = ["--visualize", "--format", "png", "svg", "--rhythm", "original", "--flow", "single"]
     main([str(clip), "--out_dir", str(clip.parent), *formats])
     with av.open(str(clip.parent / "clip_rhythm.png")) as container:
         picture = next(container.decode(video=0)).to_ndarray(format="rgb24")
@@ -52,6 +53,9 @@ def test_pictures_are_drawn(clip: Path) -> None:
 
 def test_the_curves_are_kept_with_the_control(clip: Path) -> None:
     main([str(clip), "--out_dir", str(clip.parent)])
+    seen = load_curves(clip.with_suffix(".npz"))
+    assert seen and (seen.fps, len(seen.speed), seen.unit) == (25, 49, "heights/s")
+    main([str(clip), "--out_dir", str(clip.parent), "--rhythm", "original"])
     curves = load_curves(clip.with_suffix(".npz"))
     rhythm = load_rhythm(clip.with_suffix(".json"))
     assert curves and curves.fps == 25
@@ -78,7 +82,17 @@ def test_names_are_kept_apart(clip: Path) -> None:
     other = shutil.copy(clip, clip.with_name("clip.mov"))
     named = shutil.copy(clip, clip.with_name("mein Film.v2 – 映画.mp4"))
     out = clip.parent / "out"
-    main([*map(str, (clip, other, named)), "--out_dir", str(out), "--flow", "single"])
+    main(
+        [
+            *map(str, (clip, other, named)),
+            "--out_dir",
+            str(out),
+            "--rhythm",
+            "original",
+            "--flow",
+            "single",
+        ]
+    )
     assert sorted(path.name for path in out.glob("*.npz")) == [
         "clip-2.npz",
         "clip.npz",
@@ -94,7 +108,7 @@ def test_a_cut_off_video_is_used_and_said(
     path = encode("a.mkv", list(noise))
     content = path.read_bytes()
     path.write_bytes(content[: len(content) // 3])
-    main([str(path), "--out_dir", str(path.parent), "--flow", "single"])
+    main([str(path), "--out_dir", str(path.parent), "--rhythm", "original", "--flow", "single"])
     assert "warning" in capsys.readouterr().err
     assert 0 < load_control(path.with_suffix(".npz")).duration < 1.2
 
@@ -107,7 +121,7 @@ def test_shell_script_works_from_any_folder(encode: Encode, tmp_path: Path) -> N
     )
     assert result.returncode == 0, result.stderr
     control = load_control(tmp_path / "out" / "one frame.npz")
-    assert control.words.tolist() == [[17, 1, 0, 0, 1, 1]]
+    assert control.words.tolist() == [[17, 3, 0, 0, 1, 1]]  # two onsets, as it is still
     missing = subprocess.run(["sh", script, "missing.mp4"], capture_output=True, text=True)
     assert missing.returncode == 1
     assert "missing.mp4" in missing.stderr

@@ -15,7 +15,7 @@ import torch
 
 import gen_midi_conditional
 from cmt.compose import Settings
-from cmt.control import control_words, save_control
+from cmt.control import Control, save_control
 from cmt.decoding.style import Style
 from cmt.files import InputError
 from cmt.model import checkpoint
@@ -23,7 +23,7 @@ from cmt.model.network import CMT
 from cmt.music.keys import Key
 from cmt.music.midi import read_midi
 from cmt.sound.film import has_sound, video_duration
-from cmt.web.studio import Analysis, Studio
+from cmt.web.studio import Studio, Watched
 from conftest import SMALL
 
 
@@ -41,12 +41,12 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
 
 
 @pytest.fixture(scope="module")
-def analysis(studio: Studio, excerpt: Path) -> Analysis:
+def analysis(studio: Studio, excerpt: Path) -> Watched:
     return studio.analyse(studio.open(excerpt), silently)
 
 
 def test_a_video_gets_takes_that_can_be_made_again(
-    studio: Studio, analysis: Analysis, tmp_path: Path
+    studio: Studio, analysis: Watched, tmp_path: Path
 ) -> None:
     style = Style(genre="rock", instruments=("Piano", "Bass"), key=Key(2, "minor"))
     settings = Settings(takes=2, degree=0.5, tempo=100.0, style=style, seed=5)
@@ -61,7 +61,7 @@ def test_a_video_gets_takes_that_can_be_made_again(
     # As its own JSON says.
     rhythm = analysis.rhythm
     npz = tmp_path / "VIDEO.npz"
-    save_control(npz, control_words(rhythm), rhythm.tempo, rhythm.duration)
+    save_control(npz, Control.of(rhythm))
     again = ["--settings", str(results[0].report), "-f", str(npz), "--out_dir", str(tmp_path)]
     gen_midi_conditional.main(again)
     assert (tmp_path / "VIDEO.mid").read_bytes() == results[0].midi.read_bytes()
@@ -93,7 +93,7 @@ def test_the_time_is_estimated_before(studio: Studio, excerpt: Path) -> None:
     assert clip.analysing > 0 and clip.composing > 0
 
 
-def test_work_ends_when_progress_raises(studio: Studio, analysis: Analysis) -> None:
+def test_work_ends_when_progress_raises(studio: Studio, analysis: Watched) -> None:
     def stop(share: float, doing: str) -> None:
         if share > 0.3:
             raise KeyError("enough")
@@ -105,7 +105,7 @@ def test_work_ends_when_progress_raises(studio: Studio, analysis: Analysis) -> N
 
 
 def test_the_own_sound_is_kept_under_the_music(
-    studio: Studio, analysis: Analysis, tmp_path: Path
+    studio: Studio, analysis: Watched, tmp_path: Path
 ) -> None:
     first = studio.compose(analysis, Settings(), None, silently)[0]
     with_sound = studio.open(first.video)
@@ -153,7 +153,7 @@ def test_what_is_an_hour_old_is_removed(studio: Studio, excerpt: Path) -> None:
     assert not old.path.parent.exists() and new.path.exists()
 
 
-def test_music_ends_with_the_video(studio: Studio, analysis: Analysis) -> None:
+def test_music_ends_with_the_video(studio: Studio, analysis: Watched) -> None:
     (result,) = studio.compose(analysis, Settings(), None, silently)
     midi = read_midi(result.midi)
     seconds = midi.song.length / 4 * 60 / midi.tempo

@@ -46,6 +46,7 @@ SAMPLING: Mapping[str, Sampling] = {
 }
 FLOOR = 0.01  # share of a probability that a correction leaves at least
 DRUMS = INSTRUMENT_CLASS["Drums"]
+CRASHES = (49 + 1, 57 + 1)  # pitch classes of the cymbals that open a scene
 
 
 class ExactLoop:
@@ -55,7 +56,8 @@ class ExactLoop:
     after a beat word of strength s, exactly s notes of its instrument, all of different pitch;
     then another instrument on the same tick; a later tick, as long as the onsets that are left
     and the visual beats ahead still fit; the next bar, or the end, when no onset is left. The
-    first simu-note on a visual beat has its strength.
+    first simu-note on a visual beat has its strength; where it is known what is seen there, drums
+    strike first, if they may play visual beats, and crash where a scene begins.
 
     Args:
         plan: what is asked of its bars.
@@ -79,6 +81,9 @@ class ExactLoop:
         self.instrument = 0  # of the simu-note being written
         self.notes_left = 0
         self.pitches: set[int] = set()
+        self.struck = bool(plan.scenes) and DRUMS in style.on_beats
+        self.borders = plan.borders
+        self.owed: int | None = None  # strength that a visual beat, already struck, has yet to get
 
     @property
     def tick(self) -> int:
@@ -112,7 +117,7 @@ class ExactLoop:
         types = [METRICAL] if beats else []
         # Whoever must still be heard joins the last onset, if there is one.
         waiting = self._waiting() - self.used if self.position >= 0 else ()
-        if self.bar == len(self.bars) - 1 and not self.left and not waiting:
+        if self.bar == len(self.bars) - 1 and not self.left and not waiting and not self.owed:
             types.append(EOS)
         return only("type", *types)
 
@@ -126,7 +131,7 @@ class ExactLoop:
         waiting = others & self._waiting()
         same = self.position >= 0 and (bool(waiting) or max(others, default=0) > self.instrument)
         again = [self.position + 1] if same else []
-        if same and self.ending.due:
+        if same and (self.ending.due or self.owed):
             return again
         if self.left:
             later = self._later()
@@ -160,6 +165,8 @@ class ExactLoop:
             if pitched and self.ending.holds(self.position):
                 mask[: min(self.bars[self.bar].ticks, MAX_DURATION) + 1] = False
             return mask
+        if not pitched and self.tick in self.borders and not self.pitches:
+            return only(name, *CRASHES)
         mask[list(self.pitches)] = False
         if pitched and (classes := self._pitch_classes()):
             mask[1:] &= np.isin(np.arange(mask.size - 1) % PITCH_CLASSES, classes)
@@ -184,21 +191,28 @@ class ExactLoop:
         fresh = tick != self.position
         if name == "density":
             return only(name, self.left - fresh + 1)
-        asked = self.bars[self.bar].strengths.get(tick) if fresh else None
+        asked = self.bars[self.bar].strengths.get(tick) if fresh else self.owed
+        strikes = fresh and asked is not None and self.struck
         if name == "strength":
             most = INSTRUMENTS[word["instr_type"] - 1].max_strength
-            return only(name, asked) if asked else only(name, *range(1, most + 1))
-        return only(name, *self._instruments(fresh, asked))
+            if asked is None or (strikes and self._holders(asked) - {DRUMS}):
+                return only(name, *range(1, most + 1))
+            return only(name, asked)
+        return only(name, DRUMS) if strikes else only(name, *self._instruments(fresh, asked))
+
+    def _holders(self, strength: int) -> set[int]:
+        """Instruments that may play a visual beat of a strength."""
+        return {
+            label
+            for label in self.style.on_beats
+            if INSTRUMENTS[label - 1].max_strength >= strength
+        }
 
     def _instruments(self, fresh: bool, asked: int | None) -> set[int]:
         """Instruments of a beat word: those due first, the missing ones from the middle on."""
         labels = set(self.playing if fresh else self.playing - self.used)
         if asked is not None:
-            labels = {
-                label
-                for label in labels & self.style.on_beats
-                if INSTRUMENTS[label - 1].max_strength >= asked
-            }
+            labels &= self._holders(asked)
         if labels & self.ending.due:
             return labels & self.ending.due
         late = 2 * self.tick >= self.n_beat or self.bar == len(self.bars) - 1
@@ -251,6 +265,9 @@ class ExactLoop:
             self.position = word["beat"] - 1
             self.left -= 1
             self.used = set()
+            self.owed = self.bars[self.bar].strengths.get(self.position)
+        if self.owed == word["strength"]:
+            self.owed = None
         self.instrument = word["instr_type"]
         self.used.add(self.instrument)
         self.missing.discard(self.instrument)

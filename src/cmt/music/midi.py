@@ -6,11 +6,13 @@ pairs notes as muspy does (first in, first out).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cmt.files import InputError, replacing
 from cmt.music.vocabulary import (
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     import mido
     from symusic.core import ScoreTick
 
-VELOCITY = 80
+VELOCITY = 80  # of a note that nothing is asked of, as the original writes all
 DRUM_CHANNEL = 9
 ALL_NOTES_OFF = 123  # MIDI controller
 
@@ -202,53 +204,77 @@ def _mean_tempo(score: ScoreTick, end: int) -> float:
     return float(60 / np.average(beat_seconds, weights=lengths))
 
 
-def write_midi(song: Song, path: str | Path, tempo: float, end: int | None = None) -> None:
-    """Write a song as five named tracks, 4 ticks per quarter, velocity 80.
+def write_midi(
+    song: Song,
+    path: str | Path,
+    tempo: float | Sequence[tuple[int, float]],
+    markers: Sequence[tuple[int, str]] = (),
+    velocities: NDArray[np.int64] | None = None,
+) -> None:
+    """Write a song as five named tracks, 4 ticks per quarter.
 
-    All five tracks are written, also those without notes, and every one ends at `end`.
+    All five tracks are written, also those without notes, and every one ends with the song.
 
     Args:
         song: the notes.
         path: the MIDI file to write.
-        tempo: BPM.
-        end: tick where the file ends, `song.length` by default: notes from there on are left
-            out, notes that sound there are cut.
+        tempo: BPM, or a tempo map: (tick, BPM from there on), the first at tick 0.
+        markers: (tick, text), ascending.
+        velocities: (notes,) 1 … 127; 80 for all by default, as in the original.
 
     Raises:
         InputError: the folder cannot be written to.
     """
     import mido
 
-    end = song.length if end is None else end
-    notes = song.notes[song.notes["tick"] < end] if end < song.length else song.notes
+    notes, end = song.notes, song.length
     offsets = np.minimum(notes["tick"] + notes["duration"], end)
-    conductor = mido.MidiTrack(
-        [
-            mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(tempo)),
-            mido.MetaMessage("time_signature", numerator=BEATS_PER_BAR, denominator=4),
-            mido.MetaMessage("end_of_track", time=end),
-        ]
-    )
-    file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT, tracks=[conductor])
+    if velocities is None:
+        velocities = np.full(len(notes), VELOCITY)
+    changes = [(0, tempo)] if isinstance(tempo, float | int) else tempo
+    file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT, tracks=[_conductor(changes, markers, end)])
     for instrument in INSTRUMENTS:
         mine = notes["instrument"] == instrument.label
-        file.tracks.append(_track(instrument, notes[mine], offsets[mine], end))
+        file.tracks.append(_track(instrument, notes[mine], offsets[mine], velocities[mine], end))
     with replacing(path) as target:
         file.save(target)
 
 
+def _conductor(
+    tempi: Sequence[tuple[int, float]], markers: Sequence[tuple[int, str]], end: int
+) -> mido.MidiTrack:
+    """The track of tempo, meter and markers, up to tick `end`."""
+    import mido
+
+    events = [(tick, "set_tempo", {"tempo": mido.bpm2tempo(bpm)}) for tick, bpm in tempi]
+    events.insert(1, (0, "time_signature", {"numerator": BEATS_PER_BAR, "denominator": 4}))
+    events += [(tick, "marker", {"text": text}) for tick, text in markers]
+    events = [*sorted(events, key=lambda event: event[0]), (end, "end_of_track", {})]
+    track, now = mido.MidiTrack(), 0
+    for tick, kind, values in events:
+        if tick <= end:
+            track.append(mido.MetaMessage(kind, time=tick - now, **values))
+            now = tick
+    return track
+
+
 def _track(
-    instrument: Instrument, notes: np.ndarray, offsets: np.ndarray, end: int
+    instrument: Instrument,
+    notes: np.ndarray,
+    offsets: np.ndarray,
+    velocities: np.ndarray,
+    end: int,
 ) -> mido.MidiTrack:
     """The track of an instrument: its notes from their ticks to their offsets, up to `end`."""
     import mido
 
     # At one tick: ends of notes, then onsets; a note of no length ends after its onset.
     events = [(end, 3, "control_change", {"control": ALL_NOTES_OFF})]
-    for note, offset in zip(notes.tolist(), offsets.tolist(), strict=True):
-        tick, pitch = note[0], {"note": note[1], "velocity": VELOCITY}
-        events.append((tick, 1, "note_on", pitch))
-        events.append((offset, 0 if offset > tick else 2, "note_off", pitch))
+    columns = (notes["tick"], notes["pitch"], offsets, velocities)
+    for tick, pitch, offset, velocity in zip(*(c.tolist() for c in columns), strict=True):
+        played = {"note": pitch, "velocity": velocity}
+        events.append((tick, 1, "note_on", played))
+        events.append((offset, 0 if offset > tick else 2, "note_off", played))
     events.sort(key=lambda event: event[:2])
     channel = DRUM_CHANNEL if instrument.is_drum else instrument.label - 1
     track = mido.MidiTrack(

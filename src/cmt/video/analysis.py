@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from tqdm import tqdm
 
-from cmt.control import Control, Curves, VideoRhythm, save_control, save_rhythm
+from cmt.control import Control, save_control
+from cmt.rhythm import Curves, VideoRhythm, save_rhythm
 from cmt.video.flow import FlowMethod, measure_motion
 from cmt.video.frames import VideoFrames
+from cmt.video.observation import HEIGHT, observe
 from cmt.video.original import find_rhythm, saliency
+from cmt.video.seen import find_rhythm as seen_rhythm
 
 if TYPE_CHECKING:
     from cmt.plots import Video
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -50,33 +56,67 @@ class Analysis:
         return Control.of(self.rhythm)
 
 
+# Passes all pictures of a video on, such as through a progress bar; what it raises ends the work.
+Watch = Callable[[VideoFrames, Iterable[T]], Iterable[T]]
+
+
+def _silently(frames: VideoFrames, pictures: Iterable[T]) -> Iterable[T]:
+    return pictures
+
+
 def analyse(
     video: str | Path | VideoFrames,
-    flow: FlowMethod = "exact",
-    resolution: int = 1,
-    watch: Callable[[VideoFrames], Iterable[np.ndarray]] = iter,
+    *,
+    hit: bool | None = None,
+    key_frames: Sequence[float] = (),
+    watch: Watch = _silently,
 ) -> Analysis:
-    """Find tempo, visual beats and speed per bar of a video, in one pass over its frames.
+    """Find what is seen in a video, and a rhythm that meets it, in one pass over its pictures.
 
     Args:
         video: the file, or its frames.
-        flow: see `cmt.video.flow.measure_motion`.
-        resolution: see `cmt.video.original.find_rhythm`.
-        watch: passes all frames on, such as through a progress bar; what it raises ends the work.
+        hit: see `cmt.video.seen.find_rhythm`.
+        key_frames: seconds that must be met, from an editor.
+        watch: passes the pictures on.
 
     Raises:
         InputError: the file is missing, is no video, or nothing in it can be decoded.
     """
     frames = video if isinstance(video, VideoFrames) else VideoFrames(video)
-    motion = measure_motion(watch(frames), frames.fps, flow)
+    seen = observe(watch(frames, frames.timed(HEIGHT)), frames.fps)
+    duration = float(seen.times[-1]) + 1 / frames.fps
+    curves = Curves(round(seen.rate, 6), seen.speed, np.zeros(0), "heights/s")
+    rhythm = seen_rhythm(seen, duration, hit, key_frames)
+    return Analysis(frames, rhythm, curves, tuple(frames.problems))
+
+
+def analyse_as_published(
+    video: str | Path | VideoFrames,
+    flow: FlowMethod = "exact",
+    resolution: int = 1,
+    watch: Watch = _silently,
+) -> Analysis:
+    """Find tempo, visual beats and speed per bar of a video as the original does.
+
+    Args:
+        video: the file, or its frames.
+        flow: see `cmt.video.flow.measure_motion`.
+        resolution: see `cmt.video.original.find_rhythm`.
+        watch: passes the pictures on.
+
+    Raises:
+        InputError: the file is missing, is no video, or nothing in it can be decoded.
+    """
+    frames = video if isinstance(video, VideoFrames) else VideoFrames(video)
+    motion = measure_motion(watch(frames, frames), frames.fps, flow)
     curves = Curves(frames.fps, motion.speed, saliency(motion))
     return Analysis(frames, find_rhythm(motion, resolution), curves, tuple(frames.problems))
 
 
-def bar(frames: VideoFrames) -> tqdm:
-    """All frames, under a progress bar where there is a terminal."""
+def bar(frames: VideoFrames, pictures: Iterable[T]) -> Iterable[T]:
+    """All pictures, under a progress bar where there is a terminal."""
     name = frames.path.name
-    return tqdm(frames, name, frames.expected, unit="frame", leave=False, disable=None)
+    return tqdm(pictures, name, frames.expected, unit="frame", leave=False, disable=None)
 
 
 def thumbnails(
@@ -132,7 +172,7 @@ def write(analysis: Analysis, npz: Path, formats: Sequence[str] = ()) -> list[Pa
     """
     rhythm, control = analysis.rhythm, analysis.control
     beside = npz.with_suffix(".json")
-    save_control(npz, control.words, rhythm.tempo, rhythm.duration, analysis.curves)
+    save_control(npz, control, analysis.curves)
     save_rhythm(beside, rhythm)
     pictures = [npz.with_name(f"{npz.stem}_rhythm.{kind}") for kind in formats]
     if pictures:

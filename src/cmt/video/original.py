@@ -15,8 +15,8 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.ndimage import gaussian_filter, median_filter
 from scipy.signal import butter, filtfilt, get_window
 
-from cmt.control import VideoRhythm, mean_per_bar, place_visual_beats
 from cmt.music.vocabulary import DEFAULT_TEMPO
+from cmt.rhythm import VideoRhythm, mean_per_bar, place_visual_beats
 from cmt.video.flow import Motion
 
 SMOOTHING = (5, 3)  # Gaussian σ of the directogram: directions, frames

@@ -20,7 +20,7 @@ from cmt.files import VIDEOS, InputError
 from cmt.music.keys import KEYS
 from cmt.music.vocabulary import DEFAULT_TEMPO, GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
 from cmt.web import text as page_text
-from cmt.web.studio import Analysis, Clip, Result, Studio, Telling
+from cmt.web.studio import Clip, Result, Studio, Telling, Watched
 from cmt.web.style import CSS, HEAD, THEME
 from cmt.web.text import CRASHED, STOPPED, WELCOME, picture, told
 from cmt.web.visits import Stopped, Visits
@@ -224,7 +224,7 @@ class Page:
 
     def compose(
         self,
-        analysis: Analysis | None,
+        analysis: Watched | None,
         genre: str,
         tempo: float | None,
         takes: int,

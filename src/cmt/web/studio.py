@@ -11,28 +11,31 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
 import torch
 
 from cmt import results
 from cmt.compose import Piece, Settings, compose
-from cmt.control import Control, VideoRhythm
+from cmt.control import Control
 from cmt.files import DEFAULT_CHECKPOINT, InputError, checksum
 from cmt.model import checkpoint
 from cmt.music.vocabulary import DEFAULT_TEMPO
+from cmt.rhythm import VideoRhythm
 from cmt.sound import film
 from cmt.video.analysis import analyse, draw
-from cmt.video.flow import measure_motion
 from cmt.video.frames import VideoFrames
+from cmt.video.observation import HEIGHT, observe
 
 # Is told the share that is done, 0 … 1, and what is being done; what it raises ends the work.
 Telling = Callable[[float, str], None]
+
+T = TypeVar("T")
 
 PICTURE_WIDTH = 8.0  # inches of the axes: so that a page can show the picture smaller
 PLAYABLE = ("h264", "vp9", "libvpx-vp9", "av1", "libdav1d")  # in MP4, by browsers
@@ -60,7 +63,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Analysis:
+class Watched:
     """A clip whose rhythm is known.
 
     Attributes:
@@ -135,7 +138,7 @@ class Studio:
                 self._check(duration)
                 has_sound = film.has_sound(path)
                 began = time.perf_counter()
-                tried = measure_motion(islice(frames, TRIED_PAIRS + 1), frames.fps).speed
+                tried = observe(islice(frames.timed(HEIGHT), TRIED_PAIRS + 1), frames.fps).speed
                 pair = (time.perf_counter() - began) / max(len(tried), 1)
         except BaseException:
             shutil.rmtree(path.parent)
@@ -159,18 +162,18 @@ class Studio:
             self._pace = (time.perf_counter() - began) / TRIED_SECONDS
         return self._pace
 
-    def analyse(self, clip: Clip, progress: Telling) -> Analysis:
+    def analyse(self, clip: Clip, progress: Telling) -> Watched:
         """Find the rhythm of a video, and draw it.
 
         Raises:
             InputError: it can no longer be read, or turns out to be longer than allowed.
         """
 
-        def watch(frames: VideoFrames) -> Iterator[np.ndarray]:
-            for number, frame in enumerate(frames):
+        def watch(frames: VideoFrames, pictures: Iterable[T]) -> Iterator[T]:
+            for number, picture in enumerate(pictures):
                 progress(min(number / total, 1), "Watching the motion")
                 self._check(number / frames.fps)
-                yield frame
+                yield picture
             progress(1, "Finding tempo and visual beats")
 
         with _nameless(clip.path):
@@ -183,10 +186,10 @@ class Studio:
                 playable = clip.path.with_name("playable.mp4")
                 for count in frames.write_copy(playable):
                     progress(min(count / total, 1), "Making a copy that browsers can play")
-        return Analysis(clip, found.rhythm, picture, playable, found.problems)
+        return Watched(clip, found.rhythm, picture, playable, found.problems)
 
     def compose(
-        self, analysis: Analysis, settings: Settings, balance: float | None, progress: Telling
+        self, analysis: Watched, settings: Settings, balance: float | None, progress: Telling
     ) -> list[Result]:
         """Make music for a video: the takes, from the best.
 
@@ -222,7 +225,7 @@ class Studio:
         name: Path,
         piece: Piece,
         sources: results.Sources,
-        analysis: Analysis,
+        analysis: Watched,
         balance: float | None,
     ) -> Result:
         """Write the files of a take, all called `name`."""

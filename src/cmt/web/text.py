@@ -7,7 +7,7 @@ import html
 from pathlib import Path
 
 from cmt.compose import Piece
-from cmt.web.studio import Analysis, Clip
+from cmt.web.studio import Clip, Watched
 
 WELCOME = "The speed of the video and its visual beats will be drawn here."
 STOPPED = "Stopped."
@@ -45,7 +45,7 @@ def of_clip(clip: Clip) -> str:
     )
 
 
-def of_rhythm(analysis: Analysis) -> str:
+def of_rhythm(analysis: Watched) -> str:
     """What was found in a video."""
     rhythm = analysis.rhythm
     text = (

@@ -1,0 +1,84 @@
+"""The rhythm of a video as it is seen: events, their tempo, a grid that meets them, scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from cmt.grid import Grid, Mark, bent, best_bent, shifted
+from cmt.music.vocabulary import TICKS_PER_BAR
+from cmt.rhythm import VideoRhythm, VisualBeat
+from cmt.video.events import Event, find_events
+from cmt.video.observation import Observation
+from cmt.video.scenes import find_scenes
+from cmt.video.tempo import Tempo, find_tempo
+
+SURE = 0.62  # confidence in the tempo of the events, from which on the grid keeps to it
+TEMPI = tuple(np.arange(84.0, 133.0, 2.0).tolist())  # BPM, where the grid's sake alone decides
+APART = 0.1  # seconds: what is nearer to a key frame is the same event
+
+
+def find_rhythm(
+    seen: Observation,
+    duration: float,
+    hit: bool | None = None,
+    key_frames: Sequence[float] = (),
+) -> VideoRhythm:
+    """Tempo, visual beats, speed per bar (heights a second) and scenes of what was seen.
+
+    Args:
+        seen: the video.
+        duration: its seconds.
+        hit: whether the tempo bends so that events are met exactly; None bends it where there are
+            key frames, or the events keep to no tempo.
+        key_frames: seconds that must be met, from an editor.
+    """
+    wanted = [Event(time, "cut", 1.0) for time in key_frames if 0 <= time < duration]
+    found = [e for e in find_events(seen) if all(abs(e.time - w.time) > APART for w in wanted)]
+    events = sorted([*found, *wanted], key=lambda event: event.time)
+    borders = find_scenes(seen, events)
+    tempo = find_tempo(events)
+    if hit is None:
+        hit = bool(wanted) or tempo.confidence < SURE
+    grid = _bent(events, borders, tempo) if hit else shifted(tempo.tempo, tempo.first)
+    bars = {round(float(grid.ticks(border)) / TICKS_PER_BAR) for border in borders}
+    rhythm = VideoRhythm(duration, grid.tempo, _placed(events, grid, duration), (), grid.knots)
+    return replace(
+        rhythm,
+        flow_magnitude_per_bar=_speed_per_bar(seen, grid, rhythm.n_bars),
+        scenes=tuple(sorted(bar for bar in bars if bar < rhythm.n_bars)),
+    )
+
+
+def _bent(events: Sequence[Event], borders: Sequence[float], tempo: Tempo) -> Grid:
+    """A grid that meets the events, about their tempo if they are sure of one."""
+    marks = [Mark(event.time, event.weight, event.time in borders) for event in events]
+    if tempo.confidence >= SURE or not marks:
+        return bent(tempo.tempo, marks)[0]
+    return best_bent(TEMPI, marks)
+
+
+def _placed(events: Sequence[Event], grid: Grid, duration: float) -> tuple[VisualBeat, ...]:
+    """Events on the nearest ticks; of several on one tick the weightiest stays."""
+    on_tick: dict[int, Event] = {}
+    for event in events:
+        tick = round(float(grid.ticks(event.time)))
+        if event.time < duration and (tick not in on_tick or event.weight > on_tick[tick].weight):
+            on_tick[tick] = event
+    return tuple(
+        VisualBeat(event.time, *divmod(tick, TICKS_PER_BAR), event.weight)
+        for tick, event in sorted(on_tick.items())
+    )
+
+
+def _speed_per_bar(seen: Observation, grid: Grid, bars: int) -> tuple[float, ...]:
+    """Mean speed over each bar, pairs of pictures by the time between them; 0 of none."""
+    at = seen.times[seen.ends]
+    length = np.diff(at)
+    bar = (grid.ticks((at[1:] + at[:-1]) / 2) // TICKS_PER_BAR).astype(int)
+    inside = (bar >= 0) & (bar < bars)
+    total = np.bincount(bar[inside], (seen.speed * length)[inside], bars)
+    time = np.bincount(bar[inside], length[inside], bars)
+    return tuple((total / np.maximum(time, 1e-9)).tolist())
