@@ -18,7 +18,7 @@ import cv2
 import joblib
 import numpy as np
 
-HEIGHT = 144  # pixels, of the pictures that flow is measured in
+SIDE = 144  # pixels, the shorter of the pictures that flow is measured in
 CELL = 4  # pixels a side, over which flow is averaged
 THUMB = 32  # pixels, the shorter side of a thumbnail
 FASTEST = 40  # pictures a second; of more, flow takes every second one
