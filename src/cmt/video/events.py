@@ -20,8 +20,9 @@ from scipy.ndimage import maximum_filter1d, median_filter, uniform_filter1d
 
 from cmt.video.observation import Observation
 
-# A cut: a change of at least so much (1 − r), and so many times those within 0.1 s.
-CUTS = ((0.35, 2.0), (0.15, 6.0))
+# A cut: a change of at least so much (1 − r), and so many times those within 0.1 s, of which at
+# least so much lasts; from shot to shot of one place little else tells it from a sudden zoom.
+CUTS = ((0.35, 2.0, 0.5), (0.15, 6.0, 0.5), (0.15, 2.5, 0.85), (0.08, 3.0, 0.85))
 CUT_REACH = 0.1  # seconds
 FLASH = 0.07  # of the range, a jump of mean brightness
 # Flow is not to be trusted where brightness jumps by more of the range, nor, by less, where a
@@ -88,8 +89,12 @@ def find_cuts(seen: Observation) -> np.ndarray:
             change[max(0, i - reach) : i].max(initial=0),
             change[i + 1 : i + 1 + reach].max(initial=0),
         )
-        sudden = any(change[i] >= least and change[i] > times * around for least, times in CUTS)
-        if sudden and seen.lasting[i] > change[i] / 2:  # a flash is over soon
+        if any(
+            change[i] >= least
+            and change[i] > times * around
+            and seen.lasting[i] > lasts * change[i]  # a flash is over soon
+            for least, times, lasts in CUTS
+        ):
             cuts.append(i)
     return np.array(cuts, int)
 
