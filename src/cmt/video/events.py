@@ -290,7 +290,7 @@ def find_turns(shots: _Shots, hard: list[Event]) -> list[Event]:
             share < TURN_SHARE
             or speed.mean() < FLOOR
             or cycles < FEWEST_TURNS
-            or within > cycles / 2
+            or within > cycles / 3
         ):
             continue
         weight = float(min(1.0, 2 * wave.std() / speed.mean()))
