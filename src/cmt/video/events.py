@@ -27,12 +27,12 @@ CUT_REACH = 0.1  # seconds
 FLASH = 0.07  # of the range, a jump of mean brightness
 # Flow is not to be trusted where brightness jumps by more of the range, nor, by less, where a
 # flash fades (seconds).
-FLICKER, FADING, FADE = 0.03, 0.008, 0.8
+FLICKER, FADING, FADE = 0.03, 0.004, 0.8
 FLOOR = 0.011  # heights a second, mean over the picture: an impact loses at least this much
 SHARE = 0.21  # of all motion around it
 LARGE = 0.53  # of its own motion around it: of less loss, it must come to rest
 USUAL = 1.4  # times the loss that is usual within half a second
-SUDDEN_IMPACT, SUDDEN_SMALL, SUDDEN_STOP = 1.45, 1.75, 0.75  # see `_Peak`
+SUDDEN_IMPACT, SUDDEN_SMALL, SUDDEN_STOP = 1.45, 1.6, 0.75  # see `_Peak`
 # Of a loss below so many heights a second, so much must have been there a little earlier, or it was
 # a blip of the flow.
 BLIP, EARLIER = 0.05, 0.3
