@@ -11,9 +11,8 @@ import pytest
 
 from cmt.video.events import Event, find_events
 from cmt.video.frames import VideoFrames
-from cmt.video.observation import HEIGHT, Observation, observe
+from cmt.video.observation import SIDE, Observation, observe
 
-SIDE = 144
 CLIPS = Path(__file__).parents[2].parent / "shared" / "clips"
 
 
@@ -172,6 +171,6 @@ def test_cuts_of_real_clips(name: str, first_frames: list[int]) -> None:
     if not path.exists():
         pytest.skip("no shared clips here")
     frames = VideoFrames(path)
-    events = find_events(observe(frames.timed(HEIGHT), frames.fps))
+    events = find_events(observe(frames.timed(SIDE), frames.fps))
     found = [round(time * frames.fps) for time in times(events, "cut")]
     assert found == first_frames

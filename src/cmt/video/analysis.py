@@ -14,7 +14,7 @@ from cmt.control import Control, save_control
 from cmt.rhythm import Curves, VideoRhythm, save_rhythm
 from cmt.video.flow import FlowMethod, measure_motion
 from cmt.video.frames import VideoFrames
-from cmt.video.observation import HEIGHT, observe
+from cmt.video.observation import SIDE, observe
 from cmt.video.original import find_rhythm, saliency
 from cmt.video.seen import find_rhythm as seen_rhythm
 
@@ -83,7 +83,7 @@ def analyse(
         InputError: the file is missing, is no video, or nothing in it can be decoded.
     """
     frames = video if isinstance(video, VideoFrames) else VideoFrames(video)
-    seen = observe(watch(frames, frames.timed(HEIGHT)), frames.fps)
+    seen = observe(watch(frames, frames.timed(SIDE)), frames.fps)
     duration = float(seen.times[-1]) + 1 / frames.fps
     curves = Curves(round(seen.rate, 6), seen.speed, np.zeros(0), "heights/s")
     rhythm = seen_rhythm(seen, duration, hit, key_frames)

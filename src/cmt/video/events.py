@@ -20,18 +20,22 @@ from scipy.ndimage import maximum_filter1d, median_filter, uniform_filter1d
 
 from cmt.video.observation import Observation
 
-# A cut: a change of at least so much (1 − r), and so many times those within 0.1 s.
-CUTS = ((0.35, 2.0), (0.15, 6.0))
+# A cut: a change of at least so much (1 − r), and so many times those within 0.1 s, of which at
+# least so much lasts; from shot to shot of one place little else tells it from a sudden zoom.
+CUTS = ((0.35, 2.0, 0.5), (0.15, 6.0, 0.5), (0.15, 2.5, 0.85), (0.08, 3.0, 0.85))
 CUT_REACH = 0.1  # seconds
 FLASH = 0.07  # of the range, a jump of mean brightness
 # Flow is not to be trusted where brightness jumps by more of the range, nor, by less, where a
 # flash fades (seconds).
-FLICKER, FADING, FADE = 0.03, 0.008, 0.8
+FLICKER, FADING, FADE = 0.03, 0.004, 0.8
 FLOOR = 0.011  # heights a second, mean over the picture: an impact loses at least this much
 SHARE = 0.21  # of all motion around it
 LARGE = 0.53  # of its own motion around it: of less loss, it must come to rest
 USUAL = 1.4  # times the loss that is usual within half a second
-SUDDEN_IMPACT, SUDDEN_STOP = 1.45, 0.75  # see `_Peak`
+SUDDEN_IMPACT, SUDDEN_SMALL, SUDDEN_STOP = 1.45, 1.6, 0.75  # see `_Peak`
+# Of a loss below so many heights a second, so much must have been there a little earlier, or it was
+# a blip of the flow.
+BLIP, EARLIER = 0.05, 0.3
 # Motion between two pictures alone, with none before and after, is a key frame's, if it is small.
 SPIKE, SPIKE_FLOOR = 1.85, 0.1  # heights a second
 PAN = 0.25  # heights a second: a camera that stops from less was not panning
@@ -85,8 +89,12 @@ def find_cuts(seen: Observation) -> np.ndarray:
             change[max(0, i - reach) : i].max(initial=0),
             change[i + 1 : i + 1 + reach].max(initial=0),
         )
-        sudden = any(change[i] >= least and change[i] > times * around for least, times in CUTS)
-        if sudden and seen.lasting[i] > change[i] / 2:  # a flash is over soon
+        if any(
+            change[i] >= least
+            and change[i] > times * around
+            and seen.lasting[i] > lasts * change[i]  # a flash is over soon
+            for least, times, lasts in CUTS
+        ):
             cuts.append(i)
     return np.array(cuts, int)
 
@@ -167,10 +175,14 @@ def find_impacts(shots: _Shots) -> list[Event]:
     # The flow loses a fast thing now and then for a pair: what comes back was not lost.
     later = np.append(np.fmax(motion[1:-1], motion[2:]), motion[-1:], axis=0)
     losses = _lost(motion[:-1], later), _lost(_before(motion), later[2:-1])
+    # What was lost of the motion that was there a little earlier.
+    early = np.pad(_lost(_before(motion)[:-2], later[4:-1]), (4, 2), constant_values=np.nan)
     found = []
     for peak in _peaks(shots, *losses, shots.things):
         rests = peak.after.min(initial=np.inf) < REST * peak.around
-        if peak.sudden > SUDDEN_IMPACT and (peak.share > LARGE or rests):
+        clear = peak.share > LARGE or (rests and peak.sudden > SUDDEN_SMALL)
+        lasted = peak.lost > BLIP or not early[peak.pair] < EARLIER * peak.lost
+        if peak.sudden > SUDDEN_IMPACT and clear and lasted:
             found.append(Event(peak.time, "impact", peak.share))
     return found
 
@@ -204,14 +216,16 @@ def _lobes(directions: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Peak:
-    """A peak of lost motion: when (seconds), and how it looks.
+    """A peak of lost motion: its pair, when (seconds), how much is lost, and how it looks.
 
     `sudden` is the share of the loss that is between two pictures, plus that between three: 1.4
     where motion fades within a tenth of a second, 2 and more where it ends. `share` is the lost
     part (to 1) of the most motion `around`; `after` is the motion soon after.
     """
 
+    pair: int
     time: float
+    lost: float
     sudden: float
     share: float
     around: float
@@ -247,8 +261,10 @@ def _peaks(
         weight = at_once[pairs] ** 2 + 1e-12
         # An impact a fraction a into pair k takes 1 − a of the motion before it, a after it.
         time = shots.time((pairs * weight).sum() / weight.sum() + 1)
-        lost = min(1.0, stays[k] / max(around[k], 1e-6))
-        yield _Peak(time, one + two, lost, around[k], speed[k + 2 : k + 2 + soon])
+        lost = float(min(1.0, stays[k] / max(around[k], 1e-6)))
+        yield _Peak(
+            int(k), time, float(stays[k]), one + two, lost, around[k], speed[k + 2 : k + 2 + soon]
+        )
 
 
 def find_turns(shots: _Shots, hard: list[Event]) -> list[Event]:
@@ -274,7 +290,7 @@ def find_turns(shots: _Shots, hard: list[Event]) -> list[Event]:
             share < TURN_SHARE
             or speed.mean() < FLOOR
             or cycles < FEWEST_TURNS
-            or within > cycles / 2
+            or within > cycles / 3
         ):
             continue
         weight = float(min(1.0, 2 * wave.std() / speed.mean()))

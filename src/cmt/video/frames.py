@@ -86,16 +86,17 @@ class VideoFrames:
                 f" the file says {self.expected / self.fps:.1f} s"
             )
 
-    def timed(self, height: int) -> Iterator[tuple[float, np.ndarray]]:
+    def timed(self, side: int) -> Iterator[tuple[float, np.ndarray]]:
         """Each picture once, with the seconds from the first to it, whatever the rate.
 
         Args:
-            height: of the pictures, in pixels; they are uint8 (height, width, 3), upright.
+            side: the pictures' shorter, in pixels; they are uint8 (height, width, 3), upright.
 
         Yields:
             Seconds, strictly ascending, and the picture shown from then on.
         """
         reformatter = VideoReformatter()
+        height = max(side, 2 * round(side * self.height / self.width / 2))
         self.problems = []
         start: float | None = None
         seconds = 0.0

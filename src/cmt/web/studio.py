@@ -30,7 +30,7 @@ from cmt.rhythm import VideoRhythm
 from cmt.sound import film
 from cmt.video.analysis import analyse, draw
 from cmt.video.frames import VideoFrames
-from cmt.video.observation import HEIGHT, observe
+from cmt.video.observation import SIDE, observe
 
 # Is told the share that is done, 0 … 1, and what is being done; what it raises ends the work.
 Telling = Callable[[float, str], None]
@@ -138,7 +138,7 @@ class Studio:
                 self._check(duration)
                 has_sound = film.has_sound(path)
                 began = time.perf_counter()
-                tried = observe(islice(frames.timed(HEIGHT), TRIED_PAIRS + 1), frames.fps).speed
+                tried = observe(islice(frames.timed(SIDE), TRIED_PAIRS + 1), frames.fps).speed
                 pair = (time.perf_counter() - began) / max(len(tried), 1)
         except BaseException:
             shutil.rmtree(path.parent)
