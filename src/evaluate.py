@@ -3,6 +3,7 @@
     evaluate.py inference/*.mid
     evaluate.py generated/ --reference dataset/held_out.npz --bars 16
     evaluate.py generated/ --train dataset/lpd.npz --json scores.json --csv scores.csv
+    evaluate.py inference/clip*.mid --video clip.mp4          and how well they meet what is seen
 
 FILES are MIDI files, folders of them, or data sets of words (npz, taken at 120 BPM). The table has
 the mean over the pieces for which a measure is defined, and its 95 % interval;
@@ -48,6 +49,18 @@ CONTROL_ERRORS = {
 }
 
 
+SYNCHRONY = {
+    "within_near": "events with an accent within 40 ms",
+    "tolerated": "events with an accent in −40 … 100 ms",
+    "median_lateness": "median lateness of accents (s)",
+    "f1": "F1 of events and accents, 40 ms",
+    "tbiou": "TBIoU",
+    "hits": "BHS",
+    "coverage": "BCS",
+    "av_align": "AV-Align",
+}
+
+
 @dataclass(frozen=True)
 class Source:
     """A piece to measure: its name; its words and its cluster if it comes from a data set."""
@@ -64,6 +77,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("files", type=Path, nargs="+", metavar="FILES", help="MIDI files, folders, npz data sets")
     add("--reference", type=Path, nargs="+", metavar="FILES", help="real music to compare with")
     add("--train", type=Path, metavar="NPZ", help="data set to look for copied passages in")
+    add("--video", type=Path, nargs="+", help="films that pieces of their name are for")
     add("--bars", type=between(1, kind=int), help="measure at most so many bars of each piece")
     add("--json", type=Path, metavar="FILE", help="write the figures of each piece, and the table")
     add("--csv", type=Path, metavar="FILE", help="the same for a spreadsheet")
@@ -87,6 +101,9 @@ def main(argv: list[str] | None = None) -> None:
     if corpus:
         titles["longest_copy"] = "longest copied passage (notes)"
     titles |= {f"{name}_error": title for name, title in CONTROL_ERRORS.items()}
+    if args.video:
+        sets["files"] = with_synchrony(sets["files"], args.video)
+        titles |= SYNCHRONY
     table = summary(sets, list(titles), args.seed)
     titles = {name: title for name, title in titles.items() if name in table}
     print_table(table, titles, {name: len(pieces) for name, pieces in sets.items()})
@@ -180,6 +197,37 @@ def measure_all(
     if not pieces:
         raise InputError("nothing was usable")
     return pieces
+
+
+def with_synchrony(pieces: Sequence[Measured], videos: Sequence[Path]) -> list[Measured]:
+    """The pieces with how well they meet the video that they are named after: NAME, NAME_1 …
+
+    Raises:
+        InputError: a video or a MIDI file cannot be read.
+    """
+    import numpy as np
+
+    from cmt.measures.synchrony import accents, synchrony
+    from cmt.music.midi import load_score
+    from cmt.video.analysis import analyse, bar
+
+    seen = {
+        video.stem: [beat.start_time for beat in analyse(video, watch=bar).rhythm.vbeats]
+        for video in videos
+    }
+    result = []
+    for piece in pieces:
+        stem = Path(piece.name).stem
+        events = seen.get(stem, seen.get(stem.rpartition("_")[0]))
+        if events is None or Path(piece.name).suffix.lower() not in MIDI_SUFFIXES:
+            result.append(piece)
+            continue
+        timed: Any = load_score(piece.name).to("second")
+        notes = np.array([(n.time, n.velocity) for track in timed.tracks for n in track.notes])
+        times, velocities = notes.reshape(-1, 2).T
+        figures = asdict(synchrony(events, accents(times, velocities).tolist()))
+        result.append(replace(piece, values=piece.values | figures))
+    return result
 
 
 def measure(source: Source, bars: int | None, corpus: Corpus | None) -> Measured | str:

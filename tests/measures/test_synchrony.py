@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from cmt.measures.synchrony import matched, synchrony
+from cmt.measures.synchrony import accents, matched, synchrony
 
 
 def test_what_is_met_exactly() -> None:
@@ -36,3 +36,10 @@ def test_each_is_used_once_the_nearest_first() -> None:
 def test_without_events_nothing_can_be_told() -> None:
     assert math.isnan(synchrony([], [1.0]).f1)
     assert synchrony([1.0], []).within_near == 0
+
+
+def test_accents_are_the_loudest_fifth_of_the_onsets() -> None:
+    times = np.array([0, 1, 1.001, 2, 3, 4, 5, 6, 7, 8, 9])
+    velocities = np.array([80, 80, 80, 80, 110, 80, 80, 80, 80, 80, 80])
+    np.testing.assert_allclose(accents(times, velocities), [1, 3], atol=0.003)
+    assert len(accents(np.zeros(0), np.zeros(0))) == 0

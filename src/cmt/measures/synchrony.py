@@ -20,6 +20,8 @@ NEAR = 0.04  # seconds: what is so near is seen and heard at once
 EARLY, LATE = 0.04, 0.1  # seconds: sound may be so much earlier, or later, than what is seen
 REACH = 0.25  # seconds, of what is counted as late rather than missing
 BIN = 1.0  # seconds
+TOGETHER = 0.005  # seconds: notes that begin within are one onset
+LOUDEST = 0.2  # share of the onsets
 FIELD_NEAR = 0.5  # seconds, of TBIoU
 
 
@@ -68,6 +70,22 @@ def synchrony(events: Sequence[float], accents: Sequence[float]) -> Synchrony:
         coverage=len(heard_bins) / len(seen_bins),
         av_align=near / (len(seen) + len(heard) - near),
     )
+
+
+def accents(times: NDArray[np.float64], velocities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The onsets that stand out: of all there are, the loudest `LOUDEST`, notes added up.
+
+    Args:
+        times: (notes,) seconds at which notes begin, in any order.
+        velocities: (notes,) of the same notes.
+
+    Returns:
+        Seconds, ascending.
+    """
+    onsets, of_note = np.unique(np.round(times / TOGETHER).astype(np.int64), return_inverse=True)
+    loudness = np.bincount(of_note, velocities, len(onsets))
+    count = max(1, round(LOUDEST * len(onsets))) if len(onsets) else 0
+    return np.sort(onsets[np.argsort(-loudness, kind="stable")[:count]] * TOGETHER)
 
 
 def matched(
