@@ -52,7 +52,7 @@ DENSITY_THRESHOLDS = (  # mean flow of a bar, px/frame at 360 px height
 )
 # What is seen is measured in heights a second. One of these is so much of the original's flow, the
 # median of the moving bars of seven clips, which so keep about the densities that they had.
-PIXELS = 4.15  # px/frame
+PIXELS = 3.6  # px/frame
 # Onsets asked of a bar with and without motion at least, and by how many two bars of a scene may
 # differ at most: real music changes less from bar to bar than motion does.
 MOVING, STILL, STEP = 4, 2, 4

@@ -121,6 +121,15 @@ def test_a_bounce_is_located_between_pictures(fps: int) -> None:
     assert len(found) <= 10  # its turns in the air do not count
 
 
+def test_before_a_wall_only_things_move() -> None:
+    def draw(t: float) -> np.ndarray:
+        u = t / 0.5 % 1
+        return disc(np.full((SIDE, SIDE, 3), 128, np.uint8), 0, 0.33 - 0.8 * u * (1 - u))
+
+    kinds = {event.kind for event in find_events(watch(draw, 4))}
+    assert "impact" in kinds and not kinds & {"stop", "cut"}
+
+
 def test_the_camera_stops() -> None:
     scene = texture(4)
     found = find_events(watch(lambda t: view(scene, 0.45 * min(t, 1.52)), 3))

@@ -23,6 +23,7 @@ CELL = 4  # pixels a side, over which flow is averaged
 THUMB = 32  # pixels, the shorter side of a thumbnail
 FASTEST = 40  # pictures a second; of more, flow takes every second one
 DIRECTIONS = 16  # of motion, over the full circle
+DETAIL = 3.0  # of 255, mean contrast of neighbouring cells that flow can follow
 LIVELY = 12  # of 255: what has always changed by less is a bar or a logo
 FEWEST = 0.04  # of a thumbnail's pixels that must be lively to leave out the others
 
@@ -160,7 +161,9 @@ def _motion(pair: tuple[float, np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.
     cells = (max(1, width // CELL), max(1, height // CELL))
     flow = cv2.resize(flow, cells, interpolation=cv2.INTER_AREA).reshape(-1, 2)
     flow = flow / (height * seconds)
-    camera = np.median(flow, axis=0)
+    detailed = _detailed(before, cells)
+    still = detailed.mean() < FEWEST  # before a wall, so that only things are seen
+    camera = np.zeros(2) if still else np.median(flow[detailed], axis=0)
     own = flow - camera
     # Something that stands on the screen while the camera shakes does not move; nor does what the
     # camera passes.
@@ -172,6 +175,16 @@ def _motion(pair: tuple[float, np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.
     for bins, share in ((low, 1 - part), (low + 1, part)):  # linear between two directions
         motion += np.bincount(bins % DIRECTIONS, size * share, DIRECTIONS)
     return camera, motion / len(flow), float(sizes[1].mean())
+
+
+def _detailed(picture: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
+    """Which cells have detail that flow can follow, (cells,).
+
+    Over a wall or the sky flow is what its surroundings have, and no sign of how the camera moves.
+    """
+    means = cv2.resize(picture, cells, interpolation=cv2.INTER_AREA).astype(np.float32)
+    contrast = cv2.blur(np.abs(cv2.Laplacian(means, cv2.CV_32F)), (3, 3))
+    return contrast.ravel() > DETAIL
 
 
 def _in_threads(function: Callable, items: Iterable) -> Iterator:

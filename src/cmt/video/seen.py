@@ -15,7 +15,7 @@ from cmt.video.observation import Observation
 from cmt.video.scenes import find_scenes
 from cmt.video.tempo import Tempo, find_tempo
 
-SURE = 0.62  # confidence in the tempo of the events, from which on the grid keeps to it
+SURE = 0.4  # confidence in the tempo of the events, from which on the grid keeps to it
 NEAR, MOST = 0.03, 0.85  # seconds from a tick of a shifted grid, at most, of so many events
 TEMPI = tuple(np.arange(84.0, 133.0, 2.0).tolist())  # BPM, where the grid's sake alone decides
 APART = 0.1  # seconds: what is nearer to a key frame is the same event
