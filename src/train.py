@@ -31,7 +31,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     options = parser(__doc__, HelpFormatter)
     count, natural = between(1, kind=int), between(0, kind=int)
     below_one = between(0, 1, inclusive="left")
-    share, positive = between(0, 1), between(0, inclusive="right")
+    share = between(0, 1)
     add = options.add_argument
     add("-n", "--name", required=True, help="name of the run")
     default_data = DATASET / "lpd_5_prcem_mix_v8_10000.npz"
@@ -121,7 +121,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--compile", action="store_true", help="use torch.compile; for GPUs, takes minutes")
     add(
         "--save_minutes",
-        type=positive,
+        type=between(0),
         default=TrainingConfig.save_minutes,
         help="time between checkpoints",
     )
