@@ -6,6 +6,7 @@ for the GPUs of one machine. Without them there is a single rank and no process 
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -62,6 +63,9 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size(), device)
     finally:
+        # A distributed model that is not yet collected holds the group, whose threads, still there
+        # when Python ends, would abort the process.
+        gc.collect()
         dist.destroy_process_group()
 
 
