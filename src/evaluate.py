@@ -209,10 +209,10 @@ def with_synchrony(pieces: Sequence[Measured], videos: Sequence[Path]) -> list[M
 
     from cmt.measures.synchrony import accents, synchrony
     from cmt.music.midi import load_score
-    from cmt.video.analysis import analyse, bar
+    from cmt.video.analysis import analyse, progress_bar
 
     seen = {
-        video.stem: [beat.start_time for beat in analyse(video, watch=bar).rhythm.vbeats]
+        video.stem: [beat.start_time for beat in analyse(video, watch=progress_bar).rhythm.vbeats]
         for video in videos
     }
     result = []

@@ -79,9 +79,9 @@ def watched(video: Path, args: argparse.Namespace, resolution: int = 1) -> Analy
     frames = VideoFrames(video)
     if args.rhythm == "original":
         flow: FlowMethod = args.flow or "exact"
-        return analysis.analyse_as_published(frames, flow, resolution, analysis.bar)
+        return analysis.analyse_as_published(frames, flow, resolution, analysis.progress_bar)
     keys = read_key_frames(args.key_frames, frames.fps) if args.key_frames else []
-    return analysis.analyse(frames, hit=args.hit, key_frames=keys, watch=analysis.bar)
+    return analysis.analyse(frames, hit=args.hit, key_frames=keys, watch=analysis.progress_bar)
 
 
 def add_composition(options: argparse.ArgumentParser) -> None:

@@ -113,7 +113,7 @@ def analyse_as_published(
     return Analysis(frames, find_rhythm(motion, resolution), curves, tuple(frames.problems))
 
 
-def bar(frames: VideoFrames, pictures: Iterable[T]) -> Iterable[T]:
+def progress_bar(frames: VideoFrames, pictures: Iterable[T]) -> Iterable[T]:
     """All pictures, under a progress bar where there is a terminal."""
     name = frames.path.name
     return tqdm(pictures, name, frames.expected, unit="frame", leave=False, disable=None)
