@@ -78,8 +78,8 @@ def measure_motion(
     speeds = []
     columns = [np.zeros(DIRECTIONS, np.float32)]
     _keep_memory()
-    with _single_threaded_cv2():
-        for speed, column in _map_threads(partial(_pair_motion, method), pairwise(frames)):
+    with single_threaded_cv2():
+        for speed, column in map_threads(partial(_pair_motion, method), pairwise(frames)):
             speeds.append(speed)
             columns.append(column)
     return Motion(fps, np.array(speeds, np.float32), np.stack(columns, axis=1))
@@ -138,7 +138,7 @@ def directions(flow: np.ndarray) -> np.ndarray:
     return np.bincount(bins, np.hypot(x, y), DIRECTIONS).astype(np.float32)
 
 
-def _map_threads(function: Callable[..., T], items: Iterable) -> Iterator[T]:
+def map_threads(function: Callable[..., T], items: Iterable) -> Iterator[T]:
     """Like `map`, on all cores (OpenCV releases the GIL), with a bounded look-ahead."""
     workers = joblib.cpu_count()
     pending: deque[Future[T]] = deque()
@@ -165,7 +165,7 @@ def _keep_memory() -> None:
 
 
 @contextmanager
-def _single_threaded_cv2() -> Iterator[None]:
+def single_threaded_cv2() -> Iterator[None]:
     """Keep OpenCV's own threads from competing with ours."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)

@@ -10,13 +10,13 @@ Flow using Dense Inverse Search" (2016).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
-import joblib
 import numpy as np
+
+from cmt.video.flow import map_threads, single_threaded_cv2
 
 SIDE = 144  # pixels, the shorter of the pictures that flow is measured in
 CELL = 4  # pixels a side, over which flow is averaged
@@ -86,7 +86,8 @@ def observe(pictures: Iterable[tuple[float, np.ndarray]], fps: float) -> Observa
                 ends.append(index)
                 before = gray
 
-    rows = list(_in_threads(_motion, pairs()))
+    with single_threaded_cv2():
+        rows = list(map_threads(_motion, pairs()))
     change, lasting, light = thumbnails.finish()
     return Observation(
         times=np.array(times),
@@ -185,21 +186,3 @@ def _detailed(picture: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
     means = cv2.resize(picture, cells, interpolation=cv2.INTER_AREA).astype(np.float32)
     contrast = cv2.blur(np.abs(cv2.Laplacian(means, cv2.CV_32F)), (3, 3))
     return contrast.ravel() > DETAIL
-
-
-def _in_threads(function: Callable, items: Iterable) -> Iterator:
-    """Like `map`, on all cores (OpenCV releases the GIL), with a bounded look-ahead."""
-    workers = joblib.cpu_count()
-    pending: deque[Future] = deque()
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)  # of its own, which would compete with ours
-    try:
-        with ThreadPoolExecutor(workers) as pool:
-            for item in items:
-                pending.append(pool.submit(function, item))
-                if len(pending) > 2 * workers:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-    finally:
-        cv2.setNumThreads(threads)
