@@ -80,7 +80,7 @@ def main(argv: list[str] | None = None) -> None:
         except ValueError as error:
             raise InputError(f"{args.library}: piece {name}: {error}") from error
         midi = args.export / f"{rank:0{len(str(len(matches)))}}_{file_name(name)}.mid"
-        write_midi(song.until(control.end), midi, tempo)
+        write_midi(song.until(control.end), midi, control.grid.tempi)
         print(midi)
 
 

@@ -21,6 +21,7 @@ from cmt.control import (
     save_control,
 )
 from cmt.files import InputError
+from cmt.grid import Knot
 from cmt.music.vocabulary import BAR, COLUMNS, FIELD, TICKS_PER_BAR
 from cmt.rhythm import (
     VideoRhythm,
@@ -218,3 +219,16 @@ def test_a_slower_tempo_averages_density_over_time() -> None:
 def test_a_control_of_unknown_tempo_is_taken_as_made_for_the_one_asked() -> None:
     words = np.array([(BAR, 5, 0, 0, 16, 1)])
     assert retimed(Control(words, None, None), 90.0) == Control(words, 90.0, None)
+
+
+def test_a_checksum_tells_all_that_music_is_made_from() -> None:
+    words = np.array([(BAR, 5, 0, 0, 16, 1), (5, 0, 3, 4, 16, 26)])
+    seconds = np.array([0.0, 0.51])
+    plain = Control(words, 120.0, 2.0)
+    others = [
+        Control(words, 121.0, 2.0),
+        Control(words, 120.0, 2.0, (Knot(0, 0.0), Knot(1, 0.13))),
+        Control(words, 120.0, 2.0, (), seconds, (0,)),
+        Control(words, 120.0, 2.0, (), seconds + 0.01, (0,)),
+    ]
+    assert len({control.checksum for control in (plain, *others)}) == 5

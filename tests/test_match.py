@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 
 import match
 from cmt.control import Control, save_control
 from cmt.files import InputError
+from cmt.grid import Knot
 from cmt.music.dataset import write_dataset
 from cmt.music.midi import read_midi
 from cmt.music.vocabulary import BAR, DEFAULT_TEMPO
@@ -126,3 +128,12 @@ def test_inputs_that_cannot_be_used(tmp_path: Path, video: Path, library: Path) 
     save_control(video, Control(np.array([[BAR, 3, 0, 0, 0, 1]]), TEMPO, 0.0))
     with pytest.raises(InputError, match="holds no bar"):
         match.main([str(video), str(library)])
+
+
+def test_exported_pieces_follow_a_bent_grid(library: Path, tmp_path: Path) -> None:
+    knots = (Knot(0, 0.0), Knot(16, 2.1), Knot(24, 3.0))
+    control = Control(CONTROL, 120.0, 4.0, knots)
+    save_control(tmp_path / "bent.npz", control)
+    match.main([str(tmp_path / "bent.npz"), str(library), "-k", "1", "--export", str(tmp_path)])
+    (exported,) = tmp_path.glob("*.mid")
+    assert mido.MidiFile(exported).length == pytest.approx(float(control.grid.seconds(control.end)))

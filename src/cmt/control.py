@@ -129,8 +129,11 @@ class Control:
     @property
     def checksum(self) -> str:
         """SHA-256, in hexadecimal, of what music is made from."""
-        knots = [(knot.tick, knot.second) for knot in self.knots]
-        content = (self.words.tolist(), self.tempo, self.duration, *([knots] if knots else []))
+        content: list[Any] = [self.words.tolist(), self.tempo, self.duration]
+        if self.knots:
+            content.append([(knot.tick, knot.second) for knot in self.knots])
+        if self.seconds is not None:
+            content.append([self.seconds.tolist(), self.scenes])
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
@@ -142,7 +145,8 @@ def control_words(rhythm: VideoRhythm) -> np.ndarray:
     Bars past the end of the flow ask for the density of its last bar; no flow counts as 0.
     """
     published = not rhythm.scenes
-    densities = _published_densities(rhythm) if published else _densities(rhythm)
+    speeds = rhythm.flow_magnitude_per_bar or (0.0,)
+    densities = _published_densities(speeds) if published else _densities(speeds, rhythm.scenes)
     notes = _published_notes if published else _notes
     beats: dict[int, list[VisualBeat]] = {}
     for beat in rhythm.vbeats:
@@ -158,10 +162,9 @@ def control_words(rhythm: VideoRhythm) -> np.ndarray:
     return _placed(words, rhythm.n_beat)
 
 
-def _published_densities(rhythm: VideoRhythm) -> list[int]:
-    """Onset positions of each bar by the original's thresholds, of px/frame."""
-    flow = rhythm.flow_magnitude_per_bar or (0.0,)
-    return [_classify(speed, DENSITY_THRESHOLDS) for speed in flow]
+def _published_densities(speeds: Sequence[float]) -> list[int]:
+    """Onset positions of bars by the original's thresholds of their speeds, px/frame."""
+    return [_classify(speed, DENSITY_THRESHOLDS) for speed in speeds]
 
 
 def _published_notes(weight: float) -> int:
@@ -169,20 +172,11 @@ def _published_notes(weight: float) -> int:
     return _classify(weight, STRENGTH_THRESHOLDS)
 
 
-def _densities(rhythm: VideoRhythm) -> list[int]:
-    """Onset positions of each bar by its speed in heights a second, smoothed within scenes."""
-    classes = np.array(
-        _published_densities(
-            replace(
-                rhythm,
-                flow_magnitude_per_bar=tuple(
-                    PIXELS * speed for speed in rhythm.flow_magnitude_per_bar
-                ),
-            )
-        )
-    )
+def _densities(speeds: Sequence[float], scenes: Sequence[int]) -> list[int]:
+    """Onset positions of bars by their speeds, heights a second, smoothed within scenes."""
+    classes = np.array(_published_densities([PIXELS * speed for speed in speeds]))
     result: list[int] = []
-    for scene in np.split(classes, rhythm.scenes[1:]):
+    for scene in np.split(classes, scenes[1:]):
         if not len(scene):
             continue
         around = np.convolve(np.pad(scene, 1, mode="edge"), (0.25, 0.5, 0.25), "valid")
@@ -262,8 +256,8 @@ def save_control(path: str | Path, control: Control, curves: Curves | None = Non
     """Write control words, tempo (BPM) and duration (s): npz `input`, `tempo`, `duration`.
 
     Where the grid is no constant one it also holds its `knots` (knots, 2), ticks and seconds; where
-    they are known, the `seconds` of the words and `scenes`; of `curves`, `fps`, `speed` and
-    `saliency`.
+    they are known, the `seconds` of the words and `scenes`; of `curves`, `fps`, `speed`,
+    `saliency` and `unit`.
 
     Raises:
         InputError: the folder cannot be written to.

@@ -100,7 +100,8 @@ def make_plan(
         max_strength: notes that one of the instruments that may play visual beats can hold.
 
     Returns:
-        The plan, and a line for each change that was needed.
+        The plan, and a line for each wish that could not be granted as it was; that the weaker of
+        two visual beats on one tick is left out is not told.
     """
     starts = range(0, control.end, TICKS_PER_BAR)
     densities = [0] * len(starts)
