@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from cmt.model import attention
-from cmt.model.network import CMT, Embedding, Layer, LayerState
+from cmt.model.network import CMT, Embedding, Layer, LayerState, attend
+from cmt.model.window import Rotation
 from cmt.music.vocabulary import FIELD, FIELDS, MODEL_COLUMN, PREDICTED, Field
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}  # of weights that are not "int8"
@@ -147,8 +147,9 @@ class FastCMT:
         rows = words[:, : len(self.first)] + self.first
         ticks = words[:, MODEL_COLUMN["i_beat"]]
         x = F.embedding_bag(rows, self.table, mode="sum") + self.model.encoder_pos_emb.pe[0, ticks]
+        rotation = self.model.next_rotation(ticks, state)
         for layer, layer_state in zip(self.layers, state, strict=True):
-            x = layer.step(x, layer_state)
+            x = layer.step(x, layer_state, rotation)
         return self.model.transformer_encoder.norm(x)
 
     @torch.inference_mode()
@@ -180,12 +181,10 @@ class FastLayer:
         )
         self.norm1, self.norm2 = _norm(layer.norm1), _norm(layer.norm2)
 
-    def step(self, x: Tensor, state: LayerState) -> Tensor:
+    def step(self, x: Tensor, state: LayerState, rotation: Rotation | None) -> Tensor:
         """(batch, d_model) → the same, updating the state."""
-        qkv = self.qkv(x).view(len(x), 3, self.n_heads, -1)
-        q, k = attention.feature_map(qkv[:, :2]).unbind(1)
-        v = qkv[:, 2]
-        out, state.kv, state.k_sum = attention.recurrent(q, k, v, state.kv, state.k_sum)
+        q, k, v = self.qkv(x).view(len(x), 3, self.n_heads, -1).unbind(1)
+        out = attend(q, k, v, state, rotation)
         x = self.norm1(x + self.out(out.flatten(-2)))
         return self.norm2(x + self.linear2(F.gelu(self.linear1(x))))
 

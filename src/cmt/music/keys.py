@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,10 +106,17 @@ def find_key(weights: NDArray[np.float64]) -> Key | None:
     None where the weights are all equal. Source: Krumhansl 1990, "Cognitive Foundations of
     Musical Pitch", chapter 4.
     """
+    if weights.max() == weights.min():
+        return None
+    return KEYS[int((_profiles() @ weights).argmax())]
+
+
+@functools.cache
+def _profiles() -> NDArray[np.float64]:
+    """The profile of each key, (24, 12), of mean 0 and length 1: products order as correlations."""
     import numpy as np
 
-    if np.ptp(weights) == 0:
-        return None
-    profiles = [np.roll(MODES[key.mode].profile, key.tonic) for key in KEYS]
-    fits = [np.corrcoef(weights, profile)[0, 1] for profile in profiles]
-    return KEYS[int(np.argmax(fits))]
+    rows = np.array([np.roll(MODES[key.mode].profile, key.tonic) for key in KEYS])
+    rows -= rows.mean(-1, keepdims=True)
+    rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
+    return rows

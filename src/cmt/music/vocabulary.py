@@ -127,8 +127,9 @@ DRUMS = INSTRUMENT_CLASS["Drums"]
 GENRES = ("country", "dance", "electronic", "metal", "pop", "rock")
 
 # Initial tokens are rows of (genre, key, instrument): one for the genre, one for the key,
-# one per instrument.
+# one per instrument. The published model has one key, which is any.
 INITIAL_SIZES = (len(GENRES) + 1, 1, len(INSTRUMENTS) + 1)
+INITIAL_SIZES_WITH_KEYS = (len(GENRES) + 1, 24 + 1, len(INSTRUMENTS) + 1)
 INITIAL_PARAMETERS = ("genre", "key", "instrument")
 INITIAL_WIDTH = 64
 INITIAL_TOKENS = 2 + len(INSTRUMENTS)
