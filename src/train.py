@@ -100,6 +100,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     windowed = "layers, from 1 on, of softmax attention over the last --window words"
     add("--windowed", type=count, nargs="+", default=[], help=windowed)
     add("--window", type=count, default=CMTConfig.window, help="words")
+    chain = "width of heads that know the attributes drawn before; 0: the published heads"
+    add("--chain", type=natural, default=CMTConfig.chain, help=chain)
     step = options.add_argument_group("step")
     add = step.add_argument
     add(
@@ -162,6 +164,7 @@ def config_of(args: argparse.Namespace) -> RunConfig:
             meter=args.meter,
             windowed=tuple(layer - 1 for layer in args.windowed),
             window=args.window,
+            chain=args.chain,
         ),
         training=TrainingConfig(
             lr=args.lr,

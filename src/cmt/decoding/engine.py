@@ -23,7 +23,7 @@ from cmt.decoding.style import Style
 from cmt.model.encoding import Word, data_words, initial_tokens, model_words
 from cmt.model.fast import FastCMT, one_thread
 from cmt.model.network import CMT, losses
-from cmt.music.vocabulary import EOS, FIELDS, MODEL_COLUMN, TICKS_PER_BAR
+from cmt.music.vocabulary import DRAWN, EOS, FIELDS, MODEL_COLUMN, TICKS_PER_BAR
 from cmt.plan import MIN_STRENGTH, Plan, thinned
 
 # Is told the share that is done, 0 … 1; what it raises ends the work.
@@ -113,7 +113,7 @@ def _exact(
     steered = [plan.controlled for plan in plans]
     cache = Cache(steered, fast.model.config.d_model, exact.ORDER)
     drawing = Recalling(fast, loops, rngs, cache, exact.SAMPLING)
-    initial = torch.from_numpy(initial_tokens(style.genre, style.playing))
+    initial = _told(fast.model, style)
     return _Batch(loops, plans, drawing, initial)
 
 
@@ -127,9 +127,16 @@ def _original(
     style: Style,
 ) -> _Batch:
     loops = [original.OriginalLoop(control, degree, rng, min_strength) for rng in rngs]
-    drawing = Plain(fast, loops, rngs, original.ORDER, original.SAMPLING)
+    order = DRAWN if fast.chained else original.ORDER
+    drawing = Plain(fast, loops, rngs, order, original.SAMPLING)
     initial = torch.from_numpy(initial_tokens(style.genre or "pop", style.playing))
     return _Batch(loops, [plan] * len(rngs), drawing, initial)
+
+
+def _told(model: CMT, style: Style) -> torch.Tensor:
+    """The initial tokens (7, 3): the style, as far as the model knows of such things."""
+    key = style.key if model.config.has_keys else None
+    return torch.from_numpy(initial_tokens(style.genre, style.playing, key))
 
 
 @torch.inference_mode()
@@ -195,8 +202,8 @@ def log_likelihood(model: CMT, words: NDArray[np.int64], style: Style = Style())
     """
     rows = torch.from_numpy(model_words(words)).to(model.device, torch.int64).unsqueeze(0)
     model.reserve(int(rows[..., MODEL_COLUMN["i_beat"]].max()) + 1)
-    initial = torch.from_numpy(initial_tokens(style.genre, style.playing)).to(model.device)
+    initial = _told(model, style).to(model.device)
     inputs, targets = rows[:, :-1], rows[:, 1:]
-    logits = model(inputs, initial.unsqueeze(0), targets[..., MODEL_COLUMN["type"]])
+    logits = model(inputs, initial.unsqueeze(0), targets)
     mask = torch.ones(targets.shape[:2], device=model.device)
     return -float(torch.stack(list(losses(logits, targets, mask).values())).mean())

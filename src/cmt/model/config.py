@@ -33,6 +33,8 @@ class CMTConfig:
         windowed: layers, counted from 0, whose attention is softmax over the last words in place of
             linear attention over all; the published model has none.
         window: these words.
+        chain: width of the layers by which the head of an attribute knows those drawn before it; 0
+            is the published model, whose heads know the type alone.
     """
 
     d_model: int = 512
@@ -47,6 +49,7 @@ class CMTConfig:
     meter: bool = False
     windowed: tuple[int, ...] = ()
     window: int = 256
+    chain: int = 0
 
     @property
     def has_keys(self) -> bool:

@@ -18,6 +18,7 @@ from cmt.model import attention, window
 from cmt.model.config import CMTConfig
 from cmt.model.dropout import Dropout
 from cmt.model.embedding import Embedding, TickEncoding
+from cmt.model.heads import Chain
 from cmt.model.window import Rotation, WindowState
 from cmt.music.vocabulary import (
     FIELD,
@@ -152,7 +153,7 @@ class CMT(nn.Module):
     """Music as compound words: (batch, length, 9) in, logits of seven attributes out.
 
     The type of the next word is predicted first, its other attributes from the hidden state
-    and that type (paper section 4.2).
+    and that type (paper section 4.2), or as `cmt.model.heads.Chain` says.
 
     Args:
         config: the sizes.
@@ -177,9 +178,11 @@ class CMT(nn.Module):
         self.encoder_in_linear = nn.Linear(sum(width[field.name] for field in PREDICTED), d)
         self.encoder_time_linear = nn.Linear(width["p_beat"], d)
         self.transformer_encoder = Encoder(config)
-        self.project_concat_type = nn.Linear(d + width["type"], d)
-        for field in PREDICTED:
-            self.add_module(f"proj_{field.parameter}", nn.Linear(d, size[field.name]))
+        self.chain = Chain(config) if config.chain else None
+        if not config.chain:
+            self.project_concat_type = nn.Linear(d + width["type"], d)
+            for field in PREDICTED:
+                self.add_module(f"proj_{field.parameter}", nn.Linear(d, size[field.name]))
 
     @property
     def device(self) -> torch.device:
@@ -244,7 +247,7 @@ class CMT(nn.Module):
         return self.get_submodule(f"proj_{FIELD['type'].parameter}")(hidden)
 
     def attribute_logits(self, hidden: Tensor, types: Tensor) -> dict[str, Tensor]:
-        """Logits of the next word's other six attributes, given its type.
+        """Logits of the next word's other six attributes, given its type, of the published heads.
 
         Args:
             hidden: (…, d_model).
@@ -261,11 +264,28 @@ class CMT(nn.Module):
             if field.name != "type"
         }
 
+    def logits(self, hidden: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Logits of each attribute of the next words, given those of its attributes before it.
+
+        Args:
+            hidden: (…, d_model).
+            targets: (…, 9) the next words.
+
+        Returns:
+            Field name → (…, vocabulary size), in the order of PREDICTED.
+        """
+        if self.chain is not None:
+            logits = self.chain(hidden, targets)
+        else:
+            types = targets[..., MODEL_COLUMN["type"]]
+            logits = {"type": self.type_logits(hidden), **self.attribute_logits(hidden, types)}
+        return {field.name: logits[field.name] for field in PREDICTED}
+
     def forward(
         self,
         words: Tensor,
         initial: Tensor,
-        types: Tensor,
+        targets: Tensor,
         checkpoint_activations: bool = False,
     ) -> dict[str, Tensor]:
         """Logits of each next word, for training.
@@ -273,15 +293,14 @@ class CMT(nn.Module):
         Args:
             words: (batch, length, 9).
             initial: (batch, 7, 3).
-            types: (batch, length) type of each next word.
+            targets: (batch, length, 9) the next words.
             checkpoint_activations: as in `hidden`.
 
         Returns:
             Field name → (batch, length, vocabulary size), in the order of PREDICTED.
         """
         hidden = self.hidden(words, initial, checkpoint_activations)[:, INITIAL_TOKENS:]
-        logits = {"type": self.type_logits(hidden), **self.attribute_logits(hidden, types)}
-        return {field.name: logits[field.name] for field in PREDICTED}
+        return self.logits(hidden, targets)
 
     def start(self, initial: Tensor) -> list[LayerState]:
         """State of each layer after reading initial tokens (batch, 7, 3)."""

@@ -80,6 +80,9 @@ FIELDS = (
 )
 PREDICTED = tuple(field for field in FIELDS if field.predicted)
 FIELD = {field.name: field for field in FIELDS}
+# In which the attributes of a word are drawn, where the order is ours: who plays comes before what
+# is played.
+DRAWN = ("type", "beat", "instr_type", "pitch", "duration", "strength", "density")
 MODEL_COLUMN = {field.name: column for column, field in enumerate(FIELDS)}
 
 
