@@ -76,10 +76,11 @@ class Chord:
         Raises:
             ValueError: there is no such chord.
         """
-        found = re.fullmatch(r"([A-G][#b]?)(.*)", name.replace("(", "").replace(")", ""))
-        if not found or found[1] not in TONICS or found[2] not in _QUALITY_OF:
+        found = re.fullmatch(r"([A-G][#b]?)(.*)", name)
+        quality = _QUALITY_OF.get(re.sub(r"[()]", "", found[2])) if found else None
+        if not found or found[1] not in TONICS or quality is None:
             raise ValueError(f"no chord is called {name!r}; write {SPELLING}")
-        return cls(TONICS[found[1]], _QUALITY_OF[found[2]])
+        return cls(TONICS[found[1]], quality)
 
     def __str__(self) -> str:
         roots = _MINOR_ROOTS if self.family in ("minor", "dim") else _ROOTS
