@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cmt.form import ENDING, INTRO, Form, loop_of, make_form
-from cmt.music.chords import HALVES, Chord, key_of
+from cmt.form import ENDING, INTRO, Form, make_form
+from cmt.music.chords import HALVES, Chord, key_of, loop_of
 from cmt.music.keys import KEYS, Key
 from cmt.plan import BarPlan, Plan
 

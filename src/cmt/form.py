@@ -13,13 +13,10 @@ from functools import cached_property
 
 import numpy as np
 
-from cmt.music.chords import HALF_BAR, Chord, key_of
+from cmt.music.chords import HALF_BAR, Chord, ChordLoop, key_of, loop_of
 from cmt.music.keys import PITCH_CLASSES, Key
 from cmt.music.progressions import choices
 from cmt.plan import Plan
-
-# Bars, each of the chords of its two halves: what is repeated within a section.
-ChordLoop = tuple[tuple[Chord, Chord], ...]
 
 SHORT_PIECE = 24  # bars; phrases of shorter pieces have four bars, of others eight
 FRAMED_PIECE = (
@@ -283,9 +280,3 @@ def _draw_loop(
     ]
     new = [loop for loop in loops if loop not in others] or loops
     return new[rng.randint(len(new))]
-
-
-def loop_of(chords: Sequence[Chord]) -> ChordLoop:
-    """One chord a bar; the third of three lasts two."""
-    whole = [*chords, chords[-1]] if len(chords) == 3 else chords
-    return tuple((chord, chord) for chord in whole)

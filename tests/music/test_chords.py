@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cmt.music.chords import HALF_BAR, QUALITIES, Chord, find_chords, key_of
+from cmt.music.chords import (
+    HALF_BAR,
+    QUALITIES,
+    Chord,
+    find_chords,
+    key_of,
+    read_loops,
+    write_loops,
+)
 from cmt.music.words import NOTE_DTYPE, Song
 
 PIANO, BASS, STRINGS = 2, 4, 5
@@ -85,3 +93,31 @@ def test_silence_goes_on_with_the_chord_before() -> None:
 )
 def test_chords_are_in_a_key(progression: str, key: str) -> None:
     assert str(key_of(named(progression))) == key
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("Am F C G", "Am F C G"),
+        (" Am F,C G;  Dbm7 ", "Am F,C G; C#m7"),
+        ("| Am F | C | Gsus G |; F, G F", "Am,F C Gsus4,G; F G F"),
+    ],
+)
+def test_chords_are_read_bar_by_bar(text: str, written: str) -> None:
+    assert write_loops(read_loops(text)) == written
+    assert read_loops(written) == read_loops(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Am X", "no chord is called 'X'"),
+        ("Am;", "without chords"),
+        ("", "without chords"),
+        ("C,F,G", "one chord or two"),
+        ("C | | F", "one chord or two"),
+    ],
+)
+def test_what_are_no_chords_is_told(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        read_loops(text)

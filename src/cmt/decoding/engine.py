@@ -20,6 +20,7 @@ from cmt.decoding.drawing import Drawing, Plain, Recalling
 from cmt.decoding.loop import Loop
 from cmt.decoding.recall import Cache
 from cmt.decoding.style import Style
+from cmt.form import Form, make_form
 from cmt.model.encoding import Word, data_words, initial_tokens, model_words
 from cmt.model.fast import FastCMT, one_thread
 from cmt.model.network import CMT, losses
@@ -38,11 +39,13 @@ class Take:
         words: (length, 10) rows in the data set's columns, EOS included.
         seed: of this take; it alone gives the same take again.
         plan: what was asked of it.
+        form: its sections and chords; None where they were left to the model.
     """
 
     words: NDArray[np.int64]
     seed: int
     plan: Plan
+    form: Form | None = None
 
 
 @torch.inference_mode()
@@ -85,17 +88,20 @@ def generate(
         batch = _exact(fast, rngs, control, plan, degree, style)
     decoded = decode(fast, batch.loops, batch.drawing, batch.initial, control.n_beat, progress)
     return [
-        Take(data_words(words, control.n_beat), seed + index, asked)
-        for index, (words, asked) in enumerate(zip(decoded, batch.plans, strict=True))
+        Take(data_words(words, control.n_beat), seed + index, asked, form)
+        for index, (words, asked, form) in enumerate(
+            zip(decoded, batch.plans, batch.forms, strict=True)
+        )
     ]
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """Songs to be decoded together: their loops and plans, and what they have in common."""
+    """Songs to be decoded together: their loops, plans, forms, and what they have in common."""
 
     loops: Sequence[Loop]
     plans: Sequence[Plan]
+    forms: Sequence[Form | None]
     drawing: Drawing
     initial: torch.Tensor
 
@@ -109,12 +115,28 @@ def _exact(
     style: Style,
 ) -> _Batch:
     plans = [thinned(plan, degree, rng) for rng in rngs]
-    loops = [exact.ExactLoop(plan, control.n_beat, style) for plan in plans]
+    forms = [form_of(plan, style, rng) for plan, rng in zip(plans, rngs, strict=True)]
+    loops = [
+        exact.ExactLoop(plan, control.n_beat, style, form)
+        for plan, form in zip(plans, forms, strict=True)
+    ]
     steered = [plan.controlled for plan in plans]
     cache = Cache(steered, fast.model.config.d_model, exact.ORDER)
     drawing = Recalling(fast, loops, rngs, cache, exact.SAMPLING)
     initial = torch.from_numpy(initial_tokens(style.genre, style.playing))
-    return _Batch(loops, plans, drawing, initial)
+    return _Batch(loops, plans, forms, drawing, initial)
+
+
+def form_of(plan: Plan, style: Style, rng: np.random.RandomState) -> Form:
+    """The form of a piece, as its style asks for."""
+    return make_form(
+        plan,
+        rng,
+        key=style.key,
+        chords=style.chords,
+        mood=style.progression,
+        ending=style.ending,
+    )
 
 
 def _original(
@@ -129,7 +151,7 @@ def _original(
     loops = [original.OriginalLoop(control, degree, rng, min_strength) for rng in rngs]
     drawing = Plain(fast, loops, rngs, original.ORDER, original.SAMPLING)
     initial = torch.from_numpy(initial_tokens(style.genre or "pop", style.playing))
-    return _Batch(loops, [plan] * len(rngs), drawing, initial)
+    return _Batch(loops, [plan] * len(rngs), [None] * len(rngs), drawing, initial)
 
 
 @torch.inference_mode()

@@ -115,6 +115,49 @@ def key_of(chords: Sequence[Chord]) -> Key:
     return key
 
 
+# Bars, each of the chords of its two halves, that repeat.
+ChordLoop = tuple[tuple[Chord, Chord], ...]
+
+
+def loop_of(chords: Sequence[Chord]) -> ChordLoop:
+    """One chord a bar; the third of three lasts two."""
+    whole = [*chords, chords[-1]] if len(chords) == 3 else chords
+    return tuple((chord, chord) for chord in whole)
+
+
+def read_loops(text: str) -> tuple[ChordLoop, ...]:
+    """The chords of sections from a text such as "Am F C,G Am; F G".
+
+    A chord is a bar, "C,G" a bar of two; ";" ends a section. Where a section has bar lines, as in
+    "Am F | C G", what is between them is a bar.
+
+    Raises:
+        ValueError: there is no such chord, or a bar or a section has none or more than two.
+    """
+    loops = []
+    for section in text.split(";"):
+        bars = section.strip(" |").split("|") if "|" in section else section.split()
+        if not bars:
+            raise ValueError(f"{text!r}: a section without chords")
+        loops.append(tuple(_read_bar(bar) for bar in bars))
+    return tuple(loops)
+
+
+def _read_bar(text: str) -> tuple[Chord, Chord]:
+    chords = [Chord.named(name) for name in text.replace(",", " ").split()]
+    if len(chords) not in (1, 2):
+        raise ValueError(f"{text.strip()!r}: a bar has one chord or two")
+    return chords[0], chords[-1]
+
+
+def write_loops(loops: Sequence[ChordLoop]) -> str:
+    """The text that `read_loops` reads."""
+    return "; ".join(
+        " ".join(str(first) if first == last else f"{first},{last}" for first, last in loop)
+        for loop in loops
+    )
+
+
 # How a chord sounds: the shares of its root, third, fifth and seventh among the notes of a half
 # bar, those of the bass and the others, and what other pitch classes have between them. These and
 # the next are such that the chords of 70 arranged pieces are found (of 300 others 89.5 %).
