@@ -4,6 +4,7 @@
     gen_midi_conditional.py -f inference/clip.npz -c exp/NAME -n 5     clip_1.mid … clip_5.mid
     gen_midi_conditional.py -f inference/clip.npz -n 5 --rank          the best of them first
     gen_midi_conditional.py -f inference/clip.npz --instruments piano,strings --key D --mode minor
+    gen_midi_conditional.py -f inference/clip.npz --chords "Am F C G"  these, one a bar, repeated
     gen_midi_conditional.py --settings inference/clip_3.mid.json       that take again, alone
     gen_midi_conditional.py -f inference/clip.npz --visualize --video clip.mp4 --format png pdf
 
@@ -91,6 +92,8 @@ def defaults_of(report: Path) -> dict[str, object]:
         "beat_instruments": style.beat_instruments,
         "key": tonic or None,
         "mode": mode or "major",
+        "chords": style.chords,
+        "progression": style.progression,
         "ending": style.ending,
         "sources": sources,
     }

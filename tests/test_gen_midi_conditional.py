@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 
 import gen_midi_conditional
 from cmt.control import Control, load_control, save_control
 from cmt.files import InputError
+from cmt.form import Form, Section
 from cmt.model import checkpoint
 from cmt.model.network import CMT
+from cmt.music.keys import Key
 from cmt.music.midi import read_midi
 from cmt.music.vocabulary import BAR
+from cmt.results import markers_of
 from cmt.rhythm import Curves, VideoRhythm, save_rhythm
 
 # Four bars at 120 BPM, a visual beat in the second.
@@ -57,11 +61,46 @@ def test_the_whole_piece_is_as_asked(tmp_path: Path, arguments: list[str]) -> No
     assert midi.tempo == pytest.approx(90, abs=1e-3)
     assert midi.song.length == 48  # 8 s
     assert midi.instruments == ["Piano", "Bass"]
-    assert set(midi.song.notes["pitch"] % 12) <= {3, 5, 6, 8, 10, 11, 1}
+    scale, leading_note = {3, 5, 6, 8, 10, 11, 1}, 2
+    assert set(midi.song.notes["pitch"] % 12) <= {*scale, leading_note}
     assert entry["instruments"] == ["Piano", "Bass"]
     assert entry["key"] == "D# minor"
     assert entry["precision"] == "bf16"
     assert entry["control_error"] == {"density": 0, "strength": 0, "time": 0}
+
+
+def test_sections_and_chords_are_told(tmp_path: Path, arguments: list[str]) -> None:
+    gen_midi_conditional.main([*arguments, "--chords", "Am F,G", "--no-ending"])
+    entry = report(tmp_path / "clip.mid")
+    section = {"name": "A", "bar": 1, "bars": 4, "chords": "Am F,G Am F,G"}
+    assert entry["form"] == {"key": "A minor", "sections": [section]}
+    assert entry["chords"] == "Am F,G"
+    markers = [m.text for m in mido.MidiFile(tmp_path / "clip.mid").tracks[0] if m.type == "marker"]
+    assert markers == ["A"]
+    gen_midi_conditional.main([*arguments, "--control", "original"])
+    assert report(tmp_path / "clip.mid")["form"] is None
+
+
+def test_scenes_keep_their_names_beside_sections() -> None:
+    sections = (Section("A", 0, 4), Section("B", 4, 2), Section("A", 6, 2, 0, varied=True))
+    form = Form(Key(0), sections, ())
+    assert markers_of((0, 6), form) == [(0, "scene 1: A"), (64, "B"), (96, "scene 2: A'")]
+    assert markers_of((0, 6), None) == [(0, "scene 1"), (96, "scene 2")]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["--chords", "Am H7"], "no chord is called 'H7'; write C, F#, Bb and the like"),
+        (["--progression", "blue"], "'blue' is not among anguished, dark,"),
+    ],
+)
+def test_what_is_no_chord_is_refused_in_one_line(
+    arguments: list[str], wrong: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        gen_midi_conditional.main([*arguments, *wrong])
+    assert said in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_pictures_of_the_music_over_its_plan(tmp_path: Path, arguments: list[str]) -> None:
@@ -91,11 +130,25 @@ STYLED = "--instruments piano,strings --beat_instruments strings --key F# --mode
 VARIED = "-n 2 --rank --C 0.25 --min_strength 3 --tempo 90.5 --genre pop --seed 7"
 
 
-@pytest.mark.parametrize("options", ["", STYLED, VARIED, f"--control original {VARIED}"])
+CHORDS = ["--chords", "Am F,G; Dm", "--C", "0.5"]
+MOOD = "--progression Hopeful --key Bb"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        STYLED.split(),
+        VARIED.split(),
+        CHORDS,
+        MOOD.split(),
+        ["--control", "original", *VARIED.split()],
+    ],
+)
 def test_a_report_makes_its_piece_again(
-    tmp_path: Path, arguments: list[str], options: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, arguments: list[str], options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    gen_midi_conditional.main([*arguments, *options.split()])
+    gen_midi_conditional.main([*arguments, *options])
     (first, *_) = sorted(tmp_path.glob("clip*.mid"))
     entry, written = report(first), first.read_bytes()
     again = tmp_path / "again"
@@ -134,6 +187,9 @@ def test_a_report_of_other_sources_is_told(
         ["--instruments", "kazoo"],
         ["--instruments", "piano", "--beat_instruments", "drums"],
         ["--control", "original", "--key", "C"],
+        ["--control", "original", "--chords", "C"],
+        ["--control", "original", "--progression", "sad"],
+        ["--chords", "C", "--progression", "sad"],
         ["--tempo", "0"],
         ["--C", "2"],
         ["-n", "0"],

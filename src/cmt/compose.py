@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from cmt.control import Control, retimed
 from cmt.decoding.engine import Progress, Take, generate, log_likelihood
 from cmt.decoding.style import Style
+from cmt.form import Form
 from cmt.measures.matching import score
 from cmt.measures.obedience import ControlError, control_error
 from cmt.model.network import CMT
@@ -73,6 +74,7 @@ class Report:
         control_error: how far the piece, as it is written, is from what was asked.
         reconciled: a line for each contradiction in what the video asks for.
         rank: among its takes; None where these were not ranked.
+        form: its sections and chords; None where they were left to the model.
     """
 
     settings: Settings
@@ -85,6 +87,7 @@ class Report:
     control_error: ControlError
     reconciled: tuple[str, ...]
     rank: Rank | None = None
+    form: Form | None = None
 
     def __str__(self) -> str:
         """On one line."""
@@ -168,6 +171,7 @@ def _piece(
         control_error=control_error(song, take.plan),
         reconciled=tuple(changes),
         rank=rank,
+        form=take.form,
     )
     return Piece(take, song, control, report)
 

@@ -16,12 +16,13 @@ from cmt.script import between
 if TYPE_CHECKING:
     from cmt.compose import Settings
     from cmt.model.network import CMT
+    from cmt.music.chords import ChordLoop
     from cmt.video.analysis import Analysis
 
 RHYTHMS = ("true", "original")
 FLOWS = ("exact", "single", "fast")
 MAX_SEED = 2**32 - 1
-EXACT_ONLY = ("instruments", "beat_instruments", "key")
+EXACT_ONLY = ("instruments", "beat_instruments", "key", "chords", "progression")
 
 
 def instruments(text: str) -> tuple[str, ...]:
@@ -31,6 +32,25 @@ def instruments(text: str) -> tuple[str, ...]:
         known = ",".join(INSTRUMENT_CLASS).lower()
         raise argparse.ArgumentTypeError(f"{', '.join(unknown)!r} is not among {known}")
     return tuple(name for name in INSTRUMENT_CLASS if name in asked)
+
+
+def chords(text: str) -> tuple[ChordLoop, ...]:
+    """Chords of sections from a text, as `cmt.music.chords.read_loops` reads it."""
+    from cmt.music.chords import read_loops
+
+    try:
+        return read_loops(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def mood(text: str) -> str:
+    """A mood of `cmt.music.progressions.moods`, in any case."""
+    from cmt.music.progressions import moods
+
+    if (asked := text.lower()) not in moods():
+        raise argparse.ArgumentTypeError(f"{text!r} is not among {', '.join(moods())}")
+    return asked
 
 
 def add_rhythm(options: argparse.ArgumentParser) -> None:
@@ -119,6 +139,15 @@ def add_composition(options: argparse.ArgumentParser) -> None:
     add("--key", choices=TONICS, metavar="TONIC", help="keep to a key: C, C#, Db … B")
     add("--mode", choices=MODES, default="major", help="of --key; default major")
     add(
+        "--chords", type=chords, metavar="LIST",
+        help='one a bar, which repeat: "Am F C G"; "C,G" is a bar of two, ";" begins the chords of'
+        " another section; default: a progression is drawn for each section",
+    )  # fmt: skip
+    add(
+        "--progression", type=mood, metavar="MOOD",
+        help="draw progressions of a mood: hopeful, dark, joyful, sad, mysterious …",
+    )  # fmt: skip
+    add(
         "--ending", action=argparse.BooleanOptionalAction, default=True,
         help="a final chord on the last downbeat; default: yes",
     )  # fmt: skip
@@ -130,6 +159,8 @@ def check_composition(options: argparse.ArgumentParser, args: argparse.Namespace
         for name in EXACT_ONLY:
             if getattr(args, name):
                 options.error(f"--{name} goes with --control exact")
+    if args.chords and args.progression:
+        options.error("--progression: goes without --chords")
     playing = args.instruments or tuple(INSTRUMENT_CLASS)
     if outside := set(args.beat_instruments or ()) - set(playing):
         options.error(f"--beat_instruments: {', '.join(sorted(outside))} not in --instruments")
@@ -151,6 +182,8 @@ def settings(args: argparse.Namespace, takes: int = 1, rank: bool = False) -> Se
             instruments=args.instruments,
             beat_instruments=args.beat_instruments,
             key=Key(TONICS[args.key], args.mode) if args.key else None,
+            chords=args.chords or (),
+            progression=args.progression,
             ending=args.ending,
         ),
         seed=args.seed,

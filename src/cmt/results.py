@@ -13,6 +13,8 @@ from cmt.compose import Report, Settings
 from cmt.decoding import LOOPS
 from cmt.decoding.style import Style
 from cmt.files import InputError, replacing
+from cmt.form import Form
+from cmt.music.chords import HALVES, read_loops, write_loops
 from cmt.music.keys import Key
 from cmt.music.midi import load_score, write_midi
 from cmt.music.vocabulary import GENRES, TICKS_PER_BAR, TICKS_PER_BEAT
@@ -95,18 +97,23 @@ def write(
 
 
 def write_music(piece: Piece, midi: Path) -> None:
-    """Write a piece as MIDI, with tempo map, accents and, where they are known, scenes as markers.
+    """Write a piece as MIDI, with tempo map, accents, and scenes and sections as markers.
 
     Raises:
         InputError: the folder cannot be written to.
     """
     control = piece.control
-    scenes = [
-        (bar * TICKS_PER_BAR, f"scene {number}")
-        for number, bar in enumerate(control.scenes, start=1)
-    ]
-    played = velocities(piece.song, piece.take.plan.beats) if scenes else None
-    write_midi(piece.song, midi, control.grid.tempi, markers=scenes, velocities=played)
+    played = velocities(piece.song, piece.take.plan.beats) if control.scenes else None
+    markers = markers_of(control.scenes, piece.take.form)
+    write_midi(piece.song, midi, control.grid.tempi, markers=markers, velocities=played)
+
+
+def markers_of(scenes: Sequence[int], form: Form | None) -> list[tuple[int, str]]:
+    """Markers (tick, text) of the first bars of scenes and of sections: "scene 1: A", "B"."""
+    names = {bar: [f"scene {number}"] for number, bar in enumerate(scenes, start=1)}
+    for section in form.sections if form else ():
+        names.setdefault(section.start, []).append(str(section))
+    return [(bar * TICKS_PER_BAR, ": ".join(names[bar])) for bar in sorted(names)]
 
 
 def visual_beats(piece: Piece, midi: Path) -> list[dict[str, float | int | None]]:
@@ -153,6 +160,8 @@ def to_json(report: Report) -> dict[str, Any]:
         "instruments": style.instruments,
         "beat_instruments": style.beat_instruments,
         "key": str(style.key) if style.key else None,
+        "chords": write_loops(style.chords) if style.chords else None,
+        "progression": style.progression,
         "ending": style.ending,
         "duration": report.duration,
         "bars": report.bars,
@@ -160,6 +169,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "controlled": {"bars": report.bars_controlled, "visual_beats": report.visual_beats},
         "control_error": asdict(report.control_error),
         "reconciled": report.reconciled,
+        "form": _form(report.form) if report.form else None,
     } | (
         {
             "rank": rank.place,
@@ -170,6 +180,23 @@ def to_json(report: Report) -> dict[str, Any]:
         if rank
         else {}
     )
+
+
+def _form(form: Form) -> dict[str, Any]:
+    """A form as JSON has it; bars count from 1."""
+    bars = tuple(zip(form.chords[::HALVES], form.chords[1::HALVES], strict=True))
+    return {
+        "key": str(form.key),
+        "sections": [
+            {
+                "name": str(section),
+                "bar": section.start + 1,
+                "bars": section.bars,
+                "chords": write_loops([bars[section.start : section.start + section.bars]]),
+            }
+            for section in form.sections
+        ],
+    }
 
 
 def read_settings(path: str | Path) -> tuple[Settings, Sources]:
@@ -185,6 +212,8 @@ def read_settings(path: str | Path) -> tuple[Settings, Sources]:
             instruments=_names(content["instruments"]),
             beat_instruments=_names(content["beat_instruments"]),
             key=Key.named(content["key"]) if content["key"] else None,
+            chords=read_loops(content["chords"]) if content.get("chords") else (),
+            progression=content.get("progression"),
             ending=content["ending"],
         )
         if content["control"] not in LOOPS or content["genre"] not in (*GENRES, None):

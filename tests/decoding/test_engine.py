@@ -140,8 +140,11 @@ def test_exact_control_has_no_error_and_no_invalid_word(
         assert {"Drums"} | set(key_classes(song)) >= set(song_instruments(song))
         if instruments:
             assert song_instruments(song) <= instruments
+        assert take.form and take.form.key == (key or take.form.key)
         if key:
-            assert set().union(*key_classes(song).values(), set()) <= set(key.scale)
+            for note in song.pitched:
+                chord = take.form.chord(int(note["tick"])).tones
+                assert note["pitch"] % 12 in {*key.scale, *chord}
 
 
 def test_drums_strike_on_what_is_seen_and_crash_where_a_scene_begins(small_model: CMT) -> None:

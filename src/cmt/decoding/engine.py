@@ -20,9 +20,11 @@ from cmt.decoding.drawing import Drawing, Plain, Recalling
 from cmt.decoding.loop import Loop
 from cmt.decoding.recall import Cache
 from cmt.decoding.style import Style
+from cmt.form import Form, make_form
 from cmt.model.encoding import Word, data_words, initial_tokens, model_words
 from cmt.model.fast import FastCMT, one_thread
 from cmt.model.network import CMT, losses
+from cmt.music.keys import Key
 from cmt.music.vocabulary import DRAWN, EOS, FIELDS, MODEL_COLUMN, TICKS_PER_BAR
 from cmt.plan import MIN_STRENGTH, Plan, thinned
 
@@ -38,11 +40,13 @@ class Take:
         words: (length, 10) rows in the data set's columns, EOS included.
         seed: of this take; it alone gives the same take again.
         plan: what was asked of it.
+        form: its sections and chords; None where they were left to the model.
     """
 
     words: NDArray[np.int64]
     seed: int
     plan: Plan
+    form: Form | None = None
 
 
 @torch.inference_mode()
@@ -85,17 +89,20 @@ def generate(
         batch = _exact(fast, rngs, control, plan, degree, style)
     decoded = decode(fast, batch.loops, batch.drawing, batch.initial, control.n_beat, progress)
     return [
-        Take(data_words(words, control.n_beat), seed + index, asked)
-        for index, (words, asked) in enumerate(zip(decoded, batch.plans, strict=True))
+        Take(data_words(words, control.n_beat), seed + index, asked, form)
+        for index, (words, asked, form) in enumerate(
+            zip(decoded, batch.plans, batch.forms, strict=True)
+        )
     ]
 
 
 @dataclass(frozen=True)
 class _Batch:
-    """Songs to be decoded together: their loops and plans, and what they have in common."""
+    """Songs to be decoded together: their loops, plans, forms, and what they have in common."""
 
     loops: Sequence[Loop]
     plans: Sequence[Plan]
+    forms: Sequence[Form | None]
     drawing: Drawing
     initial: torch.Tensor
 
@@ -109,12 +116,28 @@ def _exact(
     style: Style,
 ) -> _Batch:
     plans = [thinned(plan, degree, rng) for rng in rngs]
-    loops = [exact.ExactLoop(plan, control.n_beat, style) for plan in plans]
+    forms = [form_of(plan, style, rng) for plan, rng in zip(plans, rngs, strict=True)]
+    loops = [
+        exact.ExactLoop(plan, control.n_beat, style, form)
+        for plan, form in zip(plans, forms, strict=True)
+    ]
     steered = [plan.controlled for plan in plans]
     cache = Cache(steered, fast.model.config.d_model, exact.ORDER)
     drawing = Recalling(fast, loops, rngs, cache, exact.SAMPLING)
-    initial = _told(fast.model, style)
-    return _Batch(loops, plans, drawing, initial)
+    initial = torch.stack([_told(fast.model, style, form.key) for form in forms])
+    return _Batch(loops, plans, forms, drawing, initial)
+
+
+def form_of(plan: Plan, style: Style, rng: np.random.RandomState) -> Form:
+    """The form of a piece, as its style asks for."""
+    return make_form(
+        plan,
+        rng,
+        key=style.key,
+        chords=style.chords,
+        mood=style.progression,
+        ending=style.ending,
+    )
 
 
 def _original(
@@ -129,14 +152,15 @@ def _original(
     loops = [original.OriginalLoop(control, degree, rng, min_strength) for rng in rngs]
     order = DRAWN if fast.chained else original.ORDER
     drawing = Plain(fast, loops, rngs, order, original.SAMPLING)
-    initial = torch.from_numpy(initial_tokens(style.genre or "pop", style.playing))
-    return _Batch(loops, [plan] * len(rngs), drawing, initial)
+    told = torch.from_numpy(initial_tokens(style.genre or "pop", style.playing))
+    initial = told.expand(len(rngs), -1, -1)
+    return _Batch(loops, [plan] * len(rngs), [None] * len(rngs), drawing, initial)
 
 
-def _told(model: CMT, style: Style) -> torch.Tensor:
-    """The initial tokens (7, 3): the style, as far as the model knows of such things."""
-    key = style.key if model.config.has_keys else None
-    return torch.from_numpy(initial_tokens(style.genre, style.playing, key))
+def _told(model: CMT, style: Style, key: Key | None) -> torch.Tensor:
+    """The initial tokens (7, 3): style and key, as far as the model knows of such things."""
+    known = key if model.config.has_keys else None
+    return torch.from_numpy(initial_tokens(style.genre, style.playing, known))
 
 
 @torch.inference_mode()
@@ -154,7 +178,7 @@ def decode(
         fast: the model.
         loops: one per song.
         drawing: of the same loops.
-        initial: (7, 3) initial tokens of all songs.
+        initial: (songs, 7, 3) initial tokens.
         n_beat: ticks in each song.
         progress: is told how far the slowest song is.
 
@@ -166,7 +190,7 @@ def decode(
     fast.model.reserve(math.ceil(1.01 * n_beat) + TICKS_PER_BAR)
     songs = [[loop.first()] for loop in loops]
     active = list(range(len(loops)))
-    state = fast.start(initial.to(device).expand(len(loops), -1, -1))
+    state = fast.start(initial.to(device))
     with one_thread(), tqdm(total=n_beat, unit="tick", disable=None) as bar:
         while active:
             rows = [[songs[song][-1][field.name] for field in FIELDS] for song in active]
@@ -202,7 +226,7 @@ def log_likelihood(model: CMT, words: NDArray[np.int64], style: Style = Style())
     """
     rows = torch.from_numpy(model_words(words)).to(model.device, torch.int64).unsqueeze(0)
     model.reserve(int(rows[..., MODEL_COLUMN["i_beat"]].max()) + 1)
-    initial = _told(model, style).to(model.device)
+    initial = _told(model, style, style.key).to(model.device)
     inputs, targets = rows[:, :-1], rows[:, 1:]
     logits = model(inputs, initial.unsqueeze(0), targets)
     mask = torch.ones(targets.shape[:2], device=model.device)

@@ -13,6 +13,8 @@ from cmt.decoding.ending import Ending
 from cmt.decoding.harmony import HEARD, SOUNDING, Harmony, of_pitches
 from cmt.decoding.loop import NOTHING, Head, Mask, Sampling, only
 from cmt.decoding.style import Style
+from cmt.decoding.voicing import Voicing
+from cmt.form import Form
 from cmt.model.encoding import Word
 from cmt.music.keys import PITCH_CLASSES
 from cmt.music.vocabulary import (
@@ -62,17 +64,22 @@ class ExactLoop:
         plan: what is asked of its bars.
         n_beat: ticks in the song, of which its words say the share that is done.
         style: what is asked of the whole piece.
+        form: its key and chords; None leaves them to the model.
     """
 
-    def __init__(self, plan: Plan, n_beat: int, style: Style = Style()) -> None:
+    def __init__(
+        self, plan: Plan, n_beat: int, style: Style = Style(), form: Form | None = None
+    ) -> None:
         self.bars = plan.bars
         self.n_beat = n_beat
         self.style = style
         self.playing = frozenset(INSTRUMENT_CLASS[name] for name in style.playing)
         # Instruments that were asked for and have not been heard.
         self.missing = set(self.playing) if style.instruments else set()
-        self.ending = Ending(plan.last_bar if style.ending else None, style.key)
+        self.key = form.key if form else style.key
+        self.ending = Ending(plan.last_bar if style.ending else None, self.key)
         self.harmony = Harmony()
+        self.voicing = Voicing(form)
         self.bar = 0
         self.position = -1  # tick in the bar; −1 before its first onset
         self.left = self.bars[0].density or 0  # onset positions still to come in this bar
@@ -173,8 +180,11 @@ class ExactLoop:
 
     def _pitch_classes(self) -> list[int] | None:
         """Pitch classes that the present instrument, a pitched one, may play; None is all."""
-        scale = self.style.key.scale if self.style.key else None
-        return self.ending.chord(self.instrument, self.position) or scale
+        if final := self.ending.chord(self.instrument, self.position):
+            return final
+        if self.style.key is None:
+            return None
+        return [*self.style.key.scale, *self.voicing.tones(self.tick)]
 
     def _bar_density(self) -> Mask:
         bar = self.bars[self.bar + 1]
@@ -222,10 +232,11 @@ class ExactLoop:
         return labels
 
     def given(self, name: str, word: Word, head: Head) -> Head:
-        """The head of a field, corrected by what is known: a pitch by the harmony of the bar."""
+        """The head of a field, corrected by what is known: a pitch by chord and harmony."""
         if name != "pitch" or word["type"] != NOTE or self.instrument == DRUMS:
             return head
-        weights = np.exp((SOUNDING, HEARD) @ self.harmony.features(self.tick))
+        agreeing = (SOUNDING, HEARD) @ self.harmony.features(self.tick)
+        weights = np.exp(agreeing + self.voicing.weights(self.instrument, self.tick))
         corrected: Head = head * of_pitches(weights, len(head))
         return corrected / corrected.sum()
 
@@ -284,6 +295,7 @@ class ExactLoop:
             pitch, duration = word["pitch"] - 1, word["duration"] - 1
             self.ending.hear(pitch, duration)
             self.harmony.add(pitch, self.tick, duration)
+            self.voicing.add(self.instrument, self.tick)
 
     def _timed(self, word: Word) -> Word:
         """Add the place in the song, rounded as in training; an EOS has none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cmt.music.chords import ChordLoop
 from cmt.music.keys import Key
 from cmt.music.vocabulary import INSTRUMENT_CLASS, INSTRUMENTS
 
@@ -18,7 +19,11 @@ class Style:
             None lets the model choose among all.
         beat_instruments: names of those that may play the simu-note on a visual beat; None is
             all that play.
-        key: whose scale the pitched instruments keep to; None is whatever comes.
+        key: whose scale, and chords, the pitched instruments keep to; None draws one, or finds
+            that of the chords, and weighs what is outside it.
+        chords: of the sections A, B …, bar by bar; they repeat. None of them: progressions are
+            drawn.
+        progression: mood of those, one of `cmt.music.progressions.moods`; None is any.
         ending: whether the last bar resolves, as `cmt.decoding.ending` says.
     """
 
@@ -26,6 +31,8 @@ class Style:
     instruments: tuple[str, ...] | None = None
     beat_instruments: tuple[str, ...] | None = None
     key: Key | None = None
+    chords: tuple[ChordLoop, ...] = ()
+    progression: str | None = None
     ending: bool = True
 
     @property
