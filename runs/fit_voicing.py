@@ -37,7 +37,7 @@ from cmt.training.songs import split
 
 WORDS = 1400  # of each song
 STEPS, RATE = 80, 0.15
-RIDGE = 10.0  # notes' worth of doubt about a weight that differs from 0 by a nat
+RIDGE = 5.0  # notes' worth of doubt about a weight that differs from 0 by a nat
 COLUMNS = ("who", "quality", *map(str, range(PITCH_CLASSES)))
 
 

@@ -59,7 +59,7 @@ class ExactLoop:
     then another instrument on the same tick; a later tick, as long as the onsets that are left
     and the visual beats ahead still fit; the next bar, or the end, when no onset is left. The
     first simu-note on a visual beat has its strength; where it is known what is seen there, drums
-    strike first, if they may play visual beats, and crash where a scene begins.
+    strike first, if they may play visual beats. They crash where a scene or a section begins.
 
     Args:
         plan: what is asked of its bars.
@@ -77,8 +77,9 @@ class ExactLoop:
         self.playing = frozenset(INSTRUMENT_CLASS[name] for name in style.playing)
         # Instruments that were asked for and have not been heard.
         self.missing = set(self.playing) if style.instruments else set()
-        self.key = form.key if form else style.key
-        self.ending = Ending(plan.last_bar if style.ending else None, self.key)
+        self.form = form
+        key = form.key if form else style.key
+        self.ending = Ending(plan.last_bar if style.ending else None, key)
         self.harmony = Harmony()
         self.voicing = Voicing(form)
         self.bar = 0
@@ -89,7 +90,7 @@ class ExactLoop:
         self.notes_left = 0
         self.pitches: set[int] = set()
         self.struck = bool(plan.scenes) and DRUMS in style.on_beats
-        self.borders = plan.borders
+        self.borders = plan.borders | (form.borders if form else frozenset())
         self.owed: int | None = None  # strength that a visual beat, already struck, has yet to get
 
     @property
@@ -235,15 +236,17 @@ class ExactLoop:
     def given(self, name: str, word: Word, heads: Heads) -> NDArray[np.float64]:
         """The head of a field given the fields drawn before, corrected by what is known.
 
-        A pitch by the harmony of the bar and by the chord. And the heads are independent given the
-        type: where another simu-note on this tick was possible, of a later instrument, and
-        something else was drawn, the instrument's head still has the probability of that in it, and
-        the density's, that no onset is left.
+        A pitch by the chord, or, where none was decided, by the harmony of the bar. And the heads
+        are independent given the type: where another simu-note on this tick was possible, of a
+        later instrument, and something else was drawn, the instrument's head still has the
+        probability of that in it, and the density's, that no onset is left.
         """
         head = heads[name]
         if name == "pitch" and word["type"] == NOTE and self.instrument != DRUMS:
-            agreeing = (SOUNDING, HEARD) @ self.harmony.features(self.tick)
-            weights = np.exp(agreeing + self.voicing.weights(self.instrument, self.tick))
+            if self.form:
+                weights = np.exp(self.voicing.weights(self.instrument, self.tick))
+            else:
+                weights = np.exp((SOUNDING, HEARD) @ self.harmony.features(self.tick))
             corrected: NDArray[np.float64] = head * of_pitches(weights, len(head))
             return corrected / corrected.sum()
         if name not in ("instr_type", "density") or word["type"] != METRICAL:

@@ -99,16 +99,19 @@ class Key:
 KEYS = tuple(Key(tonic, mode) for mode in MODES for tonic in range(PITCH_CLASSES))
 
 
-def find_key(weights: NDArray[np.float64]) -> Key | None:
-    """The key whose profile correlates best with pitch-class weights (12,).
+def key_fits(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How well pitch-class weights (12,), not all equal, correlate with each key of KEYS, (24,).
 
-    None where the weights are all equal. Source: Krumhansl 1990, "Cognitive Foundations of
-    Musical Pitch", chapter 4.
+    Source: Krumhansl 1990, "Cognitive Foundations of Musical Pitch", chapter 4.
     """
     import numpy as np
 
-    if np.ptp(weights) == 0:
-        return None
     profiles = [np.roll(MODES[key.mode].profile, key.tonic) for key in KEYS]
-    fits = [np.corrcoef(weights, profile)[0, 1] for profile in profiles]
-    return KEYS[int(np.argmax(fits))]
+    return np.array([np.corrcoef(weights, profile)[0, 1] for profile in profiles])
+
+
+def find_key(weights: NDArray[np.float64]) -> Key | None:
+    """The key that fits pitch-class weights (12,) best; None where they are all equal."""
+    import numpy as np
+
+    return KEYS[int(np.argmax(key_fits(weights)))] if np.ptp(weights) else None
