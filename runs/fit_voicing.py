@@ -37,7 +37,7 @@ from cmt.training.songs import split
 
 WORDS = 1400  # of each song
 STEPS, RATE = 80, 0.15
-RIDGE = 10.0  # notes' worth of doubt about a weight that differs from 0 by a nat
+RIDGE = 5.0  # notes' worth of doubt about a weight that differs from 0 by a nat
 COLUMNS = ("who", "quality", *map(str, range(PITCH_CLASSES)))
 
 
@@ -88,7 +88,7 @@ def notes(model: CMT, words: np.ndarray, genre: str | None, instruments: list[st
     hidden = model.hidden(read, initial)[0, INITIAL_TOKENS:]
     types = following[:, MODEL_COLUMN["type"]]
     places = (types == NOTE) & (following[:, MODEL_COLUMN["instr_type"]] != DRUMS)
-    logits = model.attribute_logits(hidden[places], types[places])["pitch"]
+    logits = model.logits(hidden[places], following[places])["pitch"]
     present, chords = Harmony(), Voicing(form)
     features, about, outside = [], [], []
     for row in following[places].tolist():

@@ -16,6 +16,7 @@ import numpy as np
 from cmt.music.chords import HALF_BAR, Chord, ChordLoop, key_of, loop_of
 from cmt.music.keys import PITCH_CLASSES, Key
 from cmt.music.progressions import choices
+from cmt.music.vocabulary import TICKS_PER_BAR
 from cmt.plan import Plan
 
 SHORT_PIECE = 24  # bars; phrases of shorter pieces have four bars, of others eight
@@ -88,6 +89,14 @@ class Form:
                 first = self.sections[section.returns]
                 result += [first.start + bar % first.bars for bar in range(section.bars)]
         return tuple(result)
+
+    @property
+    def borders(self) -> frozenset[int]:
+        """Ticks at which another label begins, the first one's left out."""
+        pairs = zip(self.sections, self.sections[1:], strict=False)
+        return frozenset(
+            after.start * TICKS_PER_BAR for before, after in pairs if before.label != after.label
+        )
 
     def chord(self, tick: int) -> Chord:
         """The chord at a tick of the song; the last one goes on."""

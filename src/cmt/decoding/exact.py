@@ -58,7 +58,7 @@ class ExactLoop:
     then another instrument on the same tick; a later tick, as long as the onsets that are left
     and the visual beats ahead still fit; the next bar, or the end, when no onset is left. The
     first simu-note on a visual beat has its strength; where it is known what is seen there, drums
-    strike first, if they may play visual beats, and crash where a scene begins.
+    strike first, if they may play visual beats. They crash where a scene or a section begins.
 
     Args:
         plan: what is asked of its bars.
@@ -76,8 +76,9 @@ class ExactLoop:
         self.playing = frozenset(INSTRUMENT_CLASS[name] for name in style.playing)
         # Instruments that were asked for and have not been heard.
         self.missing = set(self.playing) if style.instruments else set()
-        self.key = form.key if form else style.key
-        self.ending = Ending(plan.last_bar if style.ending else None, self.key)
+        self.form = form
+        key = form.key if form else style.key
+        self.ending = Ending(plan.last_bar if style.ending else None, key)
         self.harmony = Harmony()
         self.voicing = Voicing(form)
         self.bar = 0
@@ -88,7 +89,7 @@ class ExactLoop:
         self.notes_left = 0
         self.pitches: set[int] = set()
         self.struck = bool(plan.scenes) and DRUMS in style.on_beats
-        self.borders = plan.borders
+        self.borders = plan.borders | (form.borders if form else frozenset())
         self.owed: int | None = None  # strength that a visual beat, already struck, has yet to get
 
     @property
@@ -232,11 +233,16 @@ class ExactLoop:
         return labels
 
     def given(self, name: str, word: Word, head: Head) -> Head:
-        """The head of a field, corrected by what is known: a pitch by chord and harmony."""
+        """The head of a field, corrected by what is known.
+
+        A pitch by the chord, or, where none was decided, by the harmony of the bar.
+        """
         if name != "pitch" or word["type"] != NOTE or self.instrument == DRUMS:
             return head
-        agreeing = (SOUNDING, HEARD) @ self.harmony.features(self.tick)
-        weights = np.exp(agreeing + self.voicing.weights(self.instrument, self.tick))
+        if self.form:
+            weights = np.exp(self.voicing.weights(self.instrument, self.tick))
+        else:
+            weights = np.exp((SOUNDING, HEARD) @ self.harmony.features(self.tick))
         corrected: Head = head * of_pitches(weights, len(head))
         return corrected / corrected.sum()
 

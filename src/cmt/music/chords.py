@@ -101,16 +101,18 @@ class Chord:
         return Chord((self.root + semitones) % PITCH_CLASSES, self.quality)
 
 
-def key_of(chords: Sequence[Chord]) -> Key:
-    """The key that chords of equal length are in: by their tones, their roots counting twice.
-
-    Where a piece begins and ends counts as well.
-    """
+def tone_weights(chords: Sequence[Chord]) -> NDArray[np.float64]:
+    """How often chords have each pitch class, (12,); roots count twice."""
     weights = np.zeros(PITCH_CLASSES)
-    for chord in (*chords, chords[0], chords[-1]):
+    for chord in chords:
         weights[chord.tones] += 1
         weights[chord.root] += 1
-    key = find_key(weights)
+    return weights
+
+
+def key_of(chords: Sequence[Chord]) -> Key:
+    """The key that chords of equal length are in; with which they begin and end counts twice."""
+    key = find_key(tone_weights([*chords, chords[0], chords[-1]]))
     assert key is not None
     return key
 

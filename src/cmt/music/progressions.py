@@ -11,9 +11,13 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
-from cmt.music.chords import Chord, key_of
-from cmt.music.keys import Key
+import numpy as np
 
+from cmt.music.chords import Chord, tone_weights
+from cmt.music.keys import KEYS, Key, key_fits
+
+INSIDE = 0.8  # share of a progression's tones that are in the scale, if it tells its tonic
+MARGIN = 0.05  # by which the correlation with its key is the greatest then
 _TABLE = Path(__file__).with_suffix(".csv")
 
 
@@ -33,8 +37,12 @@ class Progression:
 
     @functools.cached_property
     def tells_tonic(self) -> bool:
-        """Whether its tones are those of C, not of a relative or another key."""
-        return key_of(self.chords) == Key(0, self.mode)
+        """Whether its tones are mostly of the scale of C, and fit no other tonic as well."""
+        key = Key(0, self.mode)
+        inside = np.mean([tone in key.scale for chord in self.chords for tone in chord.tones])
+        fits = key_fits(tone_weights(self.chords))
+        others = [fit for fit, other in zip(fits, KEYS, strict=True) if other.tonic != key.tonic]
+        return bool(inside >= INSIDE and fits[KEYS.index(key)] >= max(others) + MARGIN)
 
 
 @functools.cache
