@@ -33,11 +33,12 @@ from arranged.tunes import (
     read_progressions,
     read_tunes,
 )
+
 from cmt.files import InputError
 from cmt.music.midi import write_midi
 from cmt.music.vocabulary import GENRES, INSTRUMENTS, MIN_NOTES
 from cmt.music.words import song_to_words
-from cmt.script import run_script
+from cmt.script import between, run_script
 
 MAX_WORDS = 9_000  # of a piece
 MIN_TRACKS = 3  # with MIN_NOTES notes; two where there are no drums
@@ -58,7 +59,14 @@ SHARES = {
     "reggae": 1,
 }
 # How many of a style's pieces are of a band of our own, even where grooves are left.
-OWN_BAND = {"metal": 0.9, "electronic": 0.7, "dance": 0.65, "country": 0.2, "rock": 0.3, "pop": 0.25}
+OWN_BAND = {
+    "metal": 0.9,
+    "electronic": 0.7,
+    "dance": 0.65,
+    "country": 0.2,
+    "rock": 0.3,
+    "pop": 0.25,
+}
 TUNES = {"metal": 0.1, "electronic": 0.15, "dance": 0.2, "film": 0.15, "ambient": 0, "folk": 0.9}
 TUNE = 0.35  # share of tunes in other styles
 MINOR_TUNE = 0.25  # of major tunes that are played in minor
@@ -86,15 +94,18 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("folder", type=Path, help="folder of free.tar.xz and its tables")
     parser.add_argument("out", type=Path, help="folder to write")
-    parser.add_argument("--count", type=int, default=1500, help="pieces")
+    parser.add_argument("--count", type=between(1, kind=int), default=1500, help="pieces")
     parser.add_argument("--seed", type=int, default=0, help="another one, other pieces")
     args = parser.parse_args(argv)
     if args.out.exists():
         raise InputError(f"{args.out}: exists; remove it, or name another folder")
+    for name in ("free.tar.xz", "free.csv", "progressions.csv"):
+        if not (args.folder / name).is_file():
+            raise InputError(f"{args.folder}: has no {name}")
     if not shutil.which(COMMAND):
         raise InputError(f"{COMMAND} is not installed; apt-get install mma")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
         unpack(args.folder, folder)
         make(folder, args.folder / "progressions.csv", args.out, args.count, args.seed)
 

@@ -26,7 +26,7 @@ PLAYERS: dict[str, Players] = {
     "dance": {
         "Bass": (1, (basses.danced, basses.danced, basses.with_kick)),
         "Strings": (1, (layers.stabs, layers.arpeggio, layers.pad, layers.pulse, layers.counter)),
-        "Piano": (0.65, (layers.stabs, layers.keys, layers.arpeggio)),
+        "Piano": (0.65, (layers.stabs, layers.keys, layers.wide)),
         "Guitar": (0.4, (layers.strum, layers.muted)),
     },
     "electronic": {
@@ -38,13 +38,13 @@ PLAYERS: dict[str, Players] = {
     "rock": {
         "Bass": (1, (basses.with_kick, basses.with_kick, basses.plain)),
         "Guitar": (1, (layers.power, layers.strum, layers.muted, layers.arpeggio)),
-        "Piano": (0.5, (layers.keys, layers.hands, layers.stabs, layers.arpeggio)),
+        "Piano": (0.5, (layers.keys, layers.hands, layers.stabs, layers.wide)),
         "Strings": (0.6, (layers.pad, layers.line, layers.counter, layers.stabs)),
     },
     "pop": {
         "Bass": (1, (basses.with_kick, basses.plain)),
         "Guitar": (0.8, (layers.strum, layers.picked, layers.muted, layers.arpeggio)),
-        "Piano": (0.8, (layers.keys, layers.hands, layers.arpeggio, layers.stabs)),
+        "Piano": (0.8, (layers.keys, layers.hands, layers.hands, layers.wide, layers.stabs)),
         "Strings": (0.75, (layers.pad, layers.line, layers.counter, layers.high, layers.stabs)),
     },
     "country": {
@@ -60,7 +60,7 @@ OWN_BASS = {"rock": 0.5, "pop": 0.5, "country": 0.4, "dance": 0.5, "electronic":
 # Textures of film music: instrument, layers to choose from, and from which intensity on they play.
 FILM: dict[str, tuple[tuple[str, tuple[Layer, ...], int], ...]] = {
     "arpeggio": (
-        ("Piano", (layers.arpeggio,), 1),
+        ("Piano", (layers.arpeggio, layers.wide), 1),
         ("Strings", (layers.pad, layers.line), 2),
         ("Bass", (basses.long_notes,), 2),
         ("Guitar", (layers.sparkle, layers.muted), 3),
@@ -72,7 +72,7 @@ FILM: dict[str, tuple[tuple[str, tuple[Layer, ...], int], ...]] = {
         ("Strings", (layers.line,), 3),
     ),
     "piano": (
-        ("Piano", (layers.hands,), 1),
+        ("Piano", (layers.hands, layers.hands, layers.wide), 1),
         ("Bass", (basses.long_notes,), 2),
         ("Strings", (layers.pad, layers.line, layers.counter), 3),
     ),
@@ -97,7 +97,7 @@ FILM: dict[str, tuple[tuple[str, tuple[Layer, ...], int], ...]] = {
     ),
     "ambient": (
         ("Strings", (layers.pad, layers.line), 1),
-        ("Piano", (layers.sparkle, layers.arpeggio), 2),
+        ("Piano", (layers.sparkle, layers.wide), 2),
         ("Bass", (basses.long_notes,), 2),
         ("Guitar", (layers.sparkle, layers.arpeggio), 3),
         ("Strings", (layers.high,), 3),
@@ -107,6 +107,9 @@ DRUMMED = {"arpeggio": 0.3, "ostinato": 0.6, "hybrid": 0.85, "guitar": 0.3, "pia
 INTENSITY = {"I": 1, "A": 2, "B": 3, "X": 2, "E": 2}
 
 EVERYWHERE, CHORUS = "IABXE", "BEX"
+SOME = (EVERYWHERE, CHORUS, "AB", "B", "BX")
+# How often an instrument has a second part.
+SECOND = {"Strings": 0.8, "Piano": 0.45, "Guitar": 0.25}
 
 
 def plays(kinds: str) -> Callable[[Section], bool]:
@@ -128,11 +131,7 @@ def add_riff(draft: Draft) -> None:
 
 
 def complete(draft: Draft, own: bool) -> None:
-    """Layers for the instruments that have no part yet.
-
-    Args:
-        own: whether the whole band is ours; else an instrument of the groove's may be alone.
-    """
+    """Layers for the instruments that have no part yet; `own`: the whole band is ours."""
     rng, sheet = draft.rng, draft.sheet()
     players = PLAYERS.get(draft.style, PLAYERS["pop"])
     if draft.style == "metal" and rng.random() < 0.8:
@@ -146,7 +145,7 @@ def complete(draft: Draft, own: bool) -> None:
         draft.parts[name] = []
         verse = rng.choice(choices)
         where = plays(rng.choice((EVERYWHERE, EVERYWHERE, CHORUS, "AB", "ABX")))
-        if name == "Bass" or own and name == "Guitar":
+        if name == "Bass" or (own and name == "Guitar"):
             where = plays(EVERYWHERE)
         chorus = rng.choice(choices) if rng.random() < 0.4 else verse
         if chorus is verse:
@@ -154,7 +153,11 @@ def complete(draft: Draft, own: bool) -> None:
         else:
             draft.add(name, verse(rng, sheet), plays("IAXE"), verse.__name__)
             draft.add(name, chorus(rng, sheet), plays("B"), chorus.__name__)
-    if "strings counter" not in draft.about and rng.random() < 0.2:
+    for name, chance in SECOND.items():  # a track of a song is often two players
+        if name in players and draft.parts[name] and rng.random() < chance:
+            other = rng.choice(players[name][1])
+            draft.add(name, other(rng, sheet), plays(rng.choice(SOME)), other.__name__)
+    if "strings counter" not in draft.about and rng.random() < 0.3:
         draft.add("Strings", layers.counter(rng, sheet), plays("BX"), "counter")
 
 

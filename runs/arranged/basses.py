@@ -6,9 +6,10 @@ import random
 from collections.abc import Sequence
 
 from arranged.harmony import Note, nearest
-from arranged.layers import Sheet, rhythmic, velocity
+from arranged.layers import Sheet
+from arranged.rhythms import alternating, lengths, rhythmic, velocity
 
-LOWEST, HIGHEST = 28, 55
+LOWEST, HIGHEST = 28, 59
 OFFBEATS = (2, 3, 6, 7, 10, 11, 14)
 # Onsets in a bar, ticks.
 PLAIN = ((0, 8), (0, 6, 8, 14), (0, 3, 8, 11), (0, 6, 8), (0, 8, 14), (0, 4, 8, 12), (0, 10))
@@ -23,9 +24,9 @@ DANCED = (
 )
 
 
-def root_of(root: int) -> int:
-    """The bass's pitch of a pitch class: E1 … D#2."""
-    return LOWEST + (root - 4) % 12
+def root_of(root: int, lowest: int = LOWEST) -> int:
+    """The bass's pitch of a pitch class, from `lowest` on."""
+    return lowest + (root - lowest) % 12
 
 
 def long_notes(rng: random.Random, sheet: Sheet) -> list[Note]:
@@ -33,8 +34,8 @@ def long_notes(rng: random.Random, sheet: Sheet) -> list[Note]:
     up = rng.choice((0, 0, 12))
     notes = []
     for span in sheet.spans:
-        root = root_of(span.chord.root)
-        pitch = root + up if root + up <= 43 else root
+        root = root_of(span.chord.root, sheet.lowest)
+        pitch = root + up if root + up <= 45 else root
         notes.append(Note(span.tick, span.duration, pitch, velocity(span.tick, 78)))
     return notes
 
@@ -42,17 +43,25 @@ def long_notes(rng: random.Random, sheet: Sheet) -> list[Note]:
 def repeated(rng: random.Random, sheet: Sheet, rhythms: Sequence[Sequence[int]]) -> list[Note]:
     """Roots on a rhythm, the octave or the fifth at some places of it, always the same."""
     pattern = rng.choice(rhythms)
-    shape = [rng.choice((0, 0, 0, 0, 7, 12)) if onset % 8 else 0 for onset in pattern]
+    patterns = alternating(rng, pattern)
+    up = [rng.choice((0, 0, 0, 0, 7, 12)) if onset % 8 else 0 for onset in range(16)]
     if rng.random() < 0.3:
-        shape = [12 if onset % 4 == 2 else 0 for onset in pattern]
+        up = [12 if onset % 4 == 2 else 0 for onset in range(16)]
     elif rng.random() < 0.4:
-        shape = [0] * len(pattern)
-    sounding = [rng.choice((1.0, 1.0, 0.5, 0.1))] * len(pattern)
+        up = [0] * 16
+    sounding = lengths(rng, 16)
+    runs = rng.random() < 0.5
     notes = []
-    for span in sheet.spans:
-        root = root_of(span.chord.root)
-        for index, tick, duration in rhythmic(span, pattern, sounding):
-            notes.append(Note(tick, min(duration, 8), root + shape[index], velocity(tick, 88)))
+    for number, span in enumerate(sheet.spans):
+        root = root_of(span.chord.root, sheet.lowest)
+        following = sheet.spans[(number + 1) % len(sheet.spans)].chord
+        played = rhythmic(span, patterns[span.bar // 16 % 4], sounding)
+        for index, tick, duration in played:
+            pitch = root + up[tick % 16]
+            is_last = (index, tick, duration) == played[-1] and tick % 16 >= 10
+            if runs and is_last and following != span.chord:
+                pitch = _approach(sheet, root_of(following.root, sheet.lowest), root)
+            notes.append(Note(tick, duration, pitch, velocity(tick, 88)))
     return notes
 
 
@@ -71,14 +80,16 @@ def walking(rng: random.Random, sheet: Sheet) -> list[Note]:
     notes: list[Note] = []
     runs = rng.random() < 0.6
     for number, span in enumerate(sheet.spans):
-        root = root_of(span.chord.root)
-        fifth = root + 7 if root < 34 else root - 5
+        root = root_of(span.chord.root, sheet.lowest)
+        fifth = root + 7 if root < sheet.lowest + 6 else root - 5
         following = sheet.spans[(number + 1) % len(sheet.spans)].chord
-        beats = [(span.tick + 8 * i, root if i % 2 == 0 else fifth) for i in range(span.duration // 8)]
+        beats = [
+            (span.tick + 8 * i, root if i % 2 == 0 else fifth) for i in range(span.duration // 8)
+        ]
         beats = beats or [(span.tick, root)]
         notes += [Note(tick, 6, pitch, velocity(tick, 86)) for tick, pitch in beats]
         if runs and following != span.chord and span.duration >= 8:
-            last = _approach(sheet, root_of(following.root), root)
+            last = _approach(sheet, root_of(following.root, sheet.lowest), root)
             notes.append(Note(span.stop - 4, 4, last, velocity(span.stop - 4, 82)))
     return notes
 
@@ -93,7 +104,7 @@ def with_kick(rng: random.Random, sheet: Sheet) -> list[Note]:
     own = [sorted({0, *rng.sample(range(3, 15), rng.randint(2, 5))}) for _ in range(2)]
     octave = rng.random() < 0.25
     ending = rng.choice((None, (12, 14), (10, 12, 14), (14,)))
-    length = rng.choice((1.0, 1.0, 0.75, 0.5))
+    sounding = lengths(rng, 16)
     ornaments = {x: rng.choice((7, 12, 7)) for x in range(1, 16) if x % 4 and rng.random() < 0.15}
     notes: list[Note] = []
     for number, span in enumerate(sheet.spans):
@@ -109,17 +120,17 @@ def with_kick(rng: random.Random, sheet: Sheet) -> list[Note]:
         if bar % 4 == 3 and ending:
             pattern = [*(x for x in pattern if x < 12), *ending]
         onsets = sorted({*pattern, span.tick - span.bar})
-        root = root_of(span.chord.root)
+        root = root_of(span.chord.root, sheet.lowest)
         following = sheet.spans[(number + 1) % len(sheet.spans)].chord
-        played = rhythmic(span, onsets, [length] * len(onsets))
+        played = rhythmic(span, onsets, [sounding[onset] for onset in onsets])
         for index, tick, duration in played:
             pitch = root + (ornaments.get(tick % 16, 0) if tick != span.tick else 0)
             if octave and tick % 4 == 2:
                 pitch = root + 12
             is_last = (index, tick, duration) == played[-1] and tick != span.tick
             if is_last and following != span.chord and ending:
-                pitch = _approach(sheet, root_of(following.root), root)
-            notes.append(Note(tick, min(duration, 8), pitch, velocity(tick, 90)))
+                pitch = _approach(sheet, root_of(following.root, sheet.lowest), root)
+            notes.append(Note(tick, duration, pitch, velocity(tick, 90)))
     return notes
 
 

@@ -67,6 +67,7 @@ class Draft:
         sections: in order.
         parts: notes by instrument, without the melody's.
         leads: notes of the melody by the instrument that plays it.
+        lowest: of the bass's roots; drawn.
         about: names of the layers and files it was made of, in order of use.
     """
 
@@ -78,11 +79,13 @@ class Draft:
     parts: dict[str, list[Note]] = field(default_factory=dict)
     leads: dict[str, list[Note]] = field(default_factory=dict)
     about: list[str] = field(default_factory=list)
+    lowest: int = LOWEST
 
     def __post_init__(self) -> None:
         for name in INSTRUMENT_CLASS:
             self.parts.setdefault(name, [])
             self.leads.setdefault(name, [])
+        self.lowest = self.rng.choice((28, 28, 31, 33, 36))
 
     @property
     def length(self) -> int:
@@ -101,7 +104,7 @@ class Draft:
     def sheet(self) -> Sheet:
         """What players read."""
         kick = frozenset(n.tick for n in self.parts["Drums"] if n.pitch in (KICK, KICK - 1))
-        return Sheet(self.chords, self.key, self.melody, kick)
+        return Sheet(self.chords, self.key, self.melody, kick, self.lowest)
 
     def add(
         self,

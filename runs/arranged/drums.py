@@ -123,9 +123,21 @@ CYMBALS = (
 )
 FAST_CYMBALS = (2, 5, 9, 10)  # of CYMBALS, for slower or electronic music
 SLOW_CYMBALS = (0, 1, 3, 6, 11)
-EXTRAS = ("x.o.x.o.x.o.x.o.", "oxoxoxoxoxoxoxox", "....x.......x...", "..x...x...x...x.", "x..x..x.x..x..x.")
+EXTRAS = (
+    "x.o.x.o.x.o.x.o.",
+    "oxoxoxoxoxoxoxox",
+    "....x.......x...",
+    "..x...x...x...x.",
+    "x..x..x.x..x..x.",
+)
 STRENGTH = {"X": 108, "x": 90, "o": 52}
-TOMS = ("X..x..x.X..x..x.", "X.xxX.xxX.x.X.x.", "X...x...X.x.x...", "X..x..X...x.X.x.", "X.....x.X...x.x.")
+TOMS = (
+    "X..x..x.X..x..x.",
+    "X.xxX.xxX.x.X.x.",
+    "X...x...X.x.x...",
+    "X..x..X...x.X.x.",
+    "X.....x.X...x.x.",
+)
 
 
 @dataclass(frozen=True)
@@ -162,19 +174,20 @@ def own_patterns(rng: random.Random, style: str) -> dict[str, Pattern]:
     """
     style = style if style in KICKS else "rock"
     kick, other_kick = rng.sample(KICKS[style], 2)
-    back = rng.choice(BACKBEATS[style])
+    back = rng.choice(BACKBEATS[style] if rng.random() < 0.5 else BACKBEATS[style][:1])
     fast = style in ("electronic", "dance", "pop", "film") and rng.random() < 0.4
     cymbals = [CYMBALS[i] for i in (FAST_CYMBALS if fast else SLOW_CYMBALS)]
     if style == "dance" and rng.random() < 0.6:
         cymbals = [CYMBALS[4], CYMBALS[7], CYMBALS[2]]
     hats = rng.choice(cymbals if rng.random() < 0.7 else CYMBALS)
     snare = rng.choice((CLAP, SNARE, SNARE)) if style in ("dance", "electronic") else SNARE
-    extra = rng.choice(EXTRAS) if rng.random() < 0.3 else "." * 16
+    extra = rng.choice(EXTRAS) if rng.random() < 0.45 else "." * 16
     extra_sound = rng.choice((SHAKER, TAMBOURINE, COWBELL if style == "dance" else SHAKER))
     high = rng.choice((CLOSED, CLOSED, CLOSED, PEDAL if style == "film" else CLOSED))
     loud = rng.choice((OPEN, RIDE, RIDE, CLOSED, CRASH if style in ("metal", "rock") else RIDE))
     wider = rng.choice([c for c in cymbals if c != hats] or [hats])
-    second = _changed(rng, kick) if rng.random() < 0.6 else kick
+    second = _changed(rng, kick) if rng.random() < 0.4 else kick
+    fourth = _changed(rng, other_kick) if rng.random() < 0.4 else other_kick
 
     def pattern(name: str, kicks: Sequence[str], backbeat: str, top: int, tops: str) -> Pattern:
         notes: list[Note] = []
@@ -189,7 +202,7 @@ def own_patterns(rng: random.Random, style: str) -> dict[str, Pattern]:
 
     return {
         "verse": pattern("verse", [kick] if second == kick else [kick, second], back, high, hats),
-        "chorus": pattern("chorus", [other_kick, _changed(rng, other_kick)], back, loud, wider),
+        "chorus": pattern("chorus", [other_kick, fourth], back, loud, wider),
         "break": pattern("break", [kick], "........X.......", high, rng.choice(cymbals)),
     }
 

@@ -75,7 +75,7 @@ class Library:
         per_groove: pieces a main groove may be used in, where its file has others.
     """
 
-    def __init__(self, grooves: Sequence[Groove], per_file: int = 12, per_groove: int = 4) -> None:
+    def __init__(self, grooves: Sequence[Groove], per_file: int = 12, per_groove: int = 8) -> None:
         self.per_file, self.per_groove = per_file, per_groove
         self.by_file: dict[str, dict[str, list[Groove]]] = defaultdict(lambda: defaultdict(list))
         for groove in grooves:
@@ -106,25 +106,24 @@ class Library:
         self.used.update([file, *dict.fromkeys(groove.name for groove in grooves)])
 
 
-@dataclass(frozen=True)
-class Band:
-    """What mma played: notes by instrument, ascending by tick."""
-
-    notes: dict[str, list[Note]]
-
-
 def play(
     bars: Sequence[Sequence[Chord]],
     grooves: Sequence[str],
     folder: Path,
     seed: int,
     swung: bool = False,
-) -> Band:
-    """Have mma play chords (four a bar) in a groove per bar; swung eighths come out even.
+) -> dict[str, list[Note]]:
+    """Have mma play chords in grooves.
 
     Args:
+        bars: four chords each.
+        grooves: a name per bar.
         folder: where its file is written.
         seed: of its random choices.
+        swung: whether the grooves' eighths are; they come out even.
+
+    Returns:
+        Notes by instrument, ascending by tick.
 
     Raises:
         InputError: mma is not installed.
@@ -161,7 +160,7 @@ def play(
     return _read(path, len(bars) * 16, swung)
 
 
-def _read(path: Path, length: int, swung: bool) -> Band:
+def _read(path: Path, length: int, swung: bool) -> dict[str, list[Note]]:
     """The notes of mma's file before tick `length`, on the grid."""
     score = load_score(path)
     notes: dict[str, list[Note]] = defaultdict(list)
@@ -182,7 +181,7 @@ def _read(path: Path, length: int, swung: bool) -> Band:
             strict=True,
         )
         notes[name] += [Note(*row) for row in rows if 0 <= row[0] < length]
-    return Band({name: sorted(part) for name, part in notes.items()})
+    return {name: sorted(part) for name, part in notes.items()}
 
 
 def _evened(time: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -38,12 +38,12 @@ QUALITIES = {
 NAMED = ("", "m", "7", "m7", "dim", "M7", "sus4")
 # How much of a style's chords may gain a seventh, a ninth or a suspension, 0 … 1.
 COLOUR = {
-    "metal": 0.1,
+    "metal": 0.15,
     "folk": 0.15,
-    "country": 0.25,
-    "rock": 0.3,
-    "electronic": 0.4,
-    "dance": 0.45,
+    "country": 0.35,
+    "rock": 0.45,
+    "electronic": 0.5,
+    "dance": 0.55,
 }
 
 
@@ -190,7 +190,7 @@ def enriched(
 
     A chord is coloured the same way wherever it comes.
     """
-    amount = COLOUR.get(style, 0.5) * rng.choice((0, 0.7, 1, 1.4))
+    amount = COLOUR.get(style, 0.6) * rng.choice((0.3, 0.8, 1, 1.5))
 
     def heard(start: int, stop: int) -> list[int]:
         return [
@@ -218,16 +218,25 @@ def _coloured(rng: random.Random, chord: Chord, key: Key, amount: float) -> Chor
         if degree == 7:
             return replace(chord, quality=rng.choice(("7", "sus4", "9")))
         if degree in (0, 3, 5, 8):
-            return replace(chord, quality=rng.choice(("(add9)", "M7", "6", "sus2")))
+            return replace(chord, quality=rng.choice(("(add9)", "M7", "M9", "6", "sus2")))
         return replace(chord, quality=rng.choice(("7", "(add9)")))
     if chord.quality == "m":
         return replace(chord, quality=rng.choice(("m7", "m7", "m9", "m(add9)")))
     return chord
 
 
-def _with_turns(rng, chords, key, amount, heard):  # type: ignore[no-untyped-def]
-    """Every second bar may turn to the next chord by its dominant, or begin suspended."""
-    turns = rng.random() < 0.2 + 0.6 * (amount > 0)
+def _with_turns(
+    rng: random.Random,
+    chords: list[Chord],
+    key: Key,
+    amount: float,
+    heard: Callable[[int, int], list[int]],
+) -> list[Chord]:
+    """Chords of which every second bar may turn to the next one by its dominant.
+
+    Some bars begin suspended. `heard` tells the melody's pitches between two beats.
+    """
+    turns = rng.random() < 0.75
     subdominant = Chord((key.tonic + 5) % 12, "m" if key.mode == "minor" else "")
     for beat in range(0, len(chords), 4):
         if len(set(chords[beat : beat + 4])) > 1:
@@ -239,7 +248,10 @@ def _with_turns(rng, chords, key, amount, heard):  # type: ignore[no-untyped-def
             new = rng.choice([*choices, subdominant])
             if all(p % 12 in new.tones for p in heard(beat + 2, beat + 4)):
                 chords[beat + 2 : beat + 4] = [new] * 2
-        elif chord.quality == "" and rng.random() < amount * 0.25:
-            if all((p - chord.root) % 12 != 4 for p in heard(beat, beat + 2)):
-                chords[beat : beat + 2] = [replace(chord, quality="sus4")] * 2
+        elif (
+            chord.quality == ""
+            and rng.random() < amount * 0.25
+            and all((p - chord.root) % 12 != 4 for p in heard(beat, beat + 2))
+        ):
+            chords[beat : beat + 2] = [replace(chord, quality="sus4")] * 2
     return chords

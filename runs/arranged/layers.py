@@ -10,92 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from arranged.harmony import Chord, Note, Span, nearest, scale_at, spans, voicing
+from arranged.rhythms import (
+    COUNTER_CELLS,
+    GUITAR_RHYTHMS,
+    ORDERS,
+    OSTINATI,
+    PIANO_RHYTHMS,
+    RIFF_RHYTHMS,
+    STAB_RHYTHMS,
+    alternating,
+    lengths,
+    rhythmic,
+    velocity,
+)
 from cmt.music.keys import Key
-
-# Onsets in a bar (ticks) of chords, by who plays them.
-PIANO_RHYTHMS = (
-    (0,),
-    (0, 8),
-    (0, 4, 8, 12),
-    (0, 6, 8, 14),
-    (0, 3, 6, 8, 11, 14),
-    (0, 6, 12),
-    (2, 6, 10, 14),
-    (0, 4, 6, 10, 12),
-    (0, 3, 8, 11),
-    (0, 2, 4, 6, 8, 10, 12, 14),
-    (4, 12),
-    (0, 3, 6, 10, 13),
-)
-GUITAR_RHYTHMS = (
-    (0, 4, 6, 10, 12, 14),
-    (0, 2, 4, 6, 8, 10, 12, 14),
-    (0, 6, 10, 12),
-    (4, 12),
-    (2, 6, 10, 14),
-    (0, 3, 4, 6, 8, 11, 12, 14),
-    (0, 4, 8, 10, 12),
-    (0, 4, 6, 8, 12, 14),
-    (0, 3, 6, 8, 10, 12, 14),
-    (0, 2, 3, 6, 8, 10, 11, 14),
-)
-STAB_RHYTHMS = (
-    (0, 3, 6, 10),
-    (2, 6, 10, 14),
-    (0, 6),
-    (3, 6, 11, 14),
-    (0, 2, 6, 8, 14),
-    (0, 12, 14),
-    (0, 3, 6, 9, 12),
-    (0, 4, 7, 10, 14),
-    (6, 14),
-)
-RIFF_RHYTHMS = (
-    (0, 2, 4, 6, 8, 10, 12, 14),
-    (0, 2, 3, 4, 6, 7, 8, 10, 11, 12, 14, 15),
-    (0, 3, 6, 8, 11, 14),
-    (0, 4, 6, 8, 12, 14),
-    (0, 1, 2, 4, 6, 8, 9, 10, 12, 14),
-    (0, 6, 8, 14),
-    (0, 3, 6, 10, 12),
-    (0, 2, 3, 6, 8, 10, 11, 14),
-    (0, 3, 4, 7, 8, 11, 12, 14),
-    (0, 1, 2, 3, 6, 8, 9, 10, 11, 14),
-    (2, 4, 6, 10, 12, 14),
-    (0, 8, 10, 11, 12),
-)
-OSTINATI = (
-    (0, 2, 4, 6, 8, 10, 12, 14),
-    (0, 3, 6, 8, 11, 14),
-    (0, 2, 3, 4, 6, 8, 10, 11, 12, 14),
-    (0, 3, 6, 9, 12, 14),
-    tuple(range(16)),
-    (0, 4, 6, 8, 12, 14),
-    (0, 2, 3, 6, 8, 10, 11, 14),
-)
-# Order in which an arpeggio takes the notes of a voicing, its lowest an octave up the last.
-ORDERS = (
-    (0, 1, 2, 1),
-    (0, 2, 1, 2),
-    (0, 1, 2, 3),
-    (3, 2, 1, 0),
-    (0, 1, 2, 1, 3, 1, 2, 1),
-    (0, 2, 1, 2, 3, 2, 1, 2),
-    (0, 1, 2, 3, 2, 1),
-    (0, 2, 3),
-    (0, 3, 2, 3, 1, 3, 2, 3),
-)
-COUNTER_CELLS = (
-    (0, 4, 8),
-    (2, 6),
-    (0, 3, 6),
-    (0, 6, 8, 12),
-    (4, 6, 8, 10, 12),
-    (8, 10, 12, 14),
-    (0, 8),
-    (2, 4, 10),
-    (0, 2, 4, 8),
-)
 
 
 @dataclass(frozen=True)
@@ -107,6 +35,7 @@ class Sheet:
         key: of the piece.
         melody: notes of the whole piece.
         kick: ticks at which the bass drum is hit.
+        lowest: pitch that the bass's roots are not below.
         spans: the chords' stays.
     """
 
@@ -114,6 +43,7 @@ class Sheet:
     key: Key
     melody: Sequence[Note] = ()
     kick: frozenset[int] = frozenset()
+    lowest: int = 28
     spans: list[Span] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -121,34 +51,6 @@ class Sheet:
 
 
 Layer = Callable[[random.Random, Sheet], list[Note]]
-
-
-def lengths(rng: random.Random, slots: int) -> list[float]:
-    """How much of the time to the next onset each of a pattern's notes sounds."""
-    manner = rng.random()
-    if manner < 0.3:
-        return [1.0] * slots
-    if manner < 0.45:
-        return [0.1] * slots
-    return [rng.choice((1.0, 1.0, 0.5, 0.5, 0.1)) for _ in range(slots)]
-
-
-def velocity(tick: int, base: int) -> int:
-    """Velocity of a note by its place in the bar."""
-    return base + (9 if tick % 16 == 0 else 5 if tick % 8 == 0 else 2 if tick % 4 == 0 else -3)
-
-
-def rhythmic(
-    span: Span, pattern: Sequence[int], sounding: Sequence[float]
-) -> list[tuple[int, int, int]]:
-    """A pattern in a span: (index in the pattern, tick, duration), durations by `lengths`."""
-    ticks = [(i, span.bar + x) for i, x in enumerate(pattern)]
-    mine = [(i, tick) for i, tick in ticks if span.tick <= tick < span.stop]
-    ends = [*(tick for _, tick in mine[1:]), span.stop][: len(mine)]
-    return [
-        (i, tick, max(1, round((end - tick) * sounding[i])))
-        for (i, tick), end in zip(mine, ends, strict=True)
-    ]
 
 
 def pad(rng: random.Random, sheet: Sheet) -> list[Note]:
@@ -178,12 +80,14 @@ def pad(rng: random.Random, sheet: Sheet) -> list[Note]:
 def line(rng: random.Random, sheet: Sheet) -> list[Note]:
     """One or two voices in long notes, moving least."""
     low, high = rng.choice(((60, 79), (67, 84), (55, 74)))
-    two, moving, last = rng.random() < 0.5, rng.random() < 0.6, None
+    two, moving, last = rng.random() < 0.5, rng.random() < 0.75, None
+    cut = rng.choice((8, 8, 12, 6, 10, 14))
     notes: list[Note] = []
     for span in sheet.spans:
         last = voicing(span.chord, last, low, high)
         halves = moving and span.duration >= 16 and span.bar // 16 % 2
-        steps = [(span.tick, 8, -1), (span.tick + 8, 8, -2)] if halves else []
+        cuts = [(0, cut, -1), (cut, 16 - cut, -2)] if halves else []
+        steps = [(span.tick + start, length, voice) for start, length, voice in cuts]
         for tick, duration, voice in steps or [(span.tick, span.duration, -1)]:
             notes.append(Note(tick, duration, last[voice], velocity(tick, 66)))
         if two:
@@ -212,6 +116,23 @@ def arpeggio(rng: random.Random, sheet: Sheet) -> list[Note]:
             if tick % 16 not in holes:
                 pitch = tones[order[index % len(order)] % len(tones)]
                 notes.append(Note(tick, length, pitch, velocity(tick, 68)))
+    return notes
+
+
+def wide(rng: random.Random, sheet: Sheet) -> list[Note]:
+    """A chord over two or three octaves, from its root upwards, or up and down."""
+    bottom, step = rng.choice((36, 40, 43, 48)), rng.choice((2, 2, 1))
+    ways = ((0, 2, 3, 4, 5, 4, 3, 2), (0, 2, 3, 5), (0, 2, 3, 4), (0, 2, 4, 3, 5, 3, 4, 2))
+    order = rng.choice(ways)
+    length = rng.choice((step, step * 2, step * 4))
+    notes = []
+    for span in sheet.spans:
+        root = nearest(bottom + 5, [span.chord.root], bottom, bottom + 12)
+        tones = [p for p in range(root, root + 37) if p % 12 in span.chord.tones]
+        for index, tick in enumerate(range(span.tick, span.stop, step)):
+            pitch = tones[min(order[index % len(order)], len(tones) - 1)]
+            duration = max(length, 8 if tick % 16 == 0 else 1)
+            notes.append(Note(tick, min(duration, span.stop - tick), pitch, velocity(tick, 70)))
     return notes
 
 
@@ -257,16 +178,20 @@ def _chords(
     size: int,
     vary: float = 0.0,
 ) -> list[Note]:
-    sounding = lengths(rng, len(pattern))
+    patterns = alternating(rng, pattern)
+    sounding = lengths(rng, 16)
     thinned = {i for i in range(1, len(pattern)) if i % 2 and rng.random() < vary}
+    turned = rng.choice((0, 0, 1, 2))  # every so many bars the voicing is taken higher
     pushed = 14 in pattern and rng.random() < 0.3  # the last chord is already the next bar's
     notes: list[Note] = []
     last = None
     for number, span in enumerate(sheet.spans):
         last = voicing(span.chord, last, *between, size)
         following = sheet.spans[(number + 1) % len(sheet.spans)].chord
-        for index, tick, duration in rhythmic(span, pattern, sounding):
-            played = last[1:] if index in thinned and len(last) > 2 else last
+        bar = span.bar // 16
+        shape = [*last[1:], last[0] + 12] if turned and bar // turned % 2 else last
+        for index, tick, duration in rhythmic(span, patterns[bar % 4], sounding):
+            played = shape[1:] if index in thinned and len(shape) > 2 else shape
             if pushed and tick % 16 == 14:
                 played = voicing(following, last, *between, size)
             notes += [Note(tick, duration, p, velocity(tick, 74)) for p in played]
@@ -276,15 +201,16 @@ def _chords(
 def hands(rng: random.Random, sheet: Sheet) -> list[Note]:
     """A piano of two hands: roots or octaves low, chords or broken ones above."""
     low = rng.choice(((0,), (0, 8), (0, 6, 8), (0, 10), (0, 4, 8, 12)))
+    bottom = rng.choice((24, 36, 36))
     octave, fifths = rng.random() < 0.5, rng.random() < 0.3
     above = rng.choice((keys, keys, arpeggio))(rng, sheet)
     notes = [note for note in above if note.pitch > 50]
     for span in sheet.spans:
-        root = 36 + span.chord.root
+        root = bottom + span.chord.root
         for index, tick, duration in rhythmic(span, low, [1.0] * len(low)):
             pitch = root + 7 if fifths and index % 2 and 7 in _steps(span.chord) else root
             played = [pitch, pitch + 12] if octave and not index % 2 else [pitch]
-            notes += [Note(tick, min(8, duration), p, velocity(tick, 72)) for p in played]
+            notes += [Note(tick, duration, p, velocity(tick, 72)) for p in played]
     return notes
 
 
@@ -318,14 +244,18 @@ def muted(rng: random.Random, sheet: Sheet) -> list[Note]:
     """A guitar's motif of two or three tones, the same in every bar."""
     pattern = rng.choice(OSTINATI[:4] + STAB_RHYTHMS[:5])
     tones = [rng.choice((0, 0, 1, 2, 3)) for _ in pattern]
+    neighbour = rng.choice((None, rng.randrange(len(pattern))))  # a step off the chord
     sounding = lengths(rng, len(pattern))
     notes: list[Note] = []
     last = None
     for span in sheet.spans:
         last = voicing(span.chord, last, 45, 64)
         heights = [*last, last[0] + 12]
+        scale = scale_at(sheet.key, span.chord)
         for index, tick, duration in rhythmic(span, pattern, sounding):
             pitch = heights[tones[index] % len(heights)]
+            if index == neighbour:
+                pitch = nearest(pitch + 2, [tone for tone in scale if tone != pitch % 12], 40, 84)
             notes.append(Note(tick, duration, pitch, velocity(tick, 76)))
     return notes
 
@@ -349,6 +279,7 @@ def riff(rng: random.Random, sheet: Sheet) -> tuple[list[Note], list[Note]]:
     pedal = rng.random() < 0.4  # single notes between the accents
     accents = {0, rng.choice((6, 8, 10)), rng.choice((3, 11, 14))}
     longest = rng.choice((1, 2, 4))
+    down = rng.choice((12, 12, 0))  # the bass's octave below the guitar's
     guitar, bass = [], []
     for span in sheet.spans:
         bar = span.bar // 16
@@ -363,7 +294,7 @@ def riff(rng: random.Random, sheet: Sheet) -> tuple[list[Note], list[Note]]:
             duration = min(duration, 4 if is_accent else longest)
             stack = (0,) if pedal and not is_accent else (0, 7, 12) if is_accent else (0, 7)
             guitar += [Note(tick, duration, pitch + up, velocity(tick, 94)) for up in stack]
-            bass.append(Note(tick, duration, pitch - 12, velocity(tick, 92)))
+            bass.append(Note(tick, duration, pitch - down, velocity(tick, 92)))
     return guitar, bass
 
 

@@ -49,9 +49,7 @@ CONTOURS = ((1, 1, -1), (-1, -1, 1), (2, -1, -1), (-2, 1, 1), (1, -1, 0), (0, 0,
 def melody(rng: random.Random, chords: Sequence[Chord], key: Key, manner: str) -> list[Note]:
     """A melody over chords given per beat; `manner` is a name of RHYTHMS."""
     cells = rng.sample(RHYTHMS[manner], 2)
-    contours = [
-        [step for _ in range(4) for step in rng.choice(CONTOURS)] for _ in cells
-    ]
+    contours = [[step for _ in range(4) for step in rng.choice(CONTOURS)] for _ in cells]
     plan = rng.choice(PLANS[:4] if manner == "long" else PLANS)
     detached = rng.random() < 0.35
     base, sequence = rng.randint(67, 75), rng.choice((0, 0, -2, 2))
@@ -61,7 +59,8 @@ def melody(rng: random.Random, chords: Sequence[Chord], key: Key, manner: str) -
         if kind == "-":
             continue
         which = 0 if kind == "c" else int(kind)
-        onsets, contour = cells[which], contours[which]
+        onsets: Sequence[int] = cells[which]
+        contour = contours[which]
         if kind == "c":  # a cadence: fewer notes, downwards, the last one held
             onsets, contour = onsets[: max(1, len(onsets) // 2)], [-1] * 12
         start = base + sequence * (bar // 2 % 2) + (5 if bar % 8 in (4, 5) else 0) * (sequence != 0)

@@ -16,7 +16,7 @@ from arranged.draft import PITCHED, Draft, Section
 from arranged.drums import CRASH, Drummers, Pattern, own_patterns
 from arranged.grooves import Groove, Library, play
 from arranged.harmony import Chord, Note, enriched
-from arranged.tunes import BLOCK_BARS, Material
+from arranged.tunes import BLOCK_BARS, Block, Material
 from cmt.music.keys import Key
 from cmt.music.words import Song
 
@@ -110,10 +110,7 @@ class Studio:
 def arrange(
     rng: random.Random, material: Material, style: str, groove_file: str, studio: Studio
 ) -> Piece:
-    """A piece of some material in a style.
-
-    Args:
-        groove_file: of the library, or nothing: then the band is ours.
+    """A piece of some material in a style; without a groove file, the band is ours.
 
     Raises:
         RuntimeError: mma refused.
@@ -135,7 +132,7 @@ def arrange(
         if grooves:
             bars = [draft.chords[i : i + 4] for i in range(0, len(draft.chords), 4)]
             seed = rng.randrange(1 << 20)
-            draft.parts |= play(bars, plan, studio.folder, seed, grooves.swung).notes
+            draft.parts |= play(bars, plan, studio.folder, seed, grooves.swung)
         files += _drums(draft, studio, own=not grooves, swung=bool(grooves and grooves.swung))
         bands.complete(draft, own=not grooves)
     singer = _sing(draft)
@@ -148,9 +145,7 @@ def arrange(
     low, high = TEMPI[style]
     bpm = round(rng.uniform(low, high) * (0.72 if SLOW.search(groove_file) else 1))
     layers = list(dict.fromkeys(draft.about))
-    return Piece(
-        song, velocities, draft.chords, key, bpm, form, groove_file, files, layers, singer
-    )
+    return Piece(song, velocities, draft.chords, key, bpm, form, groove_file, files, layers, singer)
 
 
 class _Grooves:
@@ -158,7 +153,7 @@ class _Grooves:
 
     def __init__(self, rng: random.Random, library: Library, file: str) -> None:
         free = library.least_used(file)
-        chosen = free if len(free) <= 3 else [free[0], *rng.sample(free[1:], 2)]
+        chosen = free if len(free) <= 2 else [free[0], rng.choice(free[1:])]
         self.mains = sorted(chosen, key=lambda groove: groove.notes)
         self.verse, self.chorus = self.mains[0], self.mains[-1]
         roles = library.by_file[file]
@@ -172,7 +167,7 @@ def _laid_out(
     style: str,
     key: Key,
     form: str,
-    blocks: Sequence,
+    blocks: Sequence[Block],
     grooves: _Grooves | None,
 ) -> tuple[Draft, list[str]]:
     """The piece's sections and chords, and the groove of each bar (empty names without)."""
@@ -308,8 +303,8 @@ def _sing(draft: Draft) -> str:
         weight * (1.6 if len(draft.parts[name]) < 40 else 1) for name, weight in table.items()
     ]
     first = rng.choices(list(table), weights)[0]
-    second = rng.choices(list(table), weights)[0] if rng.random() < 0.35 else first
-    doubling, harmony = rng.random() < 0.4, rng.random() < 0.2
+    second = rng.choices(list(table), weights)[0] if rng.random() < 0.6 else first
+    doubling, harmony = rng.random() < 0.5, rng.random() < 0.25
     other_again = rng.random() < 0.3
     seen: Counter[str] = Counter()
     for section in draft.sections:
@@ -318,7 +313,7 @@ def _sing(draft: Draft) -> str:
         seen[section.kind] += 1
         is_second = section.kind == "B" or (seen[section.kind] > 1 and other_again)
         singers = [second if is_second else first]
-        if doubling and section.kind == "B":
+        if doubling and (section.kind == "B" or other_again):
             singers = list(dict.fromkeys((first, second)))
         for name in singers:
             draft.leads[name] += _sung(draft, section, name, harmony and section.kind == "B")
@@ -347,14 +342,13 @@ def _sung(draft: Draft, section: Section, name: str, harmony: bool) -> list[Note
 def _double(draft: Draft) -> None:
     """Unisons: the bass doubled by another, one part or its top by another."""
     rng, parts = draft.rng, draft.parts
-    if rng.random() < 0.3:
-        name, up = rng.choice(("Piano", "Guitar", "Strings")), rng.choice((12, 12, 24))
+    if rng.random() < 0.45:
+        name, up = rng.choice(("Piano", "Guitar", "Strings")), rng.choice((0, 12, 12))
         if len(parts[name]) > 8:
             notes = [n._replace(pitch=n.pitch + up, velocity=80) for n in parts["Bass"]]
             where = bands.plays(rng.choice(("B", "AB", "BEX")))
             draft.add(name, notes, where, "doubles bass")
-    if rng.random() < 0.5:
-        source, name = rng.choice(DOUBLED)
+    for source, name in rng.sample(DOUBLED, rng.choice((0, 1, 1, 2))):
         notes = list(parts[source])
         if rng.random() < 0.5:
             top: dict[int, Note] = {}

@@ -176,9 +176,7 @@ def _key_of(score: ScoreTick) -> Key:
     return Key((fifths * 7 + 9 * minor) % 12, "minor" if minor else "major")
 
 
-def _first_bar(
-    notes: Sequence[Note], chords: dict[int, tuple[Chord, int]], bar: int
-) -> int | None:
+def _first_bar(notes: Sequence[Note], chords: dict[int, tuple[Chord, int]], bar: int) -> int | None:
     """Tick of the first bar line, after an upbeat, by where chords begin; None if they differ."""
     phases = Counter({tick % bar: 0 for tick in chords})
     for tick, (_, duration) in chords.items():
@@ -281,7 +279,8 @@ def from_progressions(
     for progression in (first, second):
         count = len(progression.chords)
         slow = 8 if style == "ambient" and count <= 4 else 4
-        per = slow if count <= 4 or rng.random() < 0.6 else 2
+        quick = 0.25 if count <= 4 else 0.5
+        per = 2 if style != "ambient" and rng.random() < quick else slow
         row = [chord for chord in progression.chords for _ in range(per)]
         row = (row * 32)[: BLOCK_BARS * 4]
         notes = melody(rng, row, key, manner) if manner != "none" else []
