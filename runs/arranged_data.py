@@ -33,7 +33,6 @@ from arranged.tunes import (
     read_progressions,
     read_tunes,
 )
-
 from cmt.files import InputError
 from cmt.music.midi import write_midi
 from cmt.music.vocabulary import GENRES, INSTRUMENTS, MIN_NOTES
