@@ -275,7 +275,7 @@ def write_tables(
 def credits_of(rows: Sequence[dict[str, object]]) -> str:
     """What the pieces that are learned from were made of, with licences, as Markdown."""
     learned = [row for row in rows if not row["held_out"]]
-    origins = Counter((str(row["licence"]).split(";")[0], str(row["origin"])) for row in learned)
+    origins = {(str(row["licence"]).split(";")[0], str(row["origin"])) for row in learned}
     lines = ["# Tunes, progressions and accompaniments of the arranged pieces", ""]
     for licence in sorted({licence for licence, _ in origins}):
         lines += [f"## {licence}", ""]

@@ -116,7 +116,7 @@ def read_tunes(folder: Path) -> list[Material]:
         if found:
             blocks, key = found
             cluster = f"nottingham {row['neardup_cluster'] or row['path']}"
-            licence = f"{row['licence']} (collection; tunes traditional)"
+            licence = f"{row['licence']} (collection, tunes traditional)"
             name = Path(row["path"]).stem
             tunes.append(Material(name, blocks, key, cluster, row["origin_path"], licence))
     return tunes
@@ -290,7 +290,7 @@ def from_progressions(
         blocks,
         key,
         f"progression {first.name}",
-        f"{first.origin}: {first.name}, {second.name}",
+        first.origin,
         first.licence,
         manner,
     )
