@@ -50,8 +50,8 @@ DENSITY_THRESHOLDS = (  # mean flow of a bar, px/frame at 360 px height
     2.467430591583252,
     2.8104422092437744,
 )
-# What is seen is measured in heights a second. One of these is so much of the original's flow, the
-# median of the moving bars of seven clips, which so keep about the densities that they had.
+# What is seen is measured in heights a second. With so much of the original's flow for one of
+# these, the bars of seven clips have the densities that they had, on average.
 PIXELS = 3.6  # px/frame
 # Onsets asked of a bar with and without motion at least, and by how many two bars of a scene may
 # differ at most: real music changes less from bar to bar than motion does.
