@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cmt.grid import Grid, Mark, bent, best_bent, shifted
+from cmt.grid import Grid, Mark, bent, best_bent, on_beats, shifted
 from cmt.music.vocabulary import TICKS_PER_BAR
 from cmt.rhythm import VideoRhythm, VisualBeat
 from cmt.video.events import Event, find_events
@@ -43,10 +43,13 @@ def find_rhythm(
     speed = speed_within_shots(seen)
     borders = find_scenes(seen, speed, events)
     tempo = find_tempo(events)
-    steady = shifted(tempo.tempo, tempo.first)
     if hit is None:
-        hit = bool(wanted) or tempo.confidence < SURE or _met(events, steady) < MOST
-    grid = _bent(events, borders, tempo) if hit else steady
+        steady = _met(events, shifted(tempo.tempo, tempo.first)) >= MOST
+        hit = bool(wanted) or tempo.confidence < SURE or not steady
+    if hit:
+        grid = _bent(events, borders, tempo)
+    else:
+        grid = on_beats(tempo.tempo, tempo.first, [event.time for event in events])
     cuts = [event.time for event in events if event.kind == "cut"]
     bars = {round(float(grid.ticks(border)) / TICKS_PER_BAR) for border in borders}
     rhythm = VideoRhythm(duration, grid.tempo, _placed(events, grid, duration), (), grid.knots)
