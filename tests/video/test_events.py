@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from drawn_clips import disc, texture, view, watch
 
-from cmt.video.events import Event, find_events
+from cmt.video.events import find_events
 from cmt.video.frames import VideoFrames
 from cmt.video.observation import SIDE, observe
+from cmt.video.shots import Event
 
 CLIPS = Path(__file__).parents[2].parent / "shared" / "clips"
 
@@ -84,6 +85,44 @@ def test_a_bounce_is_located_between_pictures(fps: int) -> None:
     assert np.abs(lateness).max() < 0.04
     assert abs(np.median(lateness)) < 0.01
     assert len(found) <= 10  # its turns in the air do not count
+
+
+def test_a_low_fast_bounce_is_where_it_turns_back_not_in_the_air() -> None:
+    scene, period, first = texture(3), 60 / 130, 0.37
+
+    def draw(t: float) -> np.ndarray:
+        u = (t - first) / period % 1
+        return disc(view(scene, 0), 0.1, 0.33 - 0.7 * u * (1 - u))
+
+    found = np.array(times(find_events(watch(draw, 5)), "impact"))
+    beats = first + period * np.arange(1, 10)
+    late = np.abs(np.subtract.outer(beats, found)).min(axis=1)
+    assert (late < 0.04).mean() > 0.8 and len(found) <= 10
+
+
+def test_a_camera_that_is_struck() -> None:
+    scene, beats = texture(2), np.array([0.8, 1.4, 2.0, 2.6])
+
+    def draw(t: float) -> np.ndarray:
+        since = t - beats[beats <= t + 1e-9]
+        jolt = 0.02 * np.exp(-7 * since[-1]) * np.cos(9 * since[-1]) if len(since) else 0.0
+        return view(scene, 0.1 * t, jolt)
+
+    events = find_events(watch(draw, 3.2))
+    assert {event.kind for event in events} == {"impact"}
+    assert times(events, "impact") == pytest.approx(beats, abs=0.001)
+
+
+def test_flashes_in_a_row_are_nothing_else() -> None:
+    scene, beats = texture(1), 0.45 + 0.55 * np.arange(9)
+
+    def draw(t: float) -> np.ndarray:
+        since = t - beats[beats <= t + 1e-9]
+        light = 90 * np.exp(-since[-1] / 0.12) if len(since) else 0
+        return np.clip(view(scene, 0.02 * t).astype(float) + light, 0, 255)
+
+    events = find_events(watch(draw, 5.2))
+    assert [event.kind for event in events] == ["flash"] * 9
 
 
 def test_before_a_wall_only_things_move() -> None:

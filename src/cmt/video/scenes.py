@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cmt.video.events import Event
 from cmt.video.observation import Observation
+from cmt.video.shots import Event
 
 SHORTEST = 6.0  # seconds of a scene: three bars or four
 PACE = 0.5  # weight of a change of pace, in doublings, beside that of the picture (0 … 1)

@@ -10,9 +10,10 @@ import numpy as np
 from cmt.grid import Grid, Mark, bent, best_bent, on_beats, shifted
 from cmt.music.vocabulary import TICKS_PER_BAR
 from cmt.rhythm import VideoRhythm, VisualBeat
-from cmt.video.events import Event, find_events
+from cmt.video.events import find_events
 from cmt.video.observation import Observation
 from cmt.video.scenes import find_scenes
+from cmt.video.shots import Event
 from cmt.video.speed import speed_per_bar, speed_within_shots
 from cmt.video.tempo import Tempo, find_tempo
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from cmt.grid import Grid
 from cmt.music.vocabulary import TICKS_PER_BAR
-from cmt.video.events import find_cuts, find_flashes
 from cmt.video.observation import OVER, Observation
+from cmt.video.shots import find_cuts, find_flashes
 
 CUT = 0.1  # heights: what the flow sees in a cut, about, whatever the rate
 
