@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from drawn_clips import disc, texture, view, watch
@@ -123,6 +124,20 @@ def test_flashes_in_a_row_are_nothing_else() -> None:
 
     events = find_events(watch(draw, 5.2))
     assert [event.kind for event in events] == ["flash"] * 9
+
+
+def test_a_zoom_that_settles_is_one_event() -> None:
+    scene, beats = texture(1), 0.45 + 0.6 * np.arange(5)
+
+    def draw(t: float) -> np.ndarray:
+        since = t - beats[beats <= t + 1e-9]
+        zoom = 1 + 0.12 * np.exp(-since[-1] / 0.12) if len(since) else 1.0
+        picture = view(scene, 0)
+        matrix = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), 0, zoom)
+        return cv2.warpAffine(picture, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT)
+
+    events = find_events(watch(draw, 3.3))
+    assert [event.time for event in events] == pytest.approx(np.ceil(30 * beats) / 30)
 
 
 def test_before_a_wall_only_things_move() -> None:

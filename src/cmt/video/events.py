@@ -17,6 +17,7 @@ from cmt.video.observation import Observation
 from cmt.video.shots import Event, Shots, find_cuts, find_flashes
 
 CUT_GAP = 0.11  # seconds from a cut or flash to other events
+SETTLE = 0.2  # seconds after it, in which a jump of the camera settles: that is no impact
 TURNS = (1.05, 4.0)  # soft turns a second; the slower are drifting
 TURN_SHARE = 0.17  # of the power of things' speed that is one frequency's
 HALF = 0.4  # of that share, which half the frequency has where it is the true one
@@ -38,7 +39,7 @@ def find_events(seen: Observation) -> tuple[Event, ...]:
     impacts = find_impacts(shots)
     moved = apart(find_jolts(shots), sure, CUT_GAP)
     moved += apart(apart(stops, sure, CUT_GAP), moved, GAP)
-    moved += apart(apart(impacts, sure, CUT_GAP), moved, GAP)
+    moved += apart(apart(impacts, sure, CUT_GAP, SETTLE), moved, GAP)
     moved += apart(find_turns(shots, sure + moved), sure + moved, GAP)
     return tuple(sorted(sure + moved, key=lambda event: event.time))
 

@@ -181,7 +181,14 @@ def _peaks(
         )
 
 
-def apart(events: list[Event], others: list[Event], gap: float) -> list[Event]:
-    """Events that are more than a gap (seconds) from all others."""
+def apart(
+    events: list[Event], others: list[Event], gap: float, after: float | None = None
+) -> list[Event]:
+    """Events that are more than a gap (seconds) from all others, or `after` these, if given."""
     times = np.array([event.time for event in others])
-    return [event for event in events if np.abs(times - event.time).min(initial=np.inf) > gap]
+
+    def near(event: Event) -> bool:
+        late = event.time - times
+        return bool(((late >= -gap) & (late <= (after or gap))).any())
+
+    return [event for event in events if not near(event)]
