@@ -18,8 +18,9 @@ from cmt.video.shots import Event, Shots, find_cuts, find_flashes
 
 CUT_GAP = 0.11  # seconds from a cut or flash to other events
 SETTLE = 0.2  # seconds after it, in which a jump of the camera settles: that is no impact
+AMID = 0.2  # seconds from a turn to impacts
 TURNS = (1.05, 4.0)  # soft turns a second; the slower are drifting
-TURN_SHARE = 0.17  # of the power of things' speed that is one frequency's
+TURN_SHARE = 0.15  # of the power of things' speed that is one frequency's
 HALF = 0.4  # of that share, which half the frequency has where it is the true one
 EVEN = 1.0  # seconds on either side, over which speed is taken to be even
 STEADY = 3.0  # turns, standard deviation, over which their phase is taken
@@ -40,8 +41,10 @@ def find_events(seen: Observation) -> tuple[Event, ...]:
     moved = apart(find_jolts(shots), sure, CUT_GAP)
     moved += apart(apart(stops, sure, CUT_GAP), moved, GAP)
     moved += apart(apart(impacts, sure, CUT_GAP, SETTLE), moved, GAP)
-    moved += apart(find_turns(shots, sure + moved), sure + moved, GAP)
-    return tuple(sorted(sure + moved, key=lambda event: event.time))
+    turns = apart(find_turns(shots, sure + moved), sure, GAP)
+    # Amid even turns one that looks like an impact is a turn, too, and their time is the surer.
+    moved = apart(moved, turns, AMID)
+    return tuple(sorted(sure + moved + turns, key=lambda event: event.time))
 
 
 def find_turns(shots: Shots, hard: list[Event]) -> list[Event]:

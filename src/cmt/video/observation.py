@@ -193,8 +193,7 @@ def _motion(
     """Seconds between two pictures, flow in heights, the camera's velocity, motion of things."""
     seconds, before, after = pair
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    # Denser patches and no smoothing follow fast things better, in less time.
-    dis.setPatchStride(2)
+    # More iterations and no smoothing follow fast things better, in less time.
     dis.setGradientDescentIterations(40)
     dis.setVariationalRefinementIterations(0)
     flow = dis.calc(before, after, np.zeros(0, np.float32))  # no first guess
