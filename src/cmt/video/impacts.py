@@ -21,6 +21,7 @@ LARGE = 0.53  # of its own motion around it: of less loss, it must come to rest
 TURNED = 0.4  # of a bounce's loss, what comes back counted once more: that much comes back
 USUAL = 1.4  # times the loss that is usual within half a second
 SUDDEN_IMPACT, SUDDEN_SMALL, SUDDEN_STOP = 1.45, 1.6, 0.75  # see `_Peak`
+SUDDEN_BOUNCE = 1.3  # less than 1.5: that of one in the middle between two pictures
 # Of a loss below so many heights a second, so much must have been there a little earlier, or it was
 # a blip of the flow.
 BLIP, EARLIER = 0.05, 0.3
@@ -80,7 +81,7 @@ def find_impacts(shots: Shots) -> list[Event]:
     bounces = []
     for peak in _peaks(shots, losses[0] + turned[0], losses[1] + turned[1], shots.things):
         back = turned[1][peak.pair - 2] > TURNED * peak.lost
-        if back and peak.sudden > SUDDEN_SMALL and peak.lost > peak.around:
+        if back and peak.sudden > SUDDEN_BOUNCE and peak.lost > peak.around:
             bounces.append(Event(peak.time, "impact", peak.share))
     # What was lost of the motion that was there a little earlier.
     early = np.pad(_lost(_before(motion)[:-2], later[4:-1]), (4, 2), constant_values=np.nan)
