@@ -28,6 +28,7 @@ from cmt.music.vocabulary import INSTRUMENTS, MIN_NOTES, TICKS_PER_BAR
 from cmt.music.words import Song
 from cmt.script import run_script
 
+ARCHIVES = ("free", "more", "synthetic")
 MIN_BARS = 8
 MAX_WORDS = 9_000  # a little below a data set's, as the pieces' last bars are not counted on
 # Melodies of folk tunes alone, and lessons to a metronome.
@@ -99,12 +100,12 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(f"{args.out}: exists; remove it, or name another folder")
 
     table = [
-        row for name in ("free", "synthetic") for row in read_table(args.folder / f"{name}.csv")
+        row for name in ARCHIVES for row in read_table(args.folder / f"{name}.csv")
     ]
     reasons: Counter[str] = Counter()
     kept: list[tuple[dict[str, str], list[tuple[Song, float]]]] = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("free", "synthetic"):
+        for name in ARCHIVES:
             with tarfile.open(args.folder / f"{name}.tar.xz") as archive:
                 archive.extractall(folder, filter="data")
         for row in table:
