@@ -73,7 +73,8 @@ def decoded(model: CMT, words: int, songs: int = 1, precision: str = "float32") 
     fast = FastCMT(model, precision)
     cache = Cache([1.0] * songs, model.config.d_model, exact.ORDER)
     drawing = Recalling(fast, loops, rngs, cache, exact.SAMPLING)
-    decode(fast, loops, drawing, torch.from_numpy(initial_tokens(None, None)), loops[0].n_beat)
+    initial = torch.from_numpy(initial_tokens(None, None)).expand(songs, -1, -1)
+    decode(fast, loops, drawing, initial, loops[0].n_beat)
     return loops[-1]
 
 

@@ -79,11 +79,10 @@ def pairs(model: CMT, data: Dataset, song: int) -> Pairs:
     about = data.metadata[song]
     words = torch.from_numpy(model_words(data.words[song][: WORDS + 1])).long().unsqueeze(0)
     read, following = words[:, :-1], words[0, 1:]
-    types = following[:, MODEL_COLUMN["type"]]
     model.reserve(int(words[..., MODEL_COLUMN["i_beat"]].max()) + 1)
     initial = torch.from_numpy(initial_tokens(about.get("genre"), about["instruments"]))
     hidden = model.hidden(read, initial.unsqueeze(0))[0, INITIAL_TOKENS:]
-    logits = {"type": model.type_logits(hidden), **model.attribute_logits(hidden, types)}
+    logits = model.logits(hidden, following)
     rest = torch.zeros(len(hidden))
     for field in PREDICTED:
         if field.name != "pitch":

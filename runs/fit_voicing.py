@@ -84,11 +84,12 @@ def notes(model: CMT, words: np.ndarray, genre: str | None, instruments: list[st
     rows = torch.from_numpy(model_words(words[: WORDS + 1])).long().unsqueeze(0)
     read, following = rows[:, :-1], rows[0, 1:]
     model.reserve(int(rows[..., MODEL_COLUMN["i_beat"]].max()) + 1)
-    initial = torch.from_numpy(initial_tokens(genre, instruments)).unsqueeze(0)
+    key = form.key if model.config.has_keys else None
+    initial = torch.from_numpy(initial_tokens(genre, instruments, key)).unsqueeze(0)
     hidden = model.hidden(read, initial)[0, INITIAL_TOKENS:]
     types = following[:, MODEL_COLUMN["type"]]
     places = (types == NOTE) & (following[:, MODEL_COLUMN["instr_type"]] != DRUMS)
-    logits = model.attribute_logits(hidden[places], types[places])["pitch"]
+    logits = model.logits(hidden[places], following[places])["pitch"]
     present, chords = Harmony(), Voicing(form)
     features, about, outside = [], [], []
     for row in following[places].tolist():

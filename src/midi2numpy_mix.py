@@ -7,8 +7,8 @@ Files that cannot be used are skipped, and named with the cause at the end. Trac
 to the five instruments by their names when all are named so, else by General MIDI program.
 
 With --metadata FILE.csv (columns path, relative to the folder, and genre, neardup_cluster,
-held_out) the songs also carry their genre, a cluster of near-copies to split a data set by, and
-whether they are to be held out of training.
+held_out, repeats) the songs also carry their genre, a cluster of near-copies to split a data set
+by, whether they are to be held out of training, and how often an epoch has them.
 """
 
 from __future__ import annotations
@@ -144,10 +144,10 @@ def songs(
 
 
 def read_metadata(path: Path) -> dict[str, dict[str, str]]:
-    """Genre, cluster and whether held out, per path of a CSV.
+    """Genre, cluster, whether held out and how often learned from, per path of a CSV.
 
     Raises:
-        InputError: the file cannot be read or has no column `path`.
+        InputError: the file cannot be read, has no column `path`, or a number that is none.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -157,7 +157,11 @@ def read_metadata(path: Path) -> dict[str, dict[str, str]]:
         raise InputError(f"{path}: cannot be read ({error})") from error
     if "path" not in (reader.fieldnames or ()):
         raise InputError(f"{path}: no column 'path'; name the columns in the first line")
-    names = {"genre": "genre", "neardup_cluster": "cluster", "held_out": "held_out"}
+    names = {"genre": "genre", "neardup_cluster": "cluster"}
+    names |= {name: name for name in ("held_out", "repeats")}
+    for row in rows:
+        if not (row.get("repeats") or "1").isdecimal():
+            raise InputError(f"{path}: {row['path']}: repeats must be a count: {row['repeats']!r}")
     return {
         row["path"]: {key: row[column] for column, key in names.items() if row.get(column)}
         for row in rows

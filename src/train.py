@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cmt.files import DATASET
 from cmt.model.config import CMTConfig
+from cmt.music.vocabulary import INITIAL_SIZES, INITIAL_SIZES_WITH_KEYS
 from cmt.script import between, parser, run_script
 from cmt.training.config import Augmentation, RunConfig, TrainingConfig
 
@@ -76,6 +77,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="share of songs without initial tokens",
     )
     add(
+        "--untold",
+        type=share,
+        default=Augmentation.untold,
+        help="share of songs without genre, and of those without key",
+    )
+    add(
         "--excerpts",
         type=share,
         default=Augmentation.excerpts,
@@ -89,6 +96,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--n_heads", type=count, default=CMTConfig.n_heads, help="attention heads")
     add("--d_ff", type=count, default=CMTConfig.d_ff, help="width of the feed-forward layers")
     add("--meter", action="store_true", help="also tell the place in the bar and in four bars")
+    add("--keys", action="store_true", help="also tell the key of a song")
+    windowed = "layers, from 1 on, of softmax attention over the last --window words"
+    add("--windowed", type=count, nargs="+", default=[], help=windowed)
+    add("--window", type=count, default=CMTConfig.window, help="words")
+    chain = "width of heads that know the attributes drawn before; 0: the published heads"
+    add("--chain", type=natural, default=CMTConfig.chain, help=chain)
     step = options.add_argument_group("step")
     add = step.add_argument
     add(
@@ -128,8 +141,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     args = options.parse_args(argv)
     if Path(args.name).name != args.name:
         options.error("-n: give a name, not a path; --exp_dir and --log_dir say where")
-    if args.d_model % (2 * args.n_heads):
-        options.error("--d_model: give an even multiple of --n_heads")
+    multiple = 4 if args.windowed else 2
+    if args.d_model % (multiple * args.n_heads):
+        options.error(f"--d_model: give a multiple of {multiple} times --n_heads")
+    if max(args.windowed, default=0) > args.n_layers:
+        options.error("--windowed: give layers up to --n_layers")
     return args
 
 
@@ -144,7 +160,11 @@ def config_of(args: argparse.Namespace) -> RunConfig:
             n_heads=args.n_heads,
             d_ff=args.d_ff,
             dropout=CMTConfig.dropout if args.dropout is None else args.dropout,
+            initial_sizes=INITIAL_SIZES_WITH_KEYS if args.keys else INITIAL_SIZES,
             meter=args.meter,
+            windowed=tuple(layer - 1 for layer in args.windowed),
+            window=args.window,
+            chain=args.chain,
         ),
         training=TrainingConfig(
             lr=args.lr,
@@ -161,7 +181,11 @@ def config_of(args: argparse.Namespace) -> RunConfig:
             workers=args.workers,
         ),
         augmentation=Augmentation(
-            args.transpose, args.drop_track, args.unconditioned, args.excerpts
+            transpose=args.transpose,
+            drop_track=args.drop_track,
+            unconditioned=args.unconditioned,
+            untold=args.untold,
+            excerpts=args.excerpts,
         ),
         val_fraction=args.val_fraction,
         max_len=args.max_len,

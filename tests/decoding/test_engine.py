@@ -236,11 +236,11 @@ def test_a_head_loses_what_it_says_of_the_case_that_was_not_drawn() -> None:
     beat[[5, 9]] = 0.5
     instrument[[1, 2, 5]] = 0.3, 0.4, 0.3
     density[[1, 8]] = 0.6, 0.4
-    heads = {"beat": beat, "instr_type": instrument, "density": density}
     same, later = {"type": METRICAL, "beat": 5}, {"type": METRICAL, "beat": 9}
-    np.testing.assert_array_equal(loop.given("instr_type", same, heads), instrument)
-    corrected = loop.given("instr_type", later, heads)
+    np.testing.assert_array_equal(loop.untangled("instr_type", same, instrument, beat), instrument)
+    corrected = loop.untangled("instr_type", later, instrument, beat)
     # Of 0.7 for later instruments, 0.5 is the same tick's.
     np.testing.assert_allclose(corrected[[1, 2, 5]], [0.6, 0.4 * 4 / 7, 0.3 * 4 / 7])
     bar = {"type": METRICAL, "beat": BAR, "instr_type": 0}
-    np.testing.assert_allclose(loop.given("density", bar, heads)[[1, 8]], [0.2, 0.8])
+    left = loop.untangled("density", bar, density, beat)
+    np.testing.assert_allclose(left[[1, 8]], [0.2, 0.8])

@@ -36,7 +36,7 @@ def test_classes_of_the_pitch_field_are_octaves_of_their_pitch_class() -> None:
 def test_exact_decoding_favours_what_sounds_except_for_drums() -> None:
     beat = {"type": METRICAL, "beat": 1, "strength": 2, "density": 1, "pitch": 0, "duration": 0}
     note = {"type": NOTE, "beat": 0, "strength": 0, "density": 0, "duration": 5}
-    even = {"pitch": np.full(FIELD["pitch"].size, 1 / FIELD["pitch"].size)}
+    even = np.full(FIELD["pitch"].size, 1 / FIELD["pitch"].size)
     for name, factor in (("Piano", math.exp(SOUNDING + HEARD * math.log(2))), ("Drums", 1.0)):
         loop = ExactLoop(Plan((BarPlan(1, {}),)), 16)
         label = INSTRUMENT_CLASS[name]

@@ -91,7 +91,7 @@ def test_decoding_favours_the_chord_in_every_octave() -> None:
     loop = ExactLoop(Plan((BarPlan(1, {}),)), 16, form=form("C G"))
     beat = {"type": METRICAL, "beat": 1, "strength": 2, "density": 1, "pitch": 0, "duration": 0}
     loop.take({**beat, "instr_type": PIANO})
-    even = {"pitch": np.full(FIELD["pitch"].size, 1 / FIELD["pitch"].size)}
+    even = np.full(FIELD["pitch"].size, 1 / FIELD["pitch"].size)
     given = loop.given("pitch", {"type": NOTE}, even)
     assert given.sum() == pytest.approx(1)
     assert given[61] == given[73] > 5 * given[62]
@@ -146,11 +146,11 @@ def test_what_is_fitted_is_the_likelihood_of_what_is_drawn(small_model: CMT) -> 
     initial = torch.from_numpy(initial_tokens(None, instruments)).unsqueeze(0)
     hidden = small_model.hidden(rows[:, :-1], initial)[0, -(rows.shape[1] - 1) :]
     chords, expected = Voicing(script["form_of"](words_to_song(words))), []
-    for state, row in zip(hidden, words[1:], strict=True):
+    for state, target, row in zip(hidden, rows[0, 1:], words[1:], strict=True):
         _, _, _, pitch, _, instrument, _, tick, *_ = row.tolist()
         if row[0] != NOTE or instrument == DRUMS:
             continue
-        logits = small_model.attribute_logits(state, torch.tensor(NOTE))["pitch"].double().numpy()
+        logits = small_model.logits(state[None], target[None])["pitch"][0].double().numpy()
         logits += of_pitches(chords.weights(instrument, tick) / STRENGTH, len(logits))
         expected.append(np.log(np.exp(logits).sum()) - logits[pitch])
         chords.add(instrument, tick)

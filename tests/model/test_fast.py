@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -11,9 +13,9 @@ from cmt.control import CONTROL_COLUMNS
 from cmt.measures.obedience import control_error
 from cmt.model.fast import FastCMT, product
 from cmt.model.network import CMT
-from cmt.music.vocabulary import BAR, FIELDS, INITIAL_TOKENS, PREDICTED
+from cmt.music.vocabulary import BAR, DRAWN, FIELD, FIELDS, INITIAL_TOKENS, MODEL_COLUMN
 from cmt.music.words import words_to_song
-from conftest import takes_of
+from conftest import SMALL, takes_of
 
 BAR_ROWS = np.array([(BAR, 9, 0, 16 * bar, 64, 1 + 25 * bar) for bar in range(4)])
 
@@ -29,14 +31,16 @@ def outputs(model: CMT, songs: int, precision: str) -> tuple[Tensor, Tensor]:
     for words in torch.stack(columns, dim=-1):
         expected = model.step(words, twin)
         hidden = fast.step(words, ours)
-        logits = fast.logits(hidden)
         hidden_differences.append(hidden - expected)
-        for kind in range(logits.shape[1]):
-            of_type = model.attribute_logits(expected, torch.full((songs,), kind))
-            of_type["type"] = model.type_logits(expected)
-            for field in PREDICTED:
-                got = logits[:, kind, fast.columns[field.name]]
-                differences.append((got - of_type[field.name]).flatten())
+        for kind in range(FIELD["type"].size):
+            following = words.clone()
+            following[:, MODEL_COLUMN["type"]] = kind
+            wanted, heads = model.logits(expected, following), fast.heads(hidden)
+            drawn = [dict(zip(MODEL_COLUMN, row, strict=True)) for row in following.tolist()]
+            for name in DRAWN:
+                differences.append(
+                    (torch.from_numpy(heads.logits(name, drawn)) - wanted[name]).flatten()
+                )
     return torch.stack(hidden_differences), torch.cat(differences)
 
 
@@ -44,6 +48,14 @@ def outputs(model: CMT, songs: int, precision: str) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("songs", [1, 3])
 def test_float32_is_the_model(recorded_model: CMT, songs: int) -> None:
     for difference in outputs(recorded_model, songs, "float32"):
+        assert difference.abs().max() < 2e-5
+
+
+@torch.no_grad()
+def test_chained_heads_are_the_model_s() -> None:
+    torch.manual_seed(0)
+    model = CMT(dataclasses.replace(SMALL, chain=24)).eval()
+    for difference in outputs(model, 3, "float32"):
         assert difference.abs().max() < 2e-5
 
 

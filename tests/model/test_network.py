@@ -50,7 +50,7 @@ def test_sizes_are_read_from_the_weights(recorded_model: CMT) -> None:
 def test_hidden_states_logits_and_losses_are_the_recorded_ones(recorded_model: CMT) -> None:
     x, target, initial = recorded("x"), recorded("target"), recorded("init_token")
     close(recorded_model.hidden(x, initial), "train_hidden", 2e-5)
-    logits = recorded_model(x, initial, target[..., 1])
+    logits = recorded_model(x, initial, target)
     for field in PREDICTED:
         close(logits[field.name], f"train_logits_{field.parameter}", 1e-5)
     mask = torch.ones(1, 64)
@@ -65,7 +65,7 @@ def test_float64_is_nearer(recorded_model: CMT) -> None:
     model = CMT(CMTConfig()).eval()
     model.load_state_dict(recorded_model.state_dict())
     x, target, initial = recorded("x"), recorded("target"), recorded("init_token")
-    logits = model.double()(x, initial, target[..., 1])
+    logits = model.double()(x, initial, target)
     for field in PREDICTED:
         close(logits[field.name], f"f64_train_logits_{field.parameter}", 5e-7)
 
@@ -75,7 +75,7 @@ def test_two_songs_in_a_batch_are_the_recorded_ones(recorded_model: CMT) -> None
     x = torch.cat([recorded("x"), recorded("x_b")])
     target = torch.cat([recorded("target"), recorded("target_b")])
     initial = recorded("init_token").expand(2, -1, -1)
-    logits = recorded_model(x, initial, target[..., 1])
+    logits = recorded_model(x, initial, target)
     close(logits["type"], "batch2_logits_type", 1e-5)
     got = losses(logits, target, torch.ones(2, 64))
     np.testing.assert_allclose([got[n] for n in LOSS_ORDER], RECORDED["batch2_losses"], atol=5e-6)
@@ -98,7 +98,7 @@ def test_decoding_gives_the_recorded_logits(recorded_model: CMT, prefix: int) ->
 def test_gradients_are_the_recorded_ones(recorded_model: CMT) -> None:
     x, target, initial = recorded("x"), recorded("target"), recorded("init_token")
     recorded_model.zero_grad()
-    logits = recorded_model(x, initial, target[..., 1])
+    logits = recorded_model(x, initial, target)
     torch.stack(list(losses(logits, target, torch.ones(1, 64)).values())).mean().backward()
     gradients = {name: p.grad for name, p in recorded_model.named_parameters()}
     norms = [float(gradients[str(key)].norm()) for key in RECORDED["grad_keys"]]
@@ -119,10 +119,10 @@ def test_parallel_equals_recurrent(small_model: CMT) -> None:
 @torch.no_grad()
 def test_a_batch_of_two_equals_two_batches_of_one(small_model: CMT) -> None:
     words, initial = random_words(2, 200), initial_tokens(2)
-    both = small_model(words, initial, words[..., 1])
+    both = small_model(words, initial, words)
     for song in range(2):
         row = slice(song, song + 1)
-        one = small_model(words[row], initial[row], words[row, :, 1])
+        one = small_model(words[row], initial[row], words[row])
         for name, logits in one.items():
             torch.testing.assert_close(both[name][row], logits, rtol=0, atol=1e-5)
 
@@ -138,7 +138,7 @@ def test_no_gradient_flows_from_the_future() -> None:
 
     model.transformer_encoder.register_forward_pre_hook(keep)
     words = random_words(1, 300)
-    logits = model(words, initial_tokens(1), words[..., 1])
+    logits = model(words, initial_tokens(1), words)
     sum(values[:, 150].sum() for values in logits.values()).backward()
     reach = inputs[0].grad.abs().sum(-1)[0, INITIAL_TOKENS:]
     assert (reach[:151] > 0).all()
@@ -167,7 +167,7 @@ def test_recomputed_activations_give_the_same_gradients() -> None:
     for recompute in (False, True):
         torch.manual_seed(0)
         model = CMT(SMALL)
-        logits = model(words, initial, words[..., 1], checkpoint_activations=recompute)
+        logits = model(words, initial, words, checkpoint_activations=recompute)
         torch.stack(list(losses(logits, words, torch.ones(1, 100)).values())).mean().backward()
         gradients.append(model.encoder_in_linear.weight.grad)
     torch.testing.assert_close(gradients[1], gradients[0])

@@ -7,11 +7,13 @@ import pytest
 
 from cmt.files import InputError
 from cmt.model.encoding import model_words
-from cmt.music.vocabulary import BAR, COLUMNS
-from cmt.music.words import Song, song_to_words, words_to_song
+from cmt.music.keys import KEYS, Key
+from cmt.music.vocabulary import BAR, COLUMNS, GENRES
+from cmt.music.words import NOTE_DTYPE, Song, song_to_words, words_to_song
 from cmt.training.config import Augmentation
 from cmt.training.songs import (
     Songs,
+    as_piece,
     batches,
     collate,
     crops,
@@ -27,7 +29,8 @@ from conftest import WORDS, random_song
 @pytest.mark.parametrize("seed", range(5))
 def test_an_excerpt_is_the_piece_of_its_bars(seed: int) -> None:
     song = random_song(3)
-    words = excerpt(song_to_words(song), np.random.default_rng(seed))
+    words = song_to_words(song)
+    words = as_piece(words[slice(*excerpt(words, np.random.default_rng(seed)))])
     last = words[-1]
     assert last[COLUMNS.index("beat")] == BAR
     length = int(last[COLUMNS.index("i_beat")])
@@ -80,6 +83,34 @@ def test_items_depend_on_seed_epoch_and_index_alone() -> None:
         len(first[i][0]) != len(again[i][0]) or (first[i][0] != again[i][0]).any()
         for i in range(len(first))
     )
+
+
+def test_lengths_are_those_of_the_epoch_s_excerpts() -> None:
+    songs = Songs(WORDS, [None] * 8, 10_000, Augmentation(excerpts=0.7), seed=3)
+    for songs.epoch in range(3):
+        assert songs.lengths.tolist() == [len(songs[i][0]) - 1 for i in range(len(songs))]
+    whole = [len(words) - 1 for words in WORDS]
+    assert 1 <= sum(length == all_ for length, all_ in zip(songs.lengths, whole, strict=True)) < 8
+
+
+@pytest.mark.parametrize("shift", [0, 3])
+def test_the_key_told_is_that_of_the_words_as_they_are_read(shift: int) -> None:
+    scale = [60, 62, 64, 65, 67, 69, 71, 72, 67, 64, 60]
+    notes = np.array([(4 * i, p, 4, 2) for i, p in enumerate(scale)], NOTE_DTYPE)
+    words = transposed(song_to_words(Song(notes, 48)), shift)
+    told = Songs([words], ["rock"], 10_000, keys=True)[0][1]
+    assert told[1].tolist() == [0, KEYS.index(Key(shift)) + 1, 0]
+    assert told[0, 0] == GENRES.index("rock") + 1
+    assert not Songs([words], ["rock"], 10_000)[0][1][1].any()
+
+
+def test_genre_and_key_are_left_open_each_by_itself() -> None:
+    augmentation = Augmentation(unconditioned=0, untold=0.5)
+    songs = Songs(WORDS * 10, ["rock"] * 80, 10_000, augmentation, keys=True)
+    told = {
+        (bool(tokens[0, 0]), bool(tokens[1, 1])) for _, tokens in map(songs.__getitem__, range(80))
+    }
+    assert told == {(a, b) for a in (True, False) for b in (True, False)}
 
 
 def test_clusters_are_never_split() -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from torch import Tensor
 
-from cmt.decoding.loop import Heads, Loop, Mask, Sampling
+from cmt.decoding.loop import Head, Loop, Mask, Sampling
 from cmt.decoding.recall import Cache
 from cmt.decoding.sampling import sample
 from cmt.model.encoding import Word
@@ -34,8 +34,11 @@ class Drawing(Protocol):
 class GuidedLoop(Loop, Protocol):
     """A loop that corrects what the model says by what it knows."""
 
-    def given(self, name: str, word: Word, heads: Heads) -> NDArray[np.float64]:
-        """The probabilities of field `name` given the fields drawn before."""
+    def given(self, name: str, word: Word, head: Head) -> Head:
+        """The probabilities of field `name`, given the fields drawn before."""
+
+    def untangled(self, name: str, word: Word, head: Head, beat: Head) -> Head:
+        """The same of heads that know the type alone, given what they said of the beat."""
 
 
 class Plain:
@@ -65,14 +68,13 @@ class Plain:
 
     def draw(self, hidden: Tensor) -> list[Word]:
         """One word per song from hidden states (songs, d_model)."""
-        logits = self.model.logits(hidden).cpu().numpy().astype(np.float64)
+        heads = self.model.heads(hidden)
         words: list[Word] = [{} for _ in self.loops]
         for name, uniform in zip(self.order, _uniform(self.rngs, self.order), strict=True):
             allowed = _allowed(self.loops, name, words)
             drawn = _forced(allowed)
             if drawn is None:
-                values = _of_types(logits, words)[:, self.model.columns[name]]
-                drawn = _sample(values, uniform, self.sampling[name], allowed)
+                drawn = _sample(heads.logits(name, words), uniform, self.sampling[name], allowed)
             _put(words, name, drawn)
         return words
 
@@ -106,33 +108,38 @@ class Recalling:
         self.rngs = list(rngs)
         self.cache = cache
         self.sampling = sampling
+        self.beats: NDArray[np.float64] = np.zeros(
+            (len(self.loops), 0)
+        )  # what the model says of the words' beats
 
     def draw(self, hidden: Tensor) -> list[Word]:
         """One word per song from hidden states (songs, d_model)."""
-        logits = self.model.logits(hidden).cpu().numpy().astype(np.float64)
-        columns = self.model.columns
+        heads = self.model.heads(hidden)
         words: list[Word] = [{} for _ in self.loops]
-        first, *others = self.cache.order
-        of_first, *of_others = _uniform(self.rngs, self.cache.order)
         self.cache.attend(hidden.float().cpu().numpy())
-        self._attribute(first, words, _heads(logits[:, 0], {first: columns[first]}), of_first)
-        heads = _heads(_of_types(logits, words), columns)
-        for name, uniform in zip(others, of_others, strict=True):
-            self._attribute(name, words, heads, uniform)
+        order = self.cache.order
+        for name, uniform in zip(order, _uniform(self.rngs, order), strict=True):
+            self._attribute(name, words, softmax(heads.logits(name, words), axis=-1), uniform)
         self.cache.add(words)
         return words
 
     def _attribute(
-        self, name: str, words: list[Word], heads: Sequence[Heads], uniform: NDArray[np.float64]
+        self, name: str, words: list[Word], heads: NDArray[np.float64], uniform: NDArray[np.float64]
     ) -> None:
-        """Draw one attribute of every word."""
+        """Draw one attribute of every word, of probabilities (songs, classes) from the model."""
         allowed = _allowed(self.loops, name, words)
-        given = np.array(
-            [
-                loop.given(name, word, head)
-                for loop, word, head in zip(self.loops, words, heads, strict=True)
-            ]
-        )
+        if name == "beat":
+            self.beats = heads
+        songs = zip(self.loops, words, heads, self.beats, strict=True)
+        if self.model.chained:
+            given = np.array([loop.given(name, word, head) for loop, word, head, _ in songs])
+        else:
+            given = np.array(
+                [
+                    loop.untangled(name, word, loop.given(name, word, head), beat)
+                    for loop, word, head, beat in songs
+                ]
+            )
         drawn = _forced(allowed)
         if drawn is None:
             with np.errstate(divide="ignore"):
@@ -146,6 +153,7 @@ class Recalling:
         self.loops = [self.loops[row] for row in rows]
         self.rngs = [self.rngs[row] for row in rows]
         self.cache.rows(rows)
+        self.beats = self.beats[rows]
 
 
 def _uniform(rngs: Sequence[np.random.RandomState], order: Sequence[str]) -> NDArray[np.float64]:
@@ -173,18 +181,3 @@ def _sample(
 def _put(words: Sequence[Word], name: str, drawn: NDArray[np.int64]) -> None:
     for word, value in zip(words, drawn.tolist(), strict=True):
         word[name] = value
-
-
-def _of_types(logits: NDArray[np.float64], words: Sequence[Word]) -> NDArray[np.float64]:
-    """Of logits (songs, types, classes) those of the words' types; any will do for the type's own.
-
-    Returns:
-        (songs, classes).
-    """
-    return logits[np.arange(len(words)), [word.get("type", 0) for word in words]]
-
-
-def _heads(logits: NDArray[np.float64], columns: Mapping[str, slice]) -> list[Heads]:
-    """Per song the probabilities of some fields from its logits (songs, all classes)."""
-    fields = {name: softmax(logits[:, place], axis=-1) for name, place in columns.items()}
-    return [{name: field[song] for name, field in fields.items()} for song in range(len(logits))]

@@ -24,7 +24,8 @@ from cmt.form import Form, make_form
 from cmt.model.encoding import Word, data_words, initial_tokens, model_words
 from cmt.model.fast import FastCMT, one_thread
 from cmt.model.network import CMT, losses
-from cmt.music.vocabulary import EOS, FIELDS, MODEL_COLUMN, TICKS_PER_BAR
+from cmt.music.keys import Key
+from cmt.music.vocabulary import DRAWN, EOS, FIELDS, MODEL_COLUMN, TICKS_PER_BAR
 from cmt.plan import MIN_STRENGTH, Plan, thinned
 
 # Is told the share that is done, 0 … 1; what it raises ends the work.
@@ -123,7 +124,7 @@ def _exact(
     steered = [plan.controlled for plan in plans]
     cache = Cache(steered, fast.model.config.d_model, exact.ORDER)
     drawing = Recalling(fast, loops, rngs, cache, exact.SAMPLING)
-    initial = torch.from_numpy(initial_tokens(style.genre, style.playing))
+    initial = torch.stack([_told(fast.model, style, form.key) for form in forms])
     return _Batch(loops, plans, forms, drawing, initial)
 
 
@@ -149,9 +150,17 @@ def _original(
     style: Style,
 ) -> _Batch:
     loops = [original.OriginalLoop(control, degree, rng, min_strength) for rng in rngs]
-    drawing = Plain(fast, loops, rngs, original.ORDER, original.SAMPLING)
-    initial = torch.from_numpy(initial_tokens(style.genre or "pop", style.playing))
+    order = DRAWN if fast.chained else original.ORDER
+    drawing = Plain(fast, loops, rngs, order, original.SAMPLING)
+    told = torch.from_numpy(initial_tokens(style.genre or "pop", style.playing))
+    initial = told.expand(len(rngs), -1, -1)
     return _Batch(loops, [plan] * len(rngs), [None] * len(rngs), drawing, initial)
+
+
+def _told(model: CMT, style: Style, key: Key | None) -> torch.Tensor:
+    """The initial tokens (7, 3): style and key, as far as the model knows of such things."""
+    known = key if model.config.has_keys else None
+    return torch.from_numpy(initial_tokens(style.genre, style.playing, known))
 
 
 @torch.inference_mode()
@@ -169,7 +178,7 @@ def decode(
         fast: the model.
         loops: one per song.
         drawing: of the same loops.
-        initial: (7, 3) initial tokens of all songs.
+        initial: (songs, 7, 3) initial tokens.
         n_beat: ticks in each song.
         progress: is told how far the slowest song is.
 
@@ -181,7 +190,7 @@ def decode(
     fast.model.reserve(math.ceil(1.01 * n_beat) + TICKS_PER_BAR)
     songs = [[loop.first()] for loop in loops]
     active = list(range(len(loops)))
-    state = fast.start(initial.to(device).expand(len(loops), -1, -1))
+    state = fast.start(initial.to(device))
     with one_thread(), tqdm(total=n_beat, unit="tick", disable=None) as bar:
         while active:
             rows = [[songs[song][-1][field.name] for field in FIELDS] for song in active]
@@ -217,8 +226,8 @@ def log_likelihood(model: CMT, words: NDArray[np.int64], style: Style = Style())
     """
     rows = torch.from_numpy(model_words(words)).to(model.device, torch.int64).unsqueeze(0)
     model.reserve(int(rows[..., MODEL_COLUMN["i_beat"]].max()) + 1)
-    initial = torch.from_numpy(initial_tokens(style.genre, style.playing)).to(model.device)
+    initial = _told(model, style, style.key).to(model.device)
     inputs, targets = rows[:, :-1], rows[:, 1:]
-    logits = model(inputs, initial.unsqueeze(0), targets[..., MODEL_COLUMN["type"]])
+    logits = model(inputs, initial.unsqueeze(0), targets)
     mask = torch.ones(targets.shape[:2], device=model.device)
     return -float(torch.stack(list(losses(logits, targets, mask).values())).mean())

@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cmt.decoding.ending import Ending
 from cmt.decoding.harmony import HEARD, SOUNDING, Harmony, of_pitches
-from cmt.decoding.loop import NOTHING, Heads, Mask, Sampling, only
+from cmt.decoding.loop import NOTHING, Head, Mask, Sampling, only
 from cmt.decoding.style import Style
 from cmt.decoding.voicing import Voicing
 from cmt.form import Form
@@ -20,6 +19,7 @@ from cmt.model.encoding import Word
 from cmt.music.keys import PITCH_CLASSES
 from cmt.music.vocabulary import (
     BAR,
+    DRAWN,
     DRUMS,
     EOS,
     FIELD,
@@ -32,8 +32,7 @@ from cmt.music.vocabulary import (
 )
 from cmt.plan import Plan
 
-# In which the attributes of a word are drawn: who plays comes before what is played.
-ORDER = ("type", "beat", "instr_type", "pitch", "duration", "strength", "density")
+ORDER = DRAWN
 # The model's own distributions, without the original's temperatures: masks already vary what is
 # drawn. Unlikely tails are cut only where a wrong choice is heard; most of all of the beat, as an
 # onset drawn too late forces the bar's other onsets into what is left of it. Chords are made
@@ -233,22 +232,27 @@ class ExactLoop:
             return {label for label in labels if label > self.instrument} or labels
         return labels
 
-    def given(self, name: str, word: Word, heads: Heads) -> NDArray[np.float64]:
-        """The head of a field given the fields drawn before, corrected by what is known.
+    def given(self, name: str, word: Word, head: Head) -> Head:
+        """The head of a field, corrected by what is known.
 
-        A pitch by the chord, or, where none was decided, by the harmony of the bar. And the heads
-        are independent given the type: where another simu-note on this tick was possible, of a
-        later instrument, and something else was drawn, the instrument's head still has the
-        probability of that in it, and the density's, that no onset is left.
+        That is of a pitch the chord, or, where none was decided, the harmony of the bar.
         """
-        head = heads[name]
-        if name == "pitch" and word["type"] == NOTE and self.instrument != DRUMS:
-            if self.form:
-                weights = np.exp(self.voicing.weights(self.instrument, self.tick))
-            else:
-                weights = np.exp((SOUNDING, HEARD) @ self.harmony.features(self.tick))
-            corrected: NDArray[np.float64] = head * of_pitches(weights, len(head))
-            return corrected / corrected.sum()
+        if name != "pitch" or word["type"] != NOTE or self.instrument == DRUMS:
+            return head
+        if self.form:
+            weights = np.exp(self.voicing.weights(self.instrument, self.tick))
+        else:
+            weights = np.exp((SOUNDING, HEARD) @ self.harmony.features(self.tick))
+        corrected: Head = head * of_pitches(weights, len(head))
+        return corrected / corrected.sum()
+
+    def untangled(self, name: str, word: Word, head: Head, beat: Head) -> Head:
+        """The head of a field that knows the type alone, given the beat that was drawn.
+
+        Where another simu-note on this tick was possible, of a later instrument, and something else
+        was drawn, the instrument's head still has the probability of that in it, and the density's,
+        that no onset is left.
+        """
         if name not in ("instr_type", "density") or word["type"] != METRICAL:
             return head
         if self.position < 0 or word["beat"] == self.position + 1:
@@ -256,8 +260,8 @@ class ExactLoop:
         labels = np.arange(len(head))
         classes = labels > self.instrument if name == "instr_type" else labels == 1
         mass = head[classes].sum() or 1.0
-        left = max(1 - heads["beat"][self.position + 1] / mass, FLOOR)
-        corrected = np.where(classes, head * left, head)
+        left = max(1 - beat[self.position + 1] / mass, FLOOR)
+        corrected: Head = np.where(classes, head * left, head)
         return corrected / corrected.sum()
 
     def take(self, word: Word) -> Word:

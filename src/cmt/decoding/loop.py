@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,8 +13,7 @@ from cmt.model.encoding import Word
 from cmt.music.vocabulary import FIELD
 
 Mask = NDArray[np.bool_]
-# What the model's heads say of a song's next word: field name → probability of each class.
-Heads = Mapping[str, NDArray[np.float64]]
+Head = NDArray[np.float64]  # what the model says of a field: the probability of each class
 
 ATTRIBUTES = ("type", "beat", "pitch", "duration", "instr_type", "strength", "density")
 NOTHING = dict.fromkeys(ATTRIBUTES, 0)  # a word without attributes

@@ -30,6 +30,11 @@ class CMTConfig:
         initial_width: embedding width of each of these.
         meter: tell the place in the bar and in the phrase, too, by sinusoids of their periods. The
             published model has only those of the absolute tick, whose periods fit no bar.
+        windowed: layers, counted from 0, whose attention is softmax over the last words in place of
+            linear attention over all; the published model has none.
+        window: these words.
+        chain: width of the layers by which the head of an attribute knows those drawn before it; 0
+            is the published model, whose heads know the type alone.
     """
 
     d_model: int = 512
@@ -42,6 +47,14 @@ class CMTConfig:
     initial_sizes: tuple[int, ...] = INITIAL_SIZES
     initial_width: int = INITIAL_WIDTH
     meter: bool = False
+    windowed: tuple[int, ...] = ()
+    window: int = 256
+    chain: int = 0
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether the model is told the key of a song."""
+        return self.initial_sizes[INITIAL_PARAMETERS.index("key")] > 1
 
     @classmethod
     def from_state_dict(cls, state: Mapping[str, Tensor]) -> CMTConfig:

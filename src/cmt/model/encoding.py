@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cmt.music.keys import KEYS, Key
 from cmt.music.vocabulary import COLUMNS, EOS, FIELDS, GENRES, INITIAL_TOKENS, INSTRUMENTS
 
 # A word of the model while it is drawn: field name → class.
@@ -37,20 +38,25 @@ def data_words(words: Sequence[Word], n_beat: int) -> NDArray[np.int64]:
     return rows
 
 
-def initial_tokens(genre: str | None, instruments: Sequence[str] | None) -> NDArray[np.int64]:
+def initial_tokens(
+    genre: str | None, instruments: Sequence[str] | None, key: Key | None = None
+) -> NDArray[np.int64]:
     """Initial tokens (7, 3) of (genre, key, instrument) classes.
 
-    One token for the genre, one for the key (unused, as in the original), one per instrument:
-    its class where it plays, 0 where it is absent.
+    One token for the genre, one for the key, one per instrument: its class where it plays, 0 where
+    it is absent.
 
     Args:
         genre: one of GENRES; None or an unknown name is "any", class 0.
         instruments: names of those that play; None leaves them open, which is told to the model
             by all five classes being 0.
+        key: of the piece; None is "any", class 0, which is all that the published model knows.
     """
     tokens = np.zeros((INITIAL_TOKENS, 3), np.int64)
     if genre in GENRES:
         tokens[0, 0] = GENRES.index(genre) + 1
+    if key is not None:
+        tokens[1, 1] = KEYS.index(key) + 1
     for index, instrument in enumerate(INSTRUMENTS):
         if instruments is not None and instrument.name in instruments:
             tokens[INITIAL_TOKENS - len(INSTRUMENTS) + index, 2] = index + 1

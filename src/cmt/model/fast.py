@@ -1,7 +1,7 @@
 """The model laid out for decoding, where each word reads all weights for a few rows only.
 
 Reading them once, at the speed of memory, is the best that decoding can do. `FastCMT` gives the
-numbers of `CMT.step`, `CMT.type_logits` and `CMT.attribute_logits`, its readable twins, from fewer
+numbers of `CMT.step` and `CMT.logits`, its readable twins, from fewer
 products: what is linear in a row is multiplied out beforehand, and the matrices are kept in the
 layout of the fastest product there is for few rows.
 """
@@ -11,16 +11,21 @@ from __future__ import annotations
 import functools
 import itertools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor, nn
 
-from cmt.model import attention
-from cmt.model.network import CMT, Embedding, Layer, LayerState
-from cmt.music.vocabulary import FIELD, FIELDS, MODEL_COLUMN, PREDICTED, Field
+from cmt.model.heads import Chain
+from cmt.model.network import CMT, Embedding, Layer, LayerState, attend
+from cmt.model.window import Rotation
+from cmt.music.vocabulary import DRAWN, FIELD, FIELDS, MODEL_COLUMN, PREDICTED, Field
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}  # of weights that are not "int8"
 INT8_MAX = 127
@@ -119,9 +124,6 @@ class FastCMT:
     Args:
         model: in evaluation mode.
         precision: of the layers' weights, as in `product`; the rest is in float32.
-
-    Attributes:
-        columns: field name → its columns in `logits`.
     """
 
     @torch.inference_mode()
@@ -133,8 +135,7 @@ class FastCMT:
             for layer in model.transformer_encoder.layers
             if isinstance(layer, Layer)
         ]
-        weight, self.bias, self.columns = _heads(model)
-        self.heads = product(weight, torch.zeros_like(weight[:, 0]))
+        self.next_word = _next_word(model)
 
     @torch.inference_mode()
     def start(self, initial: Tensor) -> list[LayerState]:
@@ -147,19 +148,20 @@ class FastCMT:
         rows = words[:, : len(self.first)] + self.first
         ticks = words[:, MODEL_COLUMN["i_beat"]]
         x = F.embedding_bag(rows, self.table, mode="sum") + self.model.encoder_pos_emb.pe[0, ticks]
+        rotation = self.model.next_rotation(ticks, state)
         for layer, layer_state in zip(self.layers, state, strict=True):
-            x = layer.step(x, layer_state)
+            x = layer.step(x, layer_state, rotation)
         return self.model.transformer_encoder.norm(x)
 
-    @torch.inference_mode()
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Logits of the next word from hidden states (batch, d_model).
+    @property
+    def chained(self) -> bool:
+        """Whether the head of an attribute knows those drawn before it."""
+        return self.model.chain is not None
 
-        Returns:
-            (batch, types, classes): of all fields, each in its `columns`, for each type that the
-            word may have. The type's own do not depend on it.
-        """
-        return self.heads(hidden).unsqueeze(1) + self.bias
+    @torch.inference_mode()
+    def heads(self, hidden: Tensor) -> Heads:
+        """What says the attributes of the next words, from hidden states (batch, d_model)."""
+        return self.next_word(hidden)
 
 
 class FastLayer:
@@ -180,12 +182,10 @@ class FastLayer:
         )
         self.norm1, self.norm2 = _norm(layer.norm1), _norm(layer.norm2)
 
-    def step(self, x: Tensor, state: LayerState) -> Tensor:
+    def step(self, x: Tensor, state: LayerState, rotation: Rotation | None) -> Tensor:
         """(batch, d_model) → the same, updating the state."""
-        qkv = self.qkv(x).view(len(x), 3, self.n_heads, -1)
-        q, k = attention.feature_map(qkv[:, :2]).unbind(1)
-        v = qkv[:, 2]
-        out, state.kv, state.k_sum = attention.recurrent(q, k, v, state.kv, state.k_sum)
+        q, k, v = self.qkv(x).view(len(x), 3, self.n_heads, -1).unbind(1)
+        out = attend(q, k, v, state, rotation)
         x = self.norm1(x + self.out(out.flatten(-2)))
         return self.norm2(x + self.linear2(F.gelu(self.linear1(x))))
 
@@ -221,7 +221,84 @@ def _word_table(model: CMT) -> tuple[Tensor, Tensor]:
     return table, torch.tensor(first, device=table.device)
 
 
-def _heads(model: CMT) -> tuple[Tensor, Tensor, dict[str, slice]]:
+class Heads(Protocol):
+    """The attributes of the next words of some songs, one after another."""
+
+    def logits(self, name: str, words: Sequence[Mapping[str, int]]) -> NDArray[np.float64]:
+        """Logits (songs, classes) of an attribute, given those of the words that were drawn."""
+
+
+def _next_word(model: CMT) -> Callable[[Tensor], Heads]:
+    """What makes `Heads` of hidden states (batch, d_model)."""
+    if model.chain is None:
+        weight, bias, columns = _published_heads(model)
+        heads = product(weight, torch.zeros_like(weight[:, 0]))
+        return lambda hidden: _PublishedHeads((heads(hidden).unsqueeze(1) + bias), columns)
+    first = product(model.chain.hidden.weight, model.chain.hidden.bias)
+    layers = _chain_layers(model.chain)
+    return lambda hidden: _ChainedHeads(first(hidden), layers)
+
+
+class _PublishedHeads:
+    """Heads that know the type alone: all of them, for each type, at once.
+
+    Args:
+        logits: (songs, types, classes of all fields). The type's own do not depend on it.
+        columns: field name → its columns.
+    """
+
+    def __init__(self, logits: Tensor, columns: Mapping[str, slice]) -> None:
+        self.all = logits.cpu().numpy().astype(np.float64)
+        self.columns = columns
+
+    def logits(self, name: str, words: Sequence[Mapping[str, int]]) -> NDArray[np.float64]:
+        """As `Heads` says."""
+        types = [word.get("type", 0) for word in words]
+        return self.all[np.arange(len(words)), types, self.columns[name]]
+
+
+# Of each attribute: what its classes say to all heads (classes, heads, width); the weight (width,
+# classes) and bias of its own head. In NumPy, whose calls on small arrays cost less.
+_ChainLayers = Mapping[str, tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]
+
+
+class _ChainedHeads:
+    """Heads that know the attributes before them, asked for in the order of `DRAWN`.
+
+    Args:
+        hidden: (songs, heads · width), what the hidden state says to each head.
+        layers: see `_ChainLayers`.
+    """
+
+    def __init__(self, hidden: Tensor, layers: _ChainLayers) -> None:
+        self.said = hidden.cpu().numpy().reshape(len(hidden), len(DRAWN), -1).copy()
+        self.layers = layers
+        self.known = 0  # attributes that are in `said`
+
+    def logits(self, name: str, words: Sequence[Mapping[str, int]]) -> NDArray[np.float64]:
+        """As `Heads` says."""
+        place = DRAWN.index(name)
+        for before in DRAWN[self.known : place]:
+            self.said += self.layers[before][0][[word[before] for word in words]]
+        self.known = place
+        x = self.said[:, place]
+        _, weight, bias = self.layers[name]
+        logits: NDArray[np.float64] = ((x * expit(x)) @ weight + bias).astype(np.float64)
+        return logits
+
+
+def _chain_layers(chain: Chain) -> _ChainLayers:
+    layers = {}
+    for name in DRAWN:
+        weight, bias = chain.head(name).weight.cpu().numpy(), chain.head(name).bias.cpu().numpy()
+        said = np.zeros((len(weight), len(DRAWN), chain.width), np.float32)
+        if name != DRAWN[-1]:
+            said[:] = chain.table(name).weight.cpu().numpy().reshape(said.shape)
+        layers[name] = (said, np.ascontiguousarray(weight.T), bias)
+    return layers
+
+
+def _published_heads(model: CMT) -> tuple[Tensor, Tensor, dict[str, slice]]:
     """All heads as one product.
 
     Returns:

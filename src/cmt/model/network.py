@@ -1,4 +1,4 @@
-"""The Controllable Music Transformer: linear-attention layers between embeddings and heads.
+"""The Controllable Music Transformer: attention layers between embeddings and heads.
 
 Parameter names and shapes are the original's (original: model.py and
 pytorch-fast-transformers' TransformerEncoder), so its checkpoints load unchanged.
@@ -6,7 +6,7 @@ pytorch-fast-transformers' TransformerEncoder), so its checkpoints load unchange
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,10 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from cmt.model import attention
+from cmt.model import attention, window
 from cmt.model.config import CMTConfig
 from cmt.model.dropout import Dropout
 from cmt.model.embedding import Embedding, TickEncoding
+from cmt.model.heads import Chain
+from cmt.model.window import Rotation, WindowState
 from cmt.music.vocabulary import (
     FIELD,
     FIELDS,
@@ -29,8 +31,8 @@ from cmt.music.vocabulary import (
 
 
 @dataclass
-class LayerState:
-    """What decoding remembers of the past in one layer, constant in size.
+class LinearState:
+    """What decoding remembers in a layer of linear attention: sums over all the past.
 
     Attributes:
         kv: sum of k ⊗ v over all positions so far, (batch, heads, d, d), d = d_model / heads.
@@ -40,24 +42,34 @@ class LayerState:
     kv: Tensor
     k_sum: Tensor
 
-    def rows(self, rows: Tensor) -> LayerState:
+    def rows(self, rows: Tensor) -> LinearState:
         """The state of some songs of the batch."""
-        return LayerState(self.kv[rows], self.k_sum[rows])
+        return LinearState(self.kv[rows], self.k_sum[rows])
+
+
+# What decoding remembers of the past in one layer, constant in size.
+LayerState = LinearState | WindowState
 
 
 class Attention(nn.Module):
-    """Multi-head causal linear attention with its four projections."""
+    """Multi-head causal attention with its four projections: linear, or over a window of words.
 
-    def __init__(self, config: CMTConfig) -> None:
+    Args:
+        config: the sizes.
+        window: words attended to by softmax; 0 is linear attention over all.
+    """
+
+    def __init__(self, config: CMTConfig, window: int = 0) -> None:
         super().__init__()
         self.n_heads = config.n_heads
+        self.window = window
         self.query_projection = nn.Linear(config.d_model, config.d_model)
         self.key_projection = nn.Linear(config.d_model, config.d_model)
         self.value_projection = nn.Linear(config.d_model, config.d_model)
         self.out_projection = nn.Linear(config.d_model, config.d_model)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Attend over all positions of x (batch, length, d_model)."""
+    def forward(self, x: Tensor, rotation: Rotation | None) -> Tensor:
+        """Attend over all positions of x (batch, length, d_model); windows need their rotation."""
         # One product instead of three: x is rounded to the product's type, and its gradient
         # summed, once.
         projections = (self.query_projection, self.key_projection, self.value_projection)
@@ -65,25 +77,35 @@ class Attention(nn.Module):
         bias = torch.cat([projection.bias for projection in projections])
         qkv = F.linear(x, weight, bias).unflatten(-1, (3, self.n_heads, -1))
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # (batch, heads, length, d)
-        out = attention.parallel(attention.feature_map(q), attention.feature_map(k), v)
+        if rotation is not None and self.window:
+            out = window.banded(rotation(q), rotation(k), v, self.window)
+        else:
+            out = attention.parallel(attention.feature_map(q), attention.feature_map(k), v)
         return self.out_projection(out.transpose(1, 2).flatten(-2))
 
-    def step(self, x: Tensor, state: LayerState) -> Tensor:
+    def step(self, x: Tensor, state: LayerState, rotation: Rotation | None) -> Tensor:
         """Attend from one position x (batch, d_model), updating the state."""
-        q = attention.feature_map(self.query_projection(x))
-        k = attention.feature_map(self.key_projection(x))
-        v = self.value_projection(x)
-        q, k, v = (y.unflatten(-1, (self.n_heads, -1)) for y in (q, k, v))
-        out, state.kv, state.k_sum = attention.recurrent(q, k, v, state.kv, state.k_sum)
-        return self.out_projection(out.flatten(-2))
+        projections = (self.query_projection, self.key_projection, self.value_projection)
+        q, k, v = (project(x).unflatten(-1, (self.n_heads, -1)) for project in projections)
+        return self.out_projection(attend(q, k, v, state, rotation).flatten(-2))
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, state: LayerState, rotation: Rotation | None) -> Tensor:
+    """One position of either attention, updating the state: (batch, heads, d) → the same."""
+    if isinstance(state, WindowState):
+        assert rotation is not None
+        return window.recurrent(rotation(q), rotation(k), v, state)
+    q, k = attention.feature_map(q), attention.feature_map(k)
+    out, state.kv, state.k_sum = attention.recurrent(q, k, v, state.kv, state.k_sum)
+    return out
 
 
 class Layer(nn.Module):
-    """Post-norm transformer layer."""
+    """Post-norm transformer layer, with attention as `Attention` says."""
 
-    def __init__(self, config: CMTConfig) -> None:
+    def __init__(self, config: CMTConfig, window: int = 0) -> None:
         super().__init__()
-        self.attention = Attention(config)
+        self.attention = Attention(config, window)
         self.linear1 = nn.Linear(config.d_model, config.d_ff)
         self.linear2 = nn.Linear(config.d_ff, config.d_model)
         self.norm1 = nn.LayerNorm(config.d_model)
@@ -95,13 +117,13 @@ class Layer(nn.Module):
         y = self.dropout(F.gelu(self.linear1(x)))
         return self.norm2(x + self.dropout(self.linear2(y)))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, rotation: Rotation | None) -> Tensor:
         """(batch, length, d_model) → the same."""
-        return self._combine(x, self.attention(x))
+        return self._combine(x, self.attention(x, rotation))
 
-    def step(self, x: Tensor, state: LayerState) -> Tensor:
+    def step(self, x: Tensor, state: LayerState, rotation: Rotation | None) -> Tensor:
         """(batch, d_model) → the same, updating the state."""
-        return self._combine(x, self.attention.step(x, state))
+        return self._combine(x, self.attention.step(x, state, rotation))
 
 
 class Encoder(nn.Module):
@@ -109,13 +131,21 @@ class Encoder(nn.Module):
 
     def __init__(self, config: CMTConfig) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(Layer(config) for _ in range(config.n_layers))
+        self.layers = nn.ModuleList(
+            Layer(config, config.window if index in config.windowed else 0)
+            for index in range(config.n_layers)
+        )
         self.norm = nn.LayerNorm(config.d_model)
 
-    def forward(self, x: Tensor, checkpoint_activations: bool = False) -> Tensor:
+    def forward(
+        self, x: Tensor, rotation: Rotation | None, checkpoint_activations: bool = False
+    ) -> Tensor:
         """(batch, length, d_model) → the same."""
         for layer in self.layers:
-            x = checkpoint(layer, x, use_reentrant=False) if checkpoint_activations else layer(x)
+            if checkpoint_activations:
+                x = checkpoint(layer, x, rotation, use_reentrant=False)
+            else:
+                x = layer(x, rotation)
         return self.norm(x)
 
 
@@ -123,7 +153,7 @@ class CMT(nn.Module):
     """Music as compound words: (batch, length, 9) in, logits of seven attributes out.
 
     The type of the next word is predicted first, its other attributes from the hidden state
-    and that type (paper section 4.2).
+    and that type (paper section 4.2), or as `cmt.model.heads.Chain` says.
 
     Args:
         config: the sizes.
@@ -148,9 +178,11 @@ class CMT(nn.Module):
         self.encoder_in_linear = nn.Linear(sum(width[field.name] for field in PREDICTED), d)
         self.encoder_time_linear = nn.Linear(width["p_beat"], d)
         self.transformer_encoder = Encoder(config)
-        self.project_concat_type = nn.Linear(d + width["type"], d)
-        for field in PREDICTED:
-            self.add_module(f"proj_{field.parameter}", nn.Linear(d, size[field.name]))
+        self.chain = Chain(config) if config.chain else None
+        if not config.chain:
+            self.project_concat_type = nn.Linear(d + width["type"], d)
+            for field in PREDICTED:
+                self.add_module(f"proj_{field.parameter}", nn.Linear(d, size[field.name]))
 
     @property
     def device(self) -> torch.device:
@@ -194,14 +226,28 @@ class CMT(nn.Module):
             (batch, 7 + length, d_model).
         """
         x = torch.cat([self._embed_initial(initial), self._embed(words)], dim=1)
-        return self.transformer_encoder(x, checkpoint_activations)
+        ticks = F.pad(words[..., MODEL_COLUMN["i_beat"]], (INITIAL_TOKENS, 0))
+        rotation = self.rotation(torch.arange(x.shape[1], device=x.device), ticks)
+        return self.transformer_encoder(x, rotation, checkpoint_activations)
+
+    def rotation(self, index: Tensor, ticks: Tensor) -> Rotation | None:
+        """Of words (batch, …) at places `index` (…) and `ticks` (batch, …), for all heads.
+
+        None where no layer has a window.
+        """
+        config = self.config
+        if not config.windowed:
+            return None
+        d = config.d_model // config.n_heads
+        of_words = window.rotation(index.expand(ticks.shape), ticks, d, config.window)
+        return Rotation(of_words.cos.unsqueeze(1), of_words.sin.unsqueeze(1))
 
     def type_logits(self, hidden: Tensor) -> Tensor:
         """Logits (…, 3) of the next word's type from hidden states (…, d_model)."""
         return self.get_submodule(f"proj_{FIELD['type'].parameter}")(hidden)
 
     def attribute_logits(self, hidden: Tensor, types: Tensor) -> dict[str, Tensor]:
-        """Logits of the next word's other six attributes, given its type.
+        """Logits of the next word's other six attributes, given its type, of the published heads.
 
         Args:
             hidden: (…, d_model).
@@ -218,11 +264,28 @@ class CMT(nn.Module):
             if field.name != "type"
         }
 
+    def logits(self, hidden: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Logits of each attribute of the next words, given those of its attributes before it.
+
+        Args:
+            hidden: (…, d_model).
+            targets: (…, 9) the next words.
+
+        Returns:
+            Field name → (…, vocabulary size), in the order of PREDICTED.
+        """
+        if self.chain is not None:
+            logits = self.chain(hidden, targets)
+        else:
+            types = targets[..., MODEL_COLUMN["type"]]
+            logits = {"type": self.type_logits(hidden), **self.attribute_logits(hidden, types)}
+        return {field.name: logits[field.name] for field in PREDICTED}
+
     def forward(
         self,
         words: Tensor,
         initial: Tensor,
-        types: Tensor,
+        targets: Tensor,
         checkpoint_activations: bool = False,
     ) -> dict[str, Tensor]:
         """Logits of each next word, for training.
@@ -230,38 +293,48 @@ class CMT(nn.Module):
         Args:
             words: (batch, length, 9).
             initial: (batch, 7, 3).
-            types: (batch, length) type of each next word.
+            targets: (batch, length, 9) the next words.
             checkpoint_activations: as in `hidden`.
 
         Returns:
             Field name → (batch, length, vocabulary size), in the order of PREDICTED.
         """
         hidden = self.hidden(words, initial, checkpoint_activations)[:, INITIAL_TOKENS:]
-        logits = {"type": self.type_logits(hidden), **self.attribute_logits(hidden, types)}
-        return {field.name: logits[field.name] for field in PREDICTED}
+        return self.logits(hidden, targets)
 
     def start(self, initial: Tensor) -> list[LayerState]:
         """State of each layer after reading initial tokens (batch, 7, 3)."""
         x = self._embed_initial(initial)
-        heads = self.config.n_heads
-        d = self.config.d_model // heads
-        state = [
-            LayerState(x.new_zeros(len(x), heads, d, d), x.new_zeros(len(x), heads, d))
-            for _ in range(self.config.n_layers)
-        ]
+        state = [self._first_state(x, index) for index in range(self.config.n_layers)]
+        ticks = torch.zeros_like(initial[:, 0, 0])
         for position in x.unbind(1):
-            self._advance(position, state)
+            self._advance(position, ticks, state)
         return state
+
+    def _first_state(self, x: Tensor, layer: int) -> LayerState:
+        """The state of a layer that has read nothing, for songs (batch, …)."""
+        config = self.config
+        batch, heads, d = len(x), config.n_heads, config.d_model // config.n_heads
+        if layer in config.windowed:
+            shape = (batch, heads, config.window, d)
+            return WindowState(x.new_zeros(shape), x.new_zeros(shape))
+        return LinearState(x.new_zeros(batch, heads, d, d), x.new_zeros(batch, heads, d))
 
     def step(self, words: Tensor, state: list[LayerState]) -> Tensor:
         """Read one word per song (batch, 9), update `state`, return hidden (batch, d_model)."""
-        return self._advance(self._embed(words), state)
+        return self._advance(self._embed(words), words[:, MODEL_COLUMN["i_beat"]], state)
 
-    def _advance(self, x: Tensor, state: list[LayerState]) -> Tensor:
+    def _advance(self, x: Tensor, ticks: Tensor, state: list[LayerState]) -> Tensor:
+        rotation = self.next_rotation(ticks, state)
         for layer, layer_state in zip(self.transformer_encoder.layers, state, strict=True):
             assert isinstance(layer, Layer)
-            x = layer.step(x, layer_state)
+            x = layer.step(x, layer_state, rotation)
         return self.transformer_encoder.norm(x)
+
+    def next_rotation(self, ticks: Tensor, state: Sequence[LayerState]) -> Rotation | None:
+        """Of the words that are read next, at `ticks` (batch,)."""
+        read = next((layer.count for layer in state if isinstance(layer, WindowState)), 0)
+        return self.rotation(ticks.new_tensor(read), ticks)
 
 
 def losses(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,13 @@ class Key:
 KEYS = tuple(Key(tonic, mode) for mode in MODES for tonic in range(PITCH_CLASSES))
 
 
+def find_key(weights: NDArray[np.float64]) -> Key | None:
+    """The key that fits pitch-class weights (12,) best; None where they are all equal."""
+    if weights.max() == weights.min():
+        return None
+    return KEYS[int(key_fits(weights).argmax())]
+
+
 def key_fits(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """How well pitch-class weights (12,), not all equal, correlate with each key of KEYS, (24,).
 
@@ -106,12 +114,17 @@ def key_fits(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     import numpy as np
 
-    profiles = [np.roll(MODES[key.mode].profile, key.tonic) for key in KEYS]
-    return np.array([np.corrcoef(weights, profile)[0, 1] for profile in profiles])
+    deviations = weights - weights.mean()
+    fits: NDArray[np.float64] = _profiles() @ deviations / np.linalg.norm(deviations)
+    return fits
 
 
-def find_key(weights: NDArray[np.float64]) -> Key | None:
-    """The key that fits pitch-class weights (12,) best; None where they are all equal."""
+@functools.cache
+def _profiles() -> NDArray[np.float64]:
+    """The profile of each key, (24, 12), of mean 0 and length 1."""
     import numpy as np
 
-    return KEYS[int(np.argmax(key_fits(weights)))] if np.ptp(weights) else None
+    rows = np.array([np.roll(MODES[key.mode].profile, key.tonic) for key in KEYS])
+    rows -= rows.mean(-1, keepdims=True)
+    rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
+    return rows

@@ -80,6 +80,9 @@ FIELDS = (
 )
 PREDICTED = tuple(field for field in FIELDS if field.predicted)
 FIELD = {field.name: field for field in FIELDS}
+# In which the attributes of a word are drawn, where the order is ours: who plays comes before what
+# is played.
+DRAWN = ("type", "beat", "instr_type", "pitch", "duration", "strength", "density")
 MODEL_COLUMN = {field.name: column for column, field in enumerate(FIELDS)}
 
 
@@ -127,8 +130,9 @@ DRUMS = INSTRUMENT_CLASS["Drums"]
 GENRES = ("country", "dance", "electronic", "metal", "pop", "rock")
 
 # Initial tokens are rows of (genre, key, instrument): one for the genre, one for the key,
-# one per instrument.
+# one per instrument. The published model has one key, which is any.
 INITIAL_SIZES = (len(GENRES) + 1, 1, len(INSTRUMENTS) + 1)
+INITIAL_SIZES_WITH_KEYS = (len(GENRES) + 1, 24 + 1, len(INSTRUMENTS) + 1)
 INITIAL_PARAMETERS = ("genre", "key", "instrument")
 INITIAL_WIDTH = 64
 INITIAL_TOKENS = 2 + len(INSTRUMENTS)

@@ -17,13 +17,15 @@ class Augmentation:
     Attributes:
         transpose: pitched tracks move by −transpose … transpose − 1 semitones; drums stay.
         drop_track: probability that a song loses one of its tracks.
-        unconditioned: share of songs whose initial tokens leave genre and instruments open.
+        unconditioned: share of songs whose initial tokens leave genre, key and instruments open.
+        untold: share of songs whose genre is left open, and of those whose key is.
         excerpts: share of songs of which bars anywhere become a piece of their own.
     """
 
     transpose: int = 0
     drop_track: float = 0.0
     unconditioned: float = 0.1
+    untold: float = 0.0
     excerpts: float = 0.0
 
 

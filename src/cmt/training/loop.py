@@ -26,7 +26,7 @@ from tqdm import tqdm
 from cmt.files import InputError
 from cmt.model import checkpoint
 from cmt.model.network import CMT, losses
-from cmt.music.vocabulary import MODEL_COLUMN, PREDICTED
+from cmt.music.vocabulary import PREDICTED
 from cmt.training.config import TrainingConfig
 from cmt.training.optimizers import learning_rate, make_optimizers, set_rate
 from cmt.training.ranks import Ranks
@@ -90,8 +90,7 @@ def batch_losses(
     """Losses (7,) of a batch in the order of PREDICTED, divided by `total` words."""
     device = batch.words.device.type
     with torch.autocast(device, torch.bfloat16, enabled=config.bf16):
-        types = batch.targets[..., MODEL_COLUMN["type"]]
-        logits = model(batch.words, batch.initial, types, config.checkpoint_activations)
+        logits = model(batch.words, batch.initial, batch.targets, config.checkpoint_activations)
     return torch.stack(list(losses(logits, batch.targets, batch.mask, total).values()))
 
 

@@ -32,8 +32,9 @@ def make_optimizers(model: nn.Module, config: TrainingConfig) -> list[torch.opti
         InputError: this PyTorch has no Muon.
     """
     groups: dict[str, list[nn.Parameter]] = {"layers": [], "matrices": [], "rest": []}
+    tables = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
     for name, parameter in model.named_parameters():
-        if parameter.ndim < 2 or ".lut." in name:
+        if parameter.ndim < 2 or id(parameter) in tables:
             groups["rest"].append(parameter)
         elif config.muon and "transformer_encoder." in name:
             groups["layers"].append(parameter)

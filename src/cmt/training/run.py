@@ -42,7 +42,6 @@ def run(config: RunConfig) -> None:
 def _one_rank(config: RunConfig) -> None:
     """One rank's whole run."""
     _check_name(config)
-    training, validation = _read_songs(config)
     source = _source(config)
     gpu = config.gpus[0] if config.gpus else 0
     device = torch.device("cuda", gpu) if torch.cuda.is_available() else torch.device("cpu")
@@ -51,6 +50,7 @@ def _one_rank(config: RunConfig) -> None:
     config = replace(config, training=replace(config.training, bf16=bf16))
     with joined(device) as ranks:
         model, resumed = _model(config, source, ranks.device)
+        training, validation = _read_songs(config, model.config.has_keys)
         log = None
         if ranks.first:
             check_room(config.folder, model)
@@ -82,11 +82,12 @@ def _check_name(config: RunConfig) -> None:
         raise InputError(f"{last}: a run of this name exists; choose another -n, or --resume it")
 
 
-def _read_songs(config: RunConfig) -> tuple[Songs, Songs | None]:
-    """Songs to learn from, and those held out, if any."""
+def _read_songs(config: RunConfig, keys: bool) -> tuple[Songs, Songs | None]:
+    """Songs to learn from, and those held out, if any; they tell their key if `keys`."""
     data = read_dataset(config.data)
     seed = config.training.seed
     kept, held_out = split(data.metadata, config.val_fraction, seed)
+    kept = [song for song in kept for _ in range(int(data.metadata[song].get("repeats", 1)))]
     training, validation = (
         Songs(
             [data.words[song] for song in songs],
@@ -94,6 +95,7 @@ def _read_songs(config: RunConfig) -> tuple[Songs, Songs | None]:
             config.max_len,
             augmentation,
             seed,
+            keys,
         )
         for songs, augmentation in ((kept, config.augmentation), (held_out, None))
     )

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cmt.files import InputError
 from cmt.model.encoding import initial_tokens, model_words
+from cmt.music.keys import PITCH_CLASSES, Key, find_key
 from cmt.music.vocabulary import (
     BAR,
     COLUMNS,
@@ -25,8 +26,8 @@ from cmt.music.vocabulary import (
 )
 from cmt.training.config import Augmentation
 
-TYPE, BEAT, DENSITY, PITCH, INSTRUMENT = (
-    COLUMNS.index(name) for name in ("type", "beat", "density", "pitch", "instr_type")
+TYPE, BEAT, DENSITY, PITCH, DURATION, INSTRUMENT = (
+    COLUMNS.index(name) for name in ("type", "beat", "density", "pitch", "duration", "instr_type")
 )
 I_BEAT, N_BEAT, P_BEAT = (COLUMNS.index(name) for name in ("i_beat", "n_beat", "p_beat"))
 # Batches are cut from pools of this many batches sorted by length: large enough that songs of
@@ -77,7 +78,7 @@ class Batch:
 
 
 class Songs(torch.utils.data.Dataset[tuple[NDArray[np.int32], NDArray[np.int64]]]):
-    """Crops of songs as (words, initial tokens).
+    """Crops and excerpts of songs as (words, initial tokens).
 
     What is drawn for item i depends on (seed, epoch, i) alone, so that a resumed run sees the
     same music, whatever the number of loading processes.
@@ -88,6 +89,7 @@ class Songs(torch.utils.data.Dataset[tuple[NDArray[np.int32], NDArray[np.int64]]
         max_len: longest crop, in words.
         augmentation: random changes; None for validation.
         seed: of the random changes.
+        keys: whether the initial tokens tell the key.
     """
 
     def __init__(
@@ -97,9 +99,11 @@ class Songs(torch.utils.data.Dataset[tuple[NDArray[np.int32], NDArray[np.int64]]
         max_len: int,
         augmentation: Augmentation | None = None,
         seed: int = 0,
+        keys: bool = False,
     ) -> None:
         self.words = words
         self.genres = genres
+        self.keys = keys
         self.augmentation = augmentation
         self.seed = seed
         self.epoch = 0
@@ -108,7 +112,12 @@ class Songs(torch.utils.data.Dataset[tuple[NDArray[np.int32], NDArray[np.int64]]
             for song, rows in enumerate(words)
             for start, stop in crops(rows, max_len)
         ]
-        self.lengths = np.array([stop - start - 1 for _, start, stop in self.crops])
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Words to predict of each item in this epoch; tracks that it will lose are counted in."""
+        stretches = (self._stretch(index, self._rng(index)) for index in range(len(self)))
+        return np.array([stop - start - 1 for _, start, stop, _ in stretches])
 
     @property
     def ticks(self) -> int:
@@ -121,24 +130,40 @@ class Songs(torch.utils.data.Dataset[tuple[NDArray[np.int32], NDArray[np.int64]]
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Words (length, 9) and initial tokens (7, 3) of crop `index`."""
-        song, start, stop = self.crops[index]
+        rng = self._rng(index)
+        song, start, stop, alone = self._stretch(index, rng)
+        genre: str | None = self.genres[song]
         rows = self.words[song]
-        genre = self.genres[song]
+        if alone:
+            rows = as_piece(rows[start:stop])
         playing = np.unique(rows[rows[:, TYPE] == NOTE, INSTRUMENT]).tolist()
-        rows = rows[start:stop]
-        if self.augmentation is not None:
-            rng = np.random.default_rng((self.seed, self.epoch, index))
-            if self.augmentation.excerpts and rng.random() < self.augmentation.excerpts:
-                rows = excerpt(rows, rng)
-                playing = np.unique(rows[rows[:, TYPE] == NOTE, INSTRUMENT]).tolist()
-            if rng.random() < self.augmentation.drop_track and len(playing) > 1:
+        if not alone:
+            rows = rows[start:stop]
+        if augmentation := self.augmentation:
+            if rng.random() < augmentation.drop_track and len(playing) > 1:
                 rows = without_track(rows, playing.pop(rng.integers(len(playing))))
-            if limit := self.augmentation.transpose:
+            if limit := augmentation.transpose:
                 rows = transposed(rows, int(rng.integers(-limit, limit)))
-            if rng.random() < self.augmentation.unconditioned:
+            if rng.random() < augmentation.unconditioned:
                 return model_words(rows), initial_tokens(None, None)
+        key = key_of(rows) if self.keys else None
+        if augmentation:
+            genre = None if rng.random() < augmentation.untold else genre
+            key = None if rng.random() < augmentation.untold else key
         names = [INSTRUMENTS[value - 1].name for value in playing]
-        return model_words(rows), initial_tokens(genre, names)
+        return model_words(rows), initial_tokens(genre, names, key)
+
+    def _rng(self, index: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, self.epoch, index))
+
+    def _stretch(self, index: int, rng: np.random.Generator) -> tuple[int, int, int, bool]:
+        """Song, first row and end of an item in this epoch, and whether it is an excerpt."""
+        song, start, stop = self.crops[index]
+        share = self.augmentation.excerpts if self.augmentation else 0
+        if share and rng.random() < share:
+            first, end = excerpt(self.words[song][start:stop], rng)
+            return song, start + first, start + end, True
+        return song, start, stop, False
 
 
 def crops(words: NDArray[Any], max_len: int) -> Iterator[tuple[int, int]]:
@@ -170,8 +195,8 @@ def transposed(words: NDArray[Any], semitones: int) -> NDArray[Any]:
     return words
 
 
-def excerpt(words: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-    """Some bars of a song as a piece of their own, which begins there and lasts as long.
+def excerpt(words: NDArray[Any], rng: np.random.Generator) -> tuple[int, int]:
+    """Choose some bars of a song, to become a piece of their own.
 
     Videos are shorter than songs, and their music need not begin with an introduction.
     Lengths are spread evenly over their logarithm, from `MIN_EXCERPT` bars to all.
@@ -181,20 +206,36 @@ def excerpt(words: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
         rng: of the choice.
 
     Returns:
-        (length, 10) rows whose ticks and shares of the piece count from its first bar; the last
-        is the bar word after it. A song of `MIN_EXCERPT` bars or fewer stays as it is.
+        First row and end; the last row is the bar word after the bars, which is there to be
+        predicted. Of a song of `MIN_EXCERPT` bars or fewer all.
     """
     bars = np.flatnonzero(words[:, BEAT] == BAR)
     if len(bars) <= MIN_EXCERPT:
-        return words
+        return 0, len(words)
     length = int(np.exp(rng.uniform(np.log(MIN_EXCERPT), np.log(len(bars)))))
     first = int(rng.integers(len(bars) - length))
-    # The bar word after the last bar is there to be predicted.
-    words = words[bars[first] : bars[first + length] + 1].copy()
+    return int(bars[first]), int(bars[first + length]) + 1
+
+
+def as_piece(words: NDArray[Any]) -> NDArray[Any]:
+    """An excerpt (length, 10) whose ticks and shares of the piece count from its first bar."""
+    if words[-1, BEAT] != BAR:  # a whole song
+        return words
+    words = words.copy()
     words[:, I_BEAT] -= words[0, I_BEAT]
-    words[:, N_BEAT] = length * TICKS_PER_BAR
-    words[:, P_BEAT] = 100 * words[:, I_BEAT].astype(int) // (length * TICKS_PER_BAR)
+    length = int(words[-1, I_BEAT])
+    words[:, N_BEAT] = length
+    words[:, P_BEAT] = 100 * words[:, I_BEAT].astype(int) // length
     return words
+
+
+def key_of(words: NDArray[Any]) -> Key | None:
+    """The key of words (length, 10), by how long each pitch class sounds."""
+    pitched = words[(words[:, TYPE] == NOTE) & (words[:, INSTRUMENT] != DRUMS)]
+    weights = np.bincount(
+        (pitched[:, PITCH] - 1) % PITCH_CLASSES, pitched[:, DURATION] - 1, PITCH_CLASSES
+    )
+    return find_key(weights.astype(np.float64))
 
 
 def without_track(words: NDArray[Any], instrument: int) -> NDArray[Any]:
