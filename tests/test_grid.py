@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmt.grid import MAX_BEND, Grid, Knot, Mark, bent, best_bent, shifted
+from cmt.grid import MAX_BEND, Grid, Knot, Mark, bent, best_bent, on_beats, shifted
 
 
 @given(st.floats(30, 240), st.floats(0, 100), st.lists(st.floats(0, 500), min_size=1))
@@ -25,6 +25,24 @@ def test_a_shifted_grid_has_a_tick_on_the_beat_and_the_tempo(tempo: float, beat:
     np.testing.assert_allclose(np.diff(grid.seconds(np.arange(1, 20))), first)
     at = float(grid.ticks(beat + 50 * first))
     assert at == pytest.approx(round(at), abs=1e-6)
+
+
+@given(st.floats(30, 240), st.floats(0, 100))
+def test_beats_are_on_the_beat_but_for_the_first(tempo: float, beat: float) -> None:
+    period = 60 / tempo
+    for hits in ([], [beat % period]):
+        grid = on_beats(tempo, beat, hits)
+        assert 0.6 * period - 1e-9 <= float(grid.seconds(4)) <= 1.6 * period + 1e-9
+        assert (np.diff(grid.seconds(np.arange(8))) > 0).all()
+        np.testing.assert_allclose(np.diff(grid.seconds(np.arange(4, 30))), period / 4)
+        at = float(grid.ticks(beat + 50 * period))
+        assert at == pytest.approx(4 * round(at / 4), abs=1e-5)
+
+
+def test_a_beat_that_is_hit_early_is_on_a_tick() -> None:
+    assert on_beats(120, 0.2, [0.21]).knots == (Knot(0, 0.0), Knot(1, 0.2), Knot(4, 0.7))
+    assert on_beats(120, 0.2, [0.7]).knots == (Knot(0, 0.0), Knot(4, 0.7))
+    assert on_beats(120, 0.4, [0.4]).knots == (Knot(0, 0.0), Knot(4, 0.4))
 
 
 def test_a_tempo_map_has_the_length_of_its_stretches() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -48,15 +49,19 @@ def video() -> plots.Video:
 
 
 @pytest.fixture
-def drawn(
-    video: plots.Video, music: plots.Music, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Figure:
-    """The figure of video and music."""
-    figures = []
+def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that are drawn from now on."""
+    figures: list[Figure] = []
     save = Figure.savefig
     monkeypatch.setattr(
         Figure, "savefig", lambda self, *a, **k: (figures.append(self), save(self, *a, **k))
     )
+    return figures
+
+
+@pytest.fixture
+def drawn(video: plots.Video, music: plots.Music, tmp_path: Path, figures: list[Figure]) -> Figure:
+    """The figure of video and music."""
     plots.plot([tmp_path / "figure.png"], video, music)
     return figures[0]
 
@@ -98,6 +103,33 @@ def test_visual_beats_are_on_the_saliency(drawn: Figure) -> None:
     (beats,) = (line for line in drawn.axes[2].lines if line.get_label() == "visual beat")
     np.testing.assert_array_equal(beats.get_xdata(), [0.5, 3.0])
     np.testing.assert_array_equal(beats.get_ydata(), [0.9, 0.4])
+
+
+def test_scenes_go_through_all_axes(
+    video: plots.Video, music: plots.Music, tmp_path: Path, figures: list[Figure]
+) -> None:
+    rhythm = replace(video.rhythm, scenes=(0, 1))
+    plots.plot([tmp_path / "a.png"], replace(video, rhythm=rhythm), music)
+    ribbon, *axes = figures[0].axes
+    assert [text.get_text() for text in ribbon.texts] == ["scene 1", "scene 2"]
+    assert len(axes) == 6
+    for one in axes:
+        assert one.lines[-1].get_xdata() == [2, 2]
+    plots.plot([tmp_path / "a.png"], music=replace(music, plan=replace(PLAN, scenes=(0, 1))))
+    assert [text.get_text() for text in figures[1].axes[0].texts] == ["scene 1", "scene 2"]
+
+
+@pytest.mark.parametrize("speed", [0.0, 0.0123, 456.7])
+def test_labels_are_inside_the_picture(
+    video: plots.Video, music: plots.Music, tmp_path: Path, figures: list[Figure], speed: float
+) -> None:
+    curves = replace(video.curves, speed=np.full(39, speed), unit="heights/s")
+    rhythm = replace(video.rhythm, flow_magnitude_per_bar=(speed,), vbeats=video.rhythm.vbeats[:1])
+    plots.plot([tmp_path / "a.png"], plots.Video(rhythm, curves), music)
+    whole = figures[0].get_tightbbox()
+    assert whole.x0 >= 0 and whole.y0 >= 0
+    assert whole.x1 <= figures[0].get_figwidth() and whole.y1 <= figures[0].get_figheight()
+    assert figures[0].axes[1].get_title(loc="left") == "1 visual beat"
 
 
 def test_pictures_in_every_format_are_the_same_each_time(

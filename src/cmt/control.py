@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 
 from cmt.files import InputError, replacing
-from cmt.grid import Grid, Knot, shifted
+from cmt.grid import Grid, Knot, on_beats
 from cmt.music.vocabulary import (
     BAR,
     DEFAULT_TEMPO,
     TICKS_PER_BAR,
+    TICKS_PER_BEAT,
     tick_seconds,
 )
 from cmt.rhythm import Curves, VideoRhythm, VisualBeat, load_rhythm
@@ -50,8 +51,8 @@ DENSITY_THRESHOLDS = (  # mean flow of a bar, px/frame at 360 px height
     2.467430591583252,
     2.8104422092437744,
 )
-# What is seen is measured in heights a second. One of these is so much of the original's flow, the
-# median of the moving bars of seven clips, which so keep about the densities that they had.
+# What is seen is measured in heights a second. With so much of the original's flow for one of
+# these, the bars of seven clips have the densities that they had, on average.
 PIXELS = 3.6  # px/frame
 # Onsets asked of a bar with and without motion at least, and by how many two bars of a scene may
 # differ at most: real music changes less from bar to bar than motion does.
@@ -235,10 +236,14 @@ def retimed(control: Control, tempo: float | None) -> Control:
 
 
 def _agreeing(tempo: float, seconds: np.ndarray, weights: np.ndarray) -> Grid:
-    """The shifted grid of a tempo whose ticks agree best with weighted seconds."""
-    turn = 2 * np.pi / tick_seconds(tempo)
-    phase = np.angle((weights * np.exp(1j * turn * seconds)).sum()) if weights.any() else 0.0
-    return shifted(tempo, float(phase) / turn)
+    """The grid of a tempo whose ticks agree best with weighted seconds, and of these its beats."""
+    if not weights.any():
+        return Grid(tempo)
+    length = tick_seconds(tempo)
+    phase = np.angle((weights * np.exp(2j * np.pi * seconds / length)).sum()) / (2 * np.pi)
+    ticks = np.rint(seconds / length - phase).astype(int) % TICKS_PER_BEAT
+    beat = int(np.bincount(ticks, weights, TICKS_PER_BEAT).argmax())
+    return on_beats(tempo, float(phase + beat) * length, seconds.tolist())
 
 
 def _placed(words: Sequence[tuple[int, int, int, int]], n_beat: int) -> np.ndarray:

@@ -1,8 +1,9 @@
 """The second at which every tick falls: at a constant tempo, shifted, or bent to meet events.
 
 Music and picture move together only where ticks fall on what is seen. A constant grid from 0 s
-moves an event by up to half a tick; a shifted one has its ticks where a rhythmic video has its
-events; a bent one changes the tempo a little from event to event, so that each is met exactly.
+moves an event by up to half a tick; a shifted one has its ticks, and rather its beats, where a
+rhythmic video has its events; a bent one changes the tempo a little from event to event, so that
+each is met exactly.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from cmt.music.vocabulary import (
 
 MAX_BEND = 0.07  # share of the tempo by which it may change: hardly heard
 BEAT_BEND = 0.03  # up to which an event is rather put on a beat than on another sixteenth
+SHORTEST_BEAT = 0.6  # beats that the first beat may last at least
 REACH = TICKS_PER_BAR  # ticks by which a bent grid may run ahead of the tempo, or behind it
 SKIPS = 4  # events in a row that may go unmet
 UNMET = 1e3  # what leaving an event of weight 1 unmet costs: more than any bend
@@ -110,6 +112,29 @@ def shifted(tempo: float, beat: float) -> Grid:
     if offset > length / 2:
         offset -= length
     return Grid(tempo, (Knot(0, 0.0), Knot(1, length + offset))) if offset else Grid(tempo)
+
+
+def on_beats(tempo: float, beat: float, hits: Sequence[float] = ()) -> Grid:
+    """The constant grid of a tempo, with its beats on a second at which a beat is.
+
+    The first beat, which begins at 0 s whatever the rhythm, takes up the difference: it lasts 0.6
+    to 1.6 beats. Of what is hit before it ends, that on a beat is on the first tick after 0 s.
+
+    Args:
+        tempo: BPM.
+        beat: seconds, of any beat.
+        hits: seconds of what is seen.
+    """
+    length = tick_seconds(tempo)
+    period = TICKS_PER_BEAT * length
+    first = beat % period
+    if min(first, period - first) < length / 2:
+        return shifted(tempo, beat)
+    if first >= SHORTEST_BEAT * period:
+        return Grid(tempo, (Knot(0, 0.0), Knot(TICKS_PER_BEAT, first)))
+    near = [hit for hit in hits if abs(hit - first) < length / 2]
+    between = [Knot(1, first)] if near else []
+    return Grid(tempo, (Knot(0, 0.0), *between, Knot(TICKS_PER_BEAT, first + period)))
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Pictures of a video's rhythm and of the music made for it, over one time axis.
 
-From top to bottom, as far as there is something to draw: thumbnails of the video; its speed,
-whose mean over a bar asks for density; its saliency, whose peaks are visual beats; the piano roll,
-with bars and visual beats; the drums; and the density of each bar, asked for and played.
+From top to bottom, as far as there is something to draw: scenes, whose borders go through all axes;
+thumbnails of the video; its speed, whose mean over a bar asks for density; its saliency, whose
+peaks are visual beats; the piano roll, with bars and visual beats; the drums; and the density of
+each bar, asked for and played.
 Source: paper, figure 2.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from cmt.files import replacing
 from cmt.grid import Grid
@@ -30,9 +33,10 @@ from cmt.rhythm import Curves, VideoRhythm
 
 # Inches
 WIDTH = 11.0  # of the axes
-LEFT, RIGHT, BOTTOM, EDGE = 0.65, 0.2, 0.5, 0.1
+LEFT, RIGHT, BOTTOM, EDGE = 0.85, 0.2, 0.5, 0.1
 GAP = 0.4  # above axes that have a title or a legend
 STRIP = 1.0  # height of the thumbnails, about
+SCENE_ROOM, NUMBER_ROOM = 0.7, 0.25  # widths for "scene 10" and "10"
 DOTS = 160  # per inch
 
 DARK, MEDIUM, LIGHT, ACCENT = "#1f3b5c", "#7d9cc0", "#dbe6f2", "#d1495b"
@@ -45,6 +49,7 @@ COLOURS = {
     "Strings": "#cc79a7",
 }
 OCTAVE = 12
+SLOW = 0.01  # speed in either unit, so little that it is drawn as hardly any
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,13 @@ def plot(
         video.rhythm.duration if video else 0,
         float(music.seconds(music.song.length)) if music else 0,
     )
+    scenes = _scenes(video, music)
+    if len(scenes) > 1:
+        panels.insert(0, Panel(0.2, lambda axes: _draw_scenes(axes, [*scenes, duration]), gap=0))
     figure = _stack(panels, duration, width)
+    for axes in figure.axes:
+        for border in scenes[1:]:
+            axes.axvline(border, color=DARK, linewidth=1.1, linestyle=(0, (4, 2)), zorder=3)
     # Names and dates that would differ from run to run are left out.
     with rc_context({"svg.hashsalt": "cmt", "pdf.fonttype": 42}):
         for path in map(Path, paths):
@@ -132,6 +143,17 @@ def _stack(panels: Sequence[Panel], duration: float, width: float) -> Figure:
     return figure
 
 
+def _scenes(video: Video | None, music: Music | None) -> list[float]:
+    """Seconds at which scenes begin; none where they are not known."""
+    if video:
+        grid, bars = video.rhythm.grid, video.rhythm.scenes
+    elif music:
+        grid, bars = music.grid, music.plan.scenes
+    else:
+        return []
+    return [float(grid.seconds(bar * TICKS_PER_BAR)) for bar in bars]
+
+
 def _video_panels(video: Video, width: float) -> list[Panel]:
     """Thumbnails, if there are any; speed; saliency."""
     panels = [
@@ -156,9 +178,25 @@ def _music_panels(music: Music) -> list[Panel]:
     return panels
 
 
+def _draw_scenes(axes: Axes, edges: Sequence[float]) -> None:
+    """A ribbon of the scenes between their edges, numbered where there is room."""
+    whole = axes.bbox.width / axes.figure.dpi
+    for number, (left, right) in enumerate(pairwise(edges), start=1):
+        axes.axvspan(left, right, color=LIGHT if number % 2 else "white", linewidth=0)
+        room = whole * (right - left) / edges[-1]
+        if room > NUMBER_ROOM:
+            axes.annotate(
+                f"scene {number}" if room > SCENE_ROOM else str(number),
+                (left, 0.5), (4, 0), textcoords="offset points", fontsize=8, va="center",
+                color=DARK,
+            )  # fmt: skip
+    axes.set_ylim(0, 1)
+    axes.axis("off")
+
+
 def _draw_thumbnails(axes: Axes, video: Video) -> None:
     edges = np.linspace(0, video.rhythm.duration, len(video.thumbnails) + 1)
-    for picture, left, right in zip(video.thumbnails, edges, edges[1:], strict=False):
+    for picture, left, right in zip(video.thumbnails, edges[:-1], edges[1:], strict=True):
         axes.imshow(picture, extent=(left, right, 0, 1), aspect="auto")
     axes.set_ylim(0, 1)
     axes.axis("off")
@@ -176,10 +214,11 @@ def _draw_speed(axes: Axes, video: Video) -> None:
     axes.plot(times, curves.speed, color=DARK, linewidth=0.7, label="speed of a frame")
     # A cut is many times faster than any motion: let its spike leave the picture.
     usual = np.percentile(curves.speed, 98) if len(times) else 0
-    axes.set_ylim(0, 1.2 * max(usual, means.max(initial=0), 1e-3))
+    axes.set_ylim(0, 1.2 * max(usual, means.max(initial=0), SLOW))
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=(1, 2, 5, 10)))
     axes.set_ylabel(f"speed\n({curves.unit})", fontsize=9)
     _bars(axes, rhythm.n_bars, rhythm.grid)
-    _title(axes, f"{rhythm.tempo:.1f} BPM, {rhythm.n_bars} bars")
+    _title(axes, f"{rhythm.tempo:.1f} BPM, {_count(rhythm.n_bars, 'bar')}")
     _legend(axes)
 
 
@@ -197,7 +236,7 @@ def _draw_saliency(axes: Axes, video: Video) -> None:
     axes.set_ylim(0, 1.15)
     axes.set_ylabel("saliency" if len(times) else "weight", fontsize=9)
     _bars(axes, rhythm.n_bars, rhythm.grid)
-    _title(axes, f"{len(rhythm.vbeats)} visual beats")
+    _title(axes, _count(len(rhythm.vbeats), "visual beat"))
     _legend(axes)
 
 
@@ -213,7 +252,8 @@ def _draw_roll(axes: Axes, music: Music) -> None:
     axes.set_ylabel("pitch", fontsize=9)
     _title(
         axes,
-        f"{music.grid.tempo:.1f} BPM, {len(music.plan.bars)} bars, {len(music.song.notes)} notes",
+        f"{music.grid.tempo:.1f} BPM, {_count(len(music.plan.bars), 'bar')},"
+        f" {_count(len(music.song.notes), 'note')}",
     )
     heard = [
         instrument.name
@@ -221,7 +261,8 @@ def _draw_roll(axes: Axes, music: Music) -> None:
         if (music.song.notes["instrument"] == label).any()
     ]
     handles: list[Patch | Line2D] = [Patch(color=COLOURS[name], label=name) for name in heard]
-    handles.append(Line2D([], [], color=ACCENT, linewidth=1.2, label="visual beat"))
+    if music.plan.beats:
+        handles.append(Line2D([], [], color=ACCENT, linewidth=1.2, label="visual beat"))
     _legend(axes, handles)
 
 
@@ -286,6 +327,11 @@ def _bars(axes: Axes, bars: int, grid: Grid) -> None:
     axes.tick_params(which="minor", length=0)
     axes.grid(axis="x", which="minor", color="0.85", linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def _count(number: int, noun: str) -> str:
+    """3 bars, 1 bar."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _title(axes: Axes, text: str) -> None:

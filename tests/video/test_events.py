@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from drawn_clips import disc, texture, view, watch
 
-from cmt.video.events import Event, find_events
+from cmt.video.events import find_events
 from cmt.video.frames import VideoFrames
-from cmt.video.observation import SIDE, Observation, observe
+from cmt.video.observation import SIDE, observe
+from cmt.video.shots import Event
 
 CLIPS = Path(__file__).parents[2].parent / "shared" / "clips"
-
-
-def texture(seed: int) -> np.ndarray:
-    """A picture (256, 256, 3) with detail at several scales, to be tiled."""
-    rng = np.random.default_rng(seed)
-    picture = np.full((256, 256, 3), 128, np.float32)
-    for size in (4, 8, 16, 32):
-        grid = rng.standard_normal((size, size, 3)).astype(np.float32)
-        picture += 25 * cv2.resize(grid, (256, 256), interpolation=cv2.INTER_CUBIC)
-    return np.clip(picture, 0, 255).astype(np.uint8)
-
-
-def view(picture: np.ndarray, x: float, y: float = 0.0, zoom: float = 1.0) -> np.ndarray:
-    """A square of a tiled picture, shifted by (x, y) heights."""
-    matrix = np.array([[1 / zoom, 0, 256 + SIDE * x], [0, 1 / zoom, 256 + SIDE * y]])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(picture, matrix, (SIDE, SIDE), flags=flags, borderMode=cv2.BORDER_WRAP)
-
-
-def disc(picture: np.ndarray, x: float, y: float, radius: float = 0.1) -> np.ndarray:
-    centre = round(SIDE * (0.5 + x) * 16), round(SIDE * (0.5 + y) * 16)
-    cv2.circle(picture, centre, round(SIDE * radius * 16), (40, 60, 230), -1, cv2.LINE_AA, 4)
-    return picture
-
-
-def watch(draw: Callable[[float], np.ndarray], seconds: float, fps: float = 30) -> Observation:
-    rng = np.random.default_rng(0)
-
-    def pictures() -> Iterator[tuple[float, np.ndarray]]:
-        for i in range(round(seconds * fps)):
-            noise = rng.normal(0, 1.5, (SIDE, SIDE, 1))
-            yield i / fps, np.clip(draw(i / fps) + noise, 0, 255).astype(np.uint8)
-
-    return observe(pictures(), fps)
 
 
 def times(events: tuple[Event, ...], kind: str) -> list[float]:
@@ -119,6 +86,58 @@ def test_a_bounce_is_located_between_pictures(fps: int) -> None:
     assert np.abs(lateness).max() < 0.04
     assert abs(np.median(lateness)) < 0.01
     assert len(found) <= 10  # its turns in the air do not count
+
+
+def test_a_low_fast_bounce_is_where_it_turns_back_not_in_the_air() -> None:
+    scene, period, first = texture(3), 60 / 130, 0.37
+
+    def draw(t: float) -> np.ndarray:
+        u = (t - first) / period % 1
+        return disc(view(scene, 0), 0.1, 0.33 - 0.7 * u * (1 - u))
+
+    found = np.array(times(find_events(watch(draw, 5)), "impact"))
+    beats = first + period * np.arange(1, 10)
+    late = np.abs(np.subtract.outer(beats, found)).min(axis=1)
+    assert (late < 0.04).mean() > 0.8 and len(found) <= 10
+
+
+def test_a_camera_that_is_struck() -> None:
+    scene, beats = texture(2), np.array([0.8, 1.4, 2.0, 2.6])
+
+    def draw(t: float) -> np.ndarray:
+        since = t - beats[beats <= t + 1e-9]
+        jolt = 0.02 * np.exp(-7 * since[-1]) * np.cos(9 * since[-1]) if len(since) else 0.0
+        return view(scene, 0.1 * t, jolt)
+
+    events = find_events(watch(draw, 3.2))
+    assert {event.kind for event in events} == {"impact"}
+    assert times(events, "impact") == pytest.approx(beats, abs=0.001)
+
+
+def test_flashes_in_a_row_are_nothing_else() -> None:
+    scene, beats = texture(1), 0.45 + 0.55 * np.arange(9)
+
+    def draw(t: float) -> np.ndarray:
+        since = t - beats[beats <= t + 1e-9]
+        light = 90 * np.exp(-since[-1] / 0.12) if len(since) else 0
+        return np.clip(view(scene, 0.02 * t).astype(float) + light, 0, 255)
+
+    events = find_events(watch(draw, 5.2))
+    assert [event.kind for event in events] == ["flash"] * 9
+
+
+def test_a_zoom_that_settles_is_one_event() -> None:
+    scene, beats = texture(1), 0.45 + 0.6 * np.arange(5)
+
+    def draw(t: float) -> np.ndarray:
+        since = t - beats[beats <= t + 1e-9]
+        zoom = 1 + 0.12 * np.exp(-since[-1] / 0.12) if len(since) else 1.0
+        picture = view(scene, 0)
+        matrix = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), 0, zoom)
+        return cv2.warpAffine(picture, matrix, (SIDE, SIDE), borderMode=cv2.BORDER_REFLECT)
+
+    events = find_events(watch(draw, 3.3))
+    assert [event.time for event in events] == pytest.approx(np.ceil(30 * beats) / 30)
 
 
 def test_before_a_wall_only_things_move() -> None:

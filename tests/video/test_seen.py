@@ -48,6 +48,7 @@ def test_regular_cuts_keep_to_their_tempo() -> None:
     assert rhythm.tempo == pytest.approx(100, rel=0.005)
     np.testing.assert_allclose(heard(rhythm), seen(rhythm), atol=0.02)
     assert len({bpm for _, bpm in rhythm.grid.tempi[1:]}) == 1
+    assert {beat.tick % 4 for beat in rhythm.vbeats} == {0}
 
 
 def test_irregular_cuts_are_met_exactly() -> None:

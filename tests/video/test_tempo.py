@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cmt.video.events import Event, Kind
+from cmt.video.shots import Event, Kind
 from cmt.video.tempo import Tempo, find_tempo
 
 

@@ -235,7 +235,7 @@ class ExactLoop:
     def given(self, name: str, word: Word, head: Head) -> Head:
         """The head of a field, corrected by what is known.
 
-        That is of a pitch the chord, or, where none was decided, the harmony of the bar.
+        A pitch by the chord, or, where none was decided, by the harmony of the bar.
         """
         if name != "pitch" or word["type"] != NOTE or self.instrument == DRUMS:
             return head

@@ -100,13 +100,6 @@ class Key:
 KEYS = tuple(Key(tonic, mode) for mode in MODES for tonic in range(PITCH_CLASSES))
 
 
-def find_key(weights: NDArray[np.float64]) -> Key | None:
-    """The key that fits pitch-class weights (12,) best; None where they are all equal."""
-    if weights.max() == weights.min():
-        return None
-    return KEYS[int(key_fits(weights).argmax())]
-
-
 def key_fits(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """How well pitch-class weights (12,), not all equal, correlate with each key of KEYS, (24,).
 
@@ -114,14 +107,20 @@ def key_fits(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     import numpy as np
 
-    deviations = weights - weights.mean()
-    fits: NDArray[np.float64] = _profiles() @ deviations / np.linalg.norm(deviations)
-    return fits
+    fits: NDArray[np.float64] = _profiles() @ weights
+    return fits / np.linalg.norm(weights - weights.mean())
+
+
+def find_key(weights: NDArray[np.float64]) -> Key | None:
+    """The key that fits pitch-class weights (12,) best; None where they are all equal."""
+    if weights.max() == weights.min():
+        return None
+    return KEYS[int(key_fits(weights).argmax())]
 
 
 @functools.cache
 def _profiles() -> NDArray[np.float64]:
-    """The profile of each key, (24, 12), of mean 0 and length 1."""
+    """The profile of each key, (24, 12), of mean 0 and length 1: products are correlations."""
     import numpy as np
 
     rows = np.array([np.roll(MODES[key.mode].profile, key.tonic) for key in KEYS])

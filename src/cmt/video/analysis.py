@@ -17,6 +17,7 @@ from cmt.video.frames import VideoFrames
 from cmt.video.observation import SIDE, observe
 from cmt.video.original import find_rhythm, saliency
 from cmt.video.seen import find_rhythm as seen_rhythm
+from cmt.video.speed import speed_within_shots
 
 if TYPE_CHECKING:
     from cmt.plots import Video
@@ -85,7 +86,7 @@ def analyse(
     frames = video if isinstance(video, VideoFrames) else VideoFrames(video)
     seen = observe(watch(frames, frames.timed(SIDE)), frames.fps)
     duration = float(seen.times[-1]) + 1 / frames.fps
-    curves = Curves(round(seen.rate, 6), seen.speed, np.zeros(0), "heights/s")
+    curves = Curves(round(seen.rate, 6), speed_within_shots(seen), np.zeros(0), "heights/s")
     rhythm = seen_rhythm(seen, duration, hit, key_frames)
     return Analysis(frames, rhythm, curves, tuple(frames.problems))
 

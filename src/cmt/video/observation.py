@@ -21,10 +21,12 @@ from cmt.video.flow import map_threads, single_threaded_cv2
 SIDE = 144  # pixels, the shorter of the pictures that flow is measured in
 CELL = 4  # pixels a side, over which flow is averaged
 THUMB = 32  # pixels, the shorter side of a thumbnail
+OVER = 0.25  # seconds over which motion is averaged to tell its speed
 FASTEST = 40  # pictures a second; of more, flow takes every second one
 DIRECTIONS = 16  # of motion, over the full circle
 DETAIL = 3.0  # of 255, mean contrast of neighbouring cells that flow can follow
 LIVELY = 12  # of 255: what has always changed by less is a bar or a logo
+NO_PAIR = (0.0, np.zeros((0, 2), np.float32))  # seconds and flow, before the first and after
 FEWEST = 0.04  # of a thumbnail's pixels that must be lively to leave out the others
 
 
@@ -43,7 +45,8 @@ class Observation:
         camera: (p, 2) the camera's velocity: the median flow, x and y.
         motion: (p, 16) mean velocity by direction of what moves both against the camera's motion
             and on the screen.
-        speed: (p,) mean |flow|.
+        speed: (p,) mean |flow|, the flow being averaged over `OVER` seconds around the pair: things
+            shake and coders err, but neither gets far. Near a cut it tells nothing.
     """
 
     times: np.ndarray
@@ -86,8 +89,12 @@ def observe(pictures: Iterable[tuple[float, np.ndarray]], fps: float) -> Observa
                 ends.append(index)
                 before = gray
 
+    camera, motion, speed = [], [], _Speed(fps / step)
     with single_threaded_cv2():
-        rows = list(map_threads(_motion, pairs()))
+        for seconds, flow, velocity, by_direction in map_threads(_motion, pairs()):
+            camera.append(velocity)
+            motion.append(by_direction)
+            speed.add(seconds, flow)
     change, lasting, light = thumbnails.finish()
     return Observation(
         times=np.array(times),
@@ -95,10 +102,41 @@ def observe(pictures: Iterable[tuple[float, np.ndarray]], fps: float) -> Observa
         lasting=np.array(lasting),
         light=np.array(light),
         ends=np.array(ends, int),
-        camera=np.array([camera for camera, _, _ in rows], np.float32).reshape(-1, 2),
-        motion=np.array([motion for _, motion, _ in rows], np.float32).reshape(-1, DIRECTIONS),
-        speed=np.array([speed for _, _, speed in rows], np.float32),
+        camera=np.array(camera, np.float32).reshape(-1, 2),
+        motion=np.array(motion, np.float32).reshape(-1, DIRECTIONS),
+        speed=np.array(speed.finish(), np.float32),
     )
+
+
+class _Speed:
+    """Mean |flow| of pairs of pictures, over `OVER` seconds around each."""
+
+    def __init__(self, rate: float) -> None:
+        """Take pairs, so many a second."""
+        beside = max(0.0, (OVER * rate - 1) / 2)
+        whole = int(beside)
+        shares = [beside - whole, *[1.0] * (2 * whole + 1), beside - whole]
+        self._weights = shares
+        self._ahead = whole + 1
+        self._recent = deque([NO_PAIR] * len(shares), maxlen=len(shares))
+        self._speeds: list[float] = []
+        self._count = 0
+
+    def add(self, seconds: float, flow: np.ndarray) -> None:
+        """Take the next pair: the time between its pictures, its flow (cells, 2) in heights."""
+        self._recent.append((seconds, flow))
+        self._count += 1
+        if self._count > self._ahead:
+            spans = list(zip(self._weights, self._recent, strict=True))
+            way = np.sum([weight * flow for weight, (_, flow) in spans if len(flow)], axis=0)
+            time = sum(weight * seconds for weight, (seconds, _) in spans)
+            self._speeds.append(float(np.hypot(*way.T).mean() / time))
+
+    def finish(self) -> list[float]:
+        """Heights a second at each pair."""
+        for _ in range(self._ahead):
+            self.add(*NO_PAIR)
+        return self._speeds
 
 
 class _Thumbnails:
@@ -149,19 +187,21 @@ def _normalised(thumb: np.ndarray) -> np.ndarray:
     return centred / (np.linalg.norm(centred) + 255)
 
 
-def _motion(pair: tuple[float, np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, float]:
-    """The camera's velocity, motion of things by direction, and speed between two pictures."""
+def _motion(
+    pair: tuple[float, np.ndarray, np.ndarray],
+) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
+    """Seconds between two pictures, flow in heights, the camera's velocity, motion of things."""
     seconds, before, after = pair
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    # Denser patches and no smoothing follow fast things better, in less time.
-    dis.setPatchStride(2)
+    # More iterations and no smoothing follow fast things better, in less time.
     dis.setGradientDescentIterations(40)
     dis.setVariationalRefinementIterations(0)
     flow = dis.calc(before, after, np.zeros(0, np.float32))  # no first guess
     height, width = before.shape
     cells = (max(1, width // CELL), max(1, height // CELL))
     flow = cv2.resize(flow, cells, interpolation=cv2.INTER_AREA).reshape(-1, 2)
-    flow = flow / (height * seconds)
+    way = flow / height
+    flow = way / seconds
     detailed = _detailed(before, cells)
     still = detailed.mean() < FEWEST  # before a wall, so that only things are seen
     camera = np.zeros(2) if still else np.median(flow[detailed], axis=0)
@@ -175,7 +215,7 @@ def _motion(pair: tuple[float, np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.
     motion = np.zeros(DIRECTIONS)
     for bins, share in ((low, 1 - part), (low + 1, part)):  # linear between two directions
         motion += np.bincount(bins % DIRECTIONS, size * share, DIRECTIONS)
-    return camera, motion / len(flow), float(sizes[1].mean())
+    return seconds, way, camera, motion / len(flow)
 
 
 def _detailed(picture: np.ndarray, cells: tuple[int, int]) -> np.ndarray:

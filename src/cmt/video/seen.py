@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from cmt.grid import Grid, Mark, bent, best_bent, shifted
+from cmt.grid import Grid, Mark, bent, best_bent, on_beats, shifted
 from cmt.music.vocabulary import TICKS_PER_BAR
 from cmt.rhythm import VideoRhythm, VisualBeat
-from cmt.video.events import Event, find_events
+from cmt.video.events import find_events
 from cmt.video.observation import Observation
 from cmt.video.scenes import find_scenes
+from cmt.video.shots import Event
+from cmt.video.speed import speed_per_bar, speed_within_shots
 from cmt.video.tempo import Tempo, find_tempo
 
 SURE = 0.4  # confidence in the tempo of the events, from which on the grid keeps to it
@@ -39,17 +41,22 @@ def find_rhythm(
     wanted = [Event(time, "cut", 1.0) for time in key_frames if 0 <= time < duration]
     found = [e for e in find_events(seen) if all(abs(e.time - w.time) > APART for w in wanted)]
     events = sorted([*found, *wanted], key=lambda event: event.time)
-    borders = find_scenes(seen, events)
+    speed = speed_within_shots(seen)
+    borders = find_scenes(seen, speed, events)
     tempo = find_tempo(events)
-    steady = shifted(tempo.tempo, tempo.first)
     if hit is None:
-        hit = bool(wanted) or tempo.confidence < SURE or _met(events, steady) < MOST
-    grid = _bent(events, borders, tempo) if hit else steady
+        steady = _met(events, shifted(tempo.tempo, tempo.first)) >= MOST
+        hit = bool(wanted) or tempo.confidence < SURE or not steady
+    if hit:
+        grid = _bent(events, borders, tempo)
+    else:
+        grid = on_beats(tempo.tempo, tempo.first, [event.time for event in events])
+    cuts = [event.time for event in events if event.kind == "cut"]
     bars = {round(float(grid.ticks(border)) / TICKS_PER_BAR) for border in borders}
     rhythm = VideoRhythm(duration, grid.tempo, _placed(events, grid, duration), (), grid.knots)
     return replace(
         rhythm,
-        flow_magnitude_per_bar=_speed_per_bar(seen, grid, rhythm.n_bars),
+        flow_magnitude_per_bar=speed_per_bar(seen, speed, cuts, grid, rhythm.n_bars),
         scenes=tuple(sorted(bar for bar in bars if bar < rhythm.n_bars)),
     )
 
@@ -81,14 +88,3 @@ def _placed(events: Sequence[Event], grid: Grid, duration: float) -> tuple[Visua
         VisualBeat(event.time, *divmod(tick, TICKS_PER_BAR), event.weight)
         for tick, event in sorted(on_tick.items())
     )
-
-
-def _speed_per_bar(seen: Observation, grid: Grid, bars: int) -> tuple[float, ...]:
-    """Mean speed over each bar, pairs of pictures by the time between them; 0 of none."""
-    at = seen.times[seen.ends]
-    length = np.diff(at)
-    bar = (grid.ticks((at[1:] + at[:-1]) / 2) // TICKS_PER_BAR).astype(int)
-    inside = (bar >= 0) & (bar < bars)
-    total = np.bincount(bar[inside], (seen.speed * length)[inside], bars)
-    time = np.bincount(bar[inside], length[inside], bars)
-    return tuple((total / np.maximum(time, 1e-9)).tolist())

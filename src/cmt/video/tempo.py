@@ -14,7 +14,7 @@ import numpy as np
 from scipy.ndimage import maximum_filter1d
 
 from cmt.music.vocabulary import DEFAULT_TEMPO
-from cmt.video.events import Event
+from cmt.video.shots import Event
 
 SLOWEST, FASTEST = 30.0, 260.0  # BPM, of the pulse that events share
 STEP = 0.05  # BPM

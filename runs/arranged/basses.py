@@ -1,0 +1,141 @@
+"""Bass lines."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from arranged.harmony import Note, nearest
+from arranged.layers import Sheet
+from arranged.rhythms import alternating, lengths, rhythmic, velocity
+
+LOWEST, HIGHEST = 28, 59
+OFFBEATS = (2, 3, 6, 7, 10, 11, 14)
+# Onsets in a bar, ticks.
+PLAIN = ((0, 8), (0, 6, 8, 14), (0, 3, 8, 11), (0, 6, 8), (0, 8, 14), (0, 4, 8, 12), (0, 10))
+DANCED = (
+    (2, 6, 10, 14),
+    (2, 3, 6, 7, 10, 11, 14, 15),
+    (0, 2, 4, 6, 8, 10, 12, 14),
+    (0, 3, 6, 8, 11, 14),
+    (0, 3, 6, 10, 12, 14),
+    tuple(range(16)),
+    (2, 3, 6, 10, 11, 14),
+)
+
+
+def root_of(root: int, lowest: int = LOWEST) -> int:
+    """The bass's pitch of a pitch class, from `lowest` on."""
+    return lowest + (root - lowest) % 12
+
+
+def long_notes(rng: random.Random, sheet: Sheet) -> list[Note]:
+    """Roots held under their chords."""
+    up = rng.choice((0, 0, 12))
+    notes = []
+    for span in sheet.spans:
+        root = root_of(span.chord.root, sheet.lowest)
+        pitch = root + up if root + up <= 45 else root
+        notes.append(Note(span.tick, span.duration, pitch, velocity(span.tick, 78)))
+    return notes
+
+
+def repeated(rng: random.Random, sheet: Sheet, rhythms: Sequence[Sequence[int]]) -> list[Note]:
+    """Roots on a rhythm, the octave or the fifth at some places of it, always the same."""
+    pattern = rng.choice(rhythms)
+    patterns = alternating(rng, pattern)
+    up = [rng.choice((0, 0, 0, 0, 7, 12)) if onset % 8 else 0 for onset in range(16)]
+    if rng.random() < 0.3:
+        up = [12 if onset % 4 == 2 else 0 for onset in range(16)]
+    elif rng.random() < 0.4:
+        up = [0] * 16
+    sounding = lengths(rng, 16)
+    runs = rng.random() < 0.5
+    notes = []
+    for number, span in enumerate(sheet.spans):
+        root = root_of(span.chord.root, sheet.lowest)
+        following = sheet.spans[(number + 1) % len(sheet.spans)].chord
+        played = rhythmic(span, patterns[span.bar // 16 % 4], sounding)
+        for index, tick, duration in played:
+            pitch = root + up[tick % 16]
+            is_last = (index, tick, duration) == played[-1] and tick % 16 >= 10
+            if runs and is_last and following != span.chord:
+                pitch = _approach(sheet, root_of(following.root, sheet.lowest), root)
+            notes.append(Note(tick, duration, pitch, velocity(tick, 88)))
+    return notes
+
+
+def plain(rng: random.Random, sheet: Sheet) -> list[Note]:
+    """Roots on a simple rhythm."""
+    return repeated(rng, sheet, PLAIN)
+
+
+def danced(rng: random.Random, sheet: Sheet) -> list[Note]:
+    """Roots between the beats, or in eighths and sixteenths."""
+    return repeated(rng, sheet, DANCED)
+
+
+def walking(rng: random.Random, sheet: Sheet) -> list[Note]:
+    """Root and fifth in turn, with steps of the scale into the next chord."""
+    notes: list[Note] = []
+    runs = rng.random() < 0.6
+    for number, span in enumerate(sheet.spans):
+        root = root_of(span.chord.root, sheet.lowest)
+        fifth = root + 7 if root < sheet.lowest + 6 else root - 5
+        following = sheet.spans[(number + 1) % len(sheet.spans)].chord
+        beats = [
+            (span.tick + 8 * i, root if i % 2 == 0 else fifth) for i in range(span.duration // 8)
+        ]
+        beats = beats or [(span.tick, root)]
+        notes += [Note(tick, 6, pitch, velocity(tick, 86)) for tick, pitch in beats]
+        if runs and following != span.chord and span.duration >= 8:
+            last = _approach(sheet, root_of(following.root, sheet.lowest), root)
+            notes.append(Note(span.stop - 4, 4, last, velocity(span.stop - 4, 82)))
+    return notes
+
+
+def with_kick(rng: random.Random, sheet: Sheet) -> list[Note]:
+    """On the kick's notes, in eighths, or on a rhythm of its own; steps lead into new chords.
+
+    Every second eight bars have another rhythm.
+    """
+    manner = rng.choice(("kick", "kick", "eighths", "own", "own", "mixed"))
+    extra = [sorted(rng.sample(OFFBEATS, rng.randint(0, 3))) for _ in range(2)]
+    own = [sorted({0, *rng.sample(range(3, 15), rng.randint(2, 5))}) for _ in range(2)]
+    octave = rng.random() < 0.25
+    ending = rng.choice((None, (12, 14), (10, 12, 14), (14,)))
+    sounding = lengths(rng, 16)
+    ornaments = {x: rng.choice((7, 12, 7)) for x in range(1, 16) if x % 4 and rng.random() < 0.15}
+    notes: list[Note] = []
+    for number, span in enumerate(sheet.spans):
+        bar, half = span.bar // 16, span.bar // 128 % 2
+        on_kick = [x for x in range(16) if span.bar + x in sheet.kick]
+        eighths = list(range(0, 16, 2))
+        pattern = {
+            "kick": on_kick + extra[half],
+            "eighths": eighths,
+            "own": own[half],
+            "mixed": on_kick + extra[0] if half == 0 else eighths,
+        }[manner]
+        if bar % 4 == 3 and ending:
+            pattern = [*(x for x in pattern if x < 12), *ending]
+        onsets = sorted({*pattern, span.tick - span.bar})
+        root = root_of(span.chord.root, sheet.lowest)
+        following = sheet.spans[(number + 1) % len(sheet.spans)].chord
+        played = rhythmic(span, onsets, [sounding[onset] for onset in onsets])
+        for index, tick, duration in played:
+            pitch = root + (ornaments.get(tick % 16, 0) if tick != span.tick else 0)
+            if octave and tick % 4 == 2:
+                pitch = root + 12
+            is_last = (index, tick, duration) == played[-1] and tick != span.tick
+            if is_last and following != span.chord and ending:
+                pitch = _approach(sheet, root_of(following.root, sheet.lowest), root)
+            notes.append(Note(tick, duration, pitch, velocity(tick, 90)))
+    return notes
+
+
+def _approach(sheet: Sheet, target: int, root: int) -> int:
+    """A step of the scale beside the next root, on the side that one comes from."""
+    side = target - 2 if root <= target else target + 2
+    classes = [tone for tone in sheet.key.scale if tone != target % 12]
+    return nearest(side, classes, LOWEST - 2, HIGHEST)
