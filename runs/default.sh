@@ -41,5 +41,7 @@ checkpoint.save(f"exp/default/{name}", model, torch.bfloat16, **{k: extra[k] for
 PYTHON
 cp dataset/default/SOURCES.md exp/default/
 
-# Whether the weights of cmt/harmony.py and cmt/recall.py still fit.
+# Which notes suit which chords, and whether the weights of cmt/decoding/ still fit.
+$python runs/fit_voicing.py exp/default dataset/default.npz > dataset/voicing.csv
+mv dataset/voicing.csv src/cmt/decoding/voicing.csv
 $python runs/fit_decoding.py exp/default dataset/default.npz

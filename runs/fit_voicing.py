@@ -84,7 +84,8 @@ def notes(model: CMT, words: np.ndarray, genre: str | None, instruments: list[st
     rows = torch.from_numpy(model_words(words[: WORDS + 1])).long().unsqueeze(0)
     read, following = rows[:, :-1], rows[0, 1:]
     model.reserve(int(rows[..., MODEL_COLUMN["i_beat"]].max()) + 1)
-    initial = torch.from_numpy(initial_tokens(genre, instruments)).unsqueeze(0)
+    key = form.key if model.config.has_keys else None
+    initial = torch.from_numpy(initial_tokens(genre, instruments, key)).unsqueeze(0)
     hidden = model.hidden(read, initial)[0, INITIAL_TOKENS:]
     types = following[:, MODEL_COLUMN["type"]]
     places = (types == NOTE) & (following[:, MODEL_COLUMN["instr_type"]] != DRUMS)

@@ -9,7 +9,7 @@ import pytest
 
 from cmt.decoding import recall
 from cmt.decoding.recall import FOCUS, RUN, SAME_BAR, SAME_PLACE, SENTINEL, Cache
-from cmt.music.vocabulary import BAR
+from cmt.music.vocabulary import BAR, INSTRUMENT_CLASS
 
 ORDER = ("type", "beat", "instr_type", "pitch")
 WORD = dict.fromkeys(ORDER, 0)
@@ -145,3 +145,21 @@ def test_songs_are_apart() -> None:
     cache.rows([1])
     cache.attend(states(A))
     assert cache.mixed(nothing_known(), "pitch").argmax(-1).tolist() == [1]
+
+
+@pytest.mark.parametrize(("instrument", "pitch"), [("Bass", 42), ("Drums", 40)])
+def test_a_figure_goes_on_over_another_chord(instrument: str, pitch: int) -> None:
+    """Of notes over A, then over B; drums stay."""
+    cache = Cache([0], 4, ORDER, roots=[[9, 9, 11, 11]])
+    player = {**WORD, "instr_type": INSTRUMENT_CLASS[instrument]}
+    beat, note = {**player, "type": 1, "beat": 1}, {**player, "type": 2, "pitch": 40}
+    for word in (beat, note, {**WORD, "type": 1, "beat": BAR}, beat):
+        cache.attend(states(A))
+        cache.add([word])
+    cache.attend(states(A))
+    for name in ("type", "beat", "instr_type"):
+        cache.narrow(name, np.array([note[name]]), nothing_known())
+    mixed = cache.mixed(nothing_known(classes=60), "pitch")
+    assert int(mixed.argmax()) == pitch
+    cache.add([{**note, "pitch": pitch}])
+    assert cache.runs[0, 2] > cache.runs[0, 1]  # the figure returns

@@ -122,7 +122,8 @@ def _exact(
         for plan, form in zip(plans, forms, strict=True)
     ]
     steered = [plan.controlled for plan in plans]
-    cache = Cache(steered, fast.model.config.d_model, exact.ORDER)
+    roots = [[chord.root for chord in form.chords] for form in forms]
+    cache = Cache(steered, fast.model.config.d_model, exact.ORDER, roots)
     drawing = Recalling(fast, loops, rngs, cache, exact.SAMPLING)
     initial = torch.stack([_told(fast.model, style, form.key) for form in forms])
     return _Batch(loops, plans, forms, drawing, initial)

@@ -11,6 +11,9 @@ The weight of a word in the cache grows with
 - its place in the bar being the present one, and how many bars ago that was: music repeats itself
   after even numbers of bars, best after four or eight.
 
+Where chords are known a note is recalled by its distance from the root of its chord: a figure goes
+on over another chord, transposed.
+
 Sources: Grave, Joulin & Usunier, "Improving Neural Language Models with a Continuous Cache",
 ICLR 2017 (the cache); Merity et al., "Pointer Sentinel Mixture Models", ICLR 2017 (the mixture).
 """
@@ -22,7 +25,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cmt.music.vocabulary import BAR
+from cmt.music.chords import HALF_BAR, HALVES
+from cmt.music.keys import PITCH_CLASSES
+from cmt.music.vocabulary import BAR, DRUMS, PITCHES
 
 SPAN = 2048  # words that are kept, some thirty bars
 LONGEST_RUN = 32  # words; longer ones count as this
@@ -57,17 +62,28 @@ class Cache:
         controlled: per song the share of its bars whose density is imposed, 0 … 1.
         width: of the hidden states.
         order: the words' attributes as they are drawn.
+        roots: per song the pitch class of the root of each half bar's chord; None recalls pitches
+            as they were.
     """
 
-    def __init__(self, controlled: Sequence[float], width: int, order: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        controlled: Sequence[float],
+        width: int,
+        order: tuple[str, ...],
+        roots: Sequence[Sequence[int]] | None = None,
+    ) -> None:
         songs = len(controlled)
         steered = np.array(controlled, np.float64)[:, None]
         self.sentinel: NDArray[np.float64] = SENTINEL + steered * (STEERED_SENTINEL - SENTINEL)
         self.lags = np.array([SAME_BAR, *(_lag_weight(bars) for bars in range(1, SPAN + 1))])
         self.order = order
-        self.agreeing = [order.index(name) for name in AGREEING]
+        self.agreeing = [order.index(name) for name in AGREEING if name != "pitch"]
         self.states = np.zeros((songs, SPAN, width), np.float32)
         self.words = np.zeros((songs, SPAN, len(order)), np.int16)
+        # Of each half bar; and of each word, that of its time, and its pitch above the present one.
+        self.roots = _padded(roots) if roots else np.zeros((songs, 1), np.int16)
+        self.then, self.pitches = np.zeros((2, songs, SPAN), np.int16)
         # Of what led to each word: its bar and its place in it, in ticks; words of the run before.
         self.bars, self.places, self.runs = np.zeros((3, songs, SPAN), np.int32)
         self.bar: NDArray[np.int64] = np.zeros((songs, 1), np.int64)
@@ -79,7 +95,10 @@ class Cache:
 
     def rows(self, rows: Sequence[int]) -> None:
         """Keep some songs of the batch."""
-        for name in ("states", "words", "bars", "places", "runs", "bar", "place", "sentinel"):
+        for name in (
+            "states", "words", "bars", "places", "runs", "bar", "place", "sentinel", "roots",
+            "then", "pitches",
+        ):  # fmt: skip
             setattr(self, name, getattr(self, name)[rows])
 
     def attend(self, hidden: NDArray[np.float32]) -> None:
@@ -126,11 +145,13 @@ class Cache:
         """Keep the words that were drawn, one per song, in place of the oldest."""
         values = np.array([[word[name] for name in self.order] for word in words])
         agree = (self.words[..., self.agreeing] == values[:, None, self.agreeing]).all(-1)
+        agree &= self.pitches == values[:, [self.order.index("pitch")]]
         slot = self.count % SPAN
         self.states[:, slot] = self.state
         self.words[:, slot] = values
         self.bars[:, slot] = self.bar[:, 0]
         self.places[:, slot] = self.place[:, 0]
+        self.then[:, [slot]] = self._root()
         self.count += 1
         # What led to the word after one that agrees is a longer run. A slot without a word has
         # type 0, which only the last word of a song has.
@@ -139,9 +160,31 @@ class Cache:
         self.bar = self.bar + (beat == BAR)
         place = np.where(beat == BAR, BEFORE_BAR, beat - 1)
         self.place = np.where(beat > 0, place, self.place)
+        self.pitches = self._transposed()
+
+    def _root(self) -> NDArray[np.int16]:
+        """The present one, (songs, 1)."""
+        half = self.bar * HALVES + np.maximum(self.place, 0) // HALF_BAR
+        return np.take_along_axis(self.roots, np.minimum(half, self.roots.shape[1] - 1), axis=1)
+
+    def _transposed(self) -> NDArray[np.int16]:
+        """Pitches (songs, words) of pitched notes as far above the present root as above theirs."""
+        pitch, instrument = (
+            self.words[..., self.order.index(name)] for name in ("pitch", "instr_type")
+        )
+        up = (self._root() - self.then + 5) % PITCH_CLASSES - 5  # to the nearest octave
+        moved = np.clip(pitch + up, 1, PITCHES)
+        return np.where((pitch > 0) & (instrument != DRUMS), moved, pitch).astype(np.int16)
 
     def _column(self, name: str) -> NDArray[np.int16]:
-        return self.words[:, : self.count, self.order.index(name)]
+        words = self.pitches if name == "pitch" else self.words[..., self.order.index(name)]
+        return words[:, : self.count]
+
+
+def _padded(roots: Sequence[Sequence[int]]) -> NDArray[np.int16]:
+    """Roots (songs, half bars); the last one goes on."""
+    longest = max(map(len, roots))
+    return np.array([[*song, *[song[-1]] * (longest - len(song))] for song in roots], np.int16)
 
 
 def _lag_weight(bars: int) -> float:
