@@ -99,9 +99,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.out.exists():
         raise InputError(f"{args.out}: exists; remove it, or name another folder")
 
-    table = [
-        row for name in ARCHIVES for row in read_table(args.folder / f"{name}.csv")
-    ]
+    table = [row for name in ARCHIVES for row in read_table(args.folder / f"{name}.csv")]
     reasons: Counter[str] = Counter()
     kept: list[tuple[dict[str, str], list[tuple[Song, float]]]] = []
     with tempfile.TemporaryDirectory() as folder:

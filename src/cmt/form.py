@@ -69,11 +69,13 @@ class Form:
         key: of all of it.
         sections: without gaps.
         chords: of each half bar, (2 · bars).
+        asked: whether these, or their mood, were asked for.
     """
 
     key: Key
     sections: tuple[Section, ...]
     chords: tuple[Chord, ...]
+    asked: bool = False
 
     @cached_property
     def returns(self) -> tuple[int | None, ...]:
@@ -139,7 +141,8 @@ def make_form(
         bars[plan.last_bar :] = [(tonic, tonic)] * (len(bars) - plan.last_bar)
         if plan.last_bar and not chords:
             bars[plan.last_bar - 1] = (bars[plan.last_bar - 1][0], _dominant(key))
-    return Form(key, tuple(sections), tuple(chord for bar in bars for chord in bar))
+    named = tuple(chord for bar in bars for chord in bar)
+    return Form(key, tuple(sections), named, asked=bool(chords or mood))
 
 
 def _dominant(key: Key) -> Chord:

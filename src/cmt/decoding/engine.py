@@ -121,10 +121,15 @@ def _exact(
         exact.ExactLoop(plan, control.n_beat, style, form)
         for plan, form in zip(plans, forms, strict=True)
     ]
-    steered = [plan.controlled for plan in plans]
-    roots = [[chord.root for chord in form.chords] for form in forms]
-    cache = Cache(steered, fast.model.config.d_model, exact.ORDER, roots)
-    drawing = Recalling(fast, loops, rngs, cache, exact.SAMPLING)
+    cache = Cache(
+        len(rngs),
+        fast.model.config.d_model,
+        exact.ORDER,
+        roots=[[chord.root for chord in form.chords] for form in forms],
+        returns=[form.returns for form in forms],
+    )
+    sampling = exact.SAMPLING if fast.chained else exact.UNCHAINED_SAMPLING
+    drawing = Recalling(fast, loops, rngs, cache, sampling)
     initial = torch.stack([_told(fast.model, style, form.key) for form in forms])
     return _Batch(loops, plans, forms, drawing, initial)
 

@@ -34,10 +34,15 @@ from cmt.plan import Plan
 
 ORDER = DRAWN
 # The model's own distributions, without the original's temperatures: masks already vary what is
-# drawn. Unlikely tails are cut only where a wrong choice is heard; most of all of the beat, as an
-# onset drawn too late forces the bar's other onsets into what is left of it. Chords are made
-# somewhat fuller, as a piece that goes on from its own grows thinner than real music.
+# drawn. The unlikely tail is cut only where a wrong choice is heard.
 SAMPLING: Mapping[str, Sampling] = {
+    **dict.fromkeys(ORDER, Sampling()),
+    "pitch": Sampling(nucleus=0.97),
+}
+# Of heads that know the type alone: more is cut, most of all of the beat, as an onset drawn too
+# late forces the bar's other onsets into what is left of it. Chords are made somewhat fuller, as a
+# piece that goes on from its own grows thinner than real music.
+UNCHAINED_SAMPLING: Mapping[str, Sampling] = {
     "type": Sampling(),
     "beat": Sampling(nucleus=0.72),
     "instr_type": Sampling(),

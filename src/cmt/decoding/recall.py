@@ -32,23 +32,21 @@ from cmt.music.vocabulary import BAR, DRUMS, PITCHES
 SPAN = 2048  # words that are kept, some thirty bars
 LONGEST_RUN = 32  # words; longer ones count as this
 
-# Logarithms of weights. FOCUS, RUN and SAME_PLACE are near what likelihood gives
-# (runs/fit_decoding.py); of the others the fit is the starting point, for a song that goes on from
-# its own words drifts into one bar for ever: distances in bars are contrasted more, so that phrases
-# return rather than the bar before, and the model has the weight at which pieces repeat as much as
-# real music does.
-SENTINEL = 2.9  # of the model
-# Its weight where a video controls all bars: the rhythm imposed breaks up what would return.
-STEERED_SENTINEL = 1.0
-FOCUS = 17.7  # of the cosine between states, less 1
-RUN = 0.16  # of each word that agrees with the last ones written
-SAME_PLACE = 1.0
-LAGS = {1: -3.0, 2: -1.0, 4: 2.5, 8: 3.0}  # of bars ago, by the largest of these that divides it
-SAME_BAR = 0.0
+# Logarithms of weights, as they are likeliest on songs that the model has not learned from
+# (runs/fit_decoding.py): they are worth a fifth of a nat a word there.
+SENTINEL = 1.5  # of the model
+FOCUS = 20.9  # of the cosine between states, less 1
+RUN = 0.05  # of each word that agrees with the last ones written
+SAME_PLACE = 0.57
+LAGS = {1: 1.07, 2: 1.43, 4: 2.55, 8: 3.4}  # of bars ago, by the largest of these that divides it
+SAME_BAR = 1.27
+# Of the bar that the form says this one returns to. Not fitted: the form of songs is not known.
+RETURN = 2.0
 
 # Words agree if these do: density and strength, which a video sets, and duration may differ.
 AGREEING = ("type", "beat", "instr_type", "pitch")
 BEFORE_BAR = -1  # place in the bar of what follows a bar word
+NEW = -1  # what a bar returns to that returns to none
 TINY = 1e-12  # added to a probability whose logarithm is taken
 
 
@@ -59,23 +57,23 @@ class Cache:
     In NumPy, as sampling is.
 
     Args:
-        controlled: per song the share of its bars whose density is imposed, 0 … 1.
+        songs: in the batch.
         width: of the hidden states.
         order: the words' attributes as they are drawn.
         roots: per song the pitch class of the root of each half bar's chord; None recalls pitches
             as they were.
+        returns: per song the bar that each bar returns to, None where it is new; None knows of no
+            form.
     """
 
     def __init__(
         self,
-        controlled: Sequence[float],
+        songs: int,
         width: int,
         order: tuple[str, ...],
         roots: Sequence[Sequence[int]] | None = None,
+        returns: Sequence[Sequence[int | None]] | None = None,
     ) -> None:
-        songs = len(controlled)
-        steered = np.array(controlled, np.float64)[:, None]
-        self.sentinel: NDArray[np.float64] = SENTINEL + steered * (STEERED_SENTINEL - SENTINEL)
         self.lags = np.array([SAME_BAR, *(_lag_weight(bars) for bars in range(1, SPAN + 1))])
         self.order = order
         self.agreeing = [order.index(name) for name in AGREEING if name != "pitch"]
@@ -84,6 +82,10 @@ class Cache:
         # Of each half bar; and of each word, that of its time, and its pitch above the present one.
         self.roots = _padded(roots) if roots else np.zeros((songs, 1), np.int16)
         self.then, self.pitches = np.zeros((2, songs, SPAN), np.int16)
+        new = [
+            [NEW if bar is None else bar for bar in song] for song in returns or [[None]] * songs
+        ]
+        self.returns = _padded(new)
         # Of what led to each word: its bar and its place in it, in ticks; words of the run before.
         self.bars, self.places, self.runs = np.zeros((3, songs, SPAN), np.int32)
         self.bar: NDArray[np.int64] = np.zeros((songs, 1), np.int64)
@@ -96,8 +98,8 @@ class Cache:
     def rows(self, rows: Sequence[int]) -> None:
         """Keep some songs of the batch."""
         for name in (
-            "states", "words", "bars", "places", "runs", "bar", "place", "sentinel", "roots",
-            "then", "pitches",
+            "states", "words", "bars", "places", "runs", "bar", "place", "roots", "then", "pitches",
+            "returns",
         ):  # fmt: skip
             setattr(self, name, getattr(self, name)[rows])
 
@@ -113,8 +115,9 @@ class Cache:
             + RUN * np.minimum(self.runs[:, kept], LONGEST_RUN)
             + SAME_PLACE * (self.places[:, kept] == self.place)
             + self.lags[self.bar - self.bars[:, kept]]
+            + RETURN * (self.bars[:, kept] == _at(self.returns, self.bar))
         )
-        self.own = self.sentinel
+        self.own = np.full((len(hidden), 1), SENTINEL)
 
     def mixed(self, model: NDArray[np.float64], name: str) -> NDArray[np.float64]:
         """Mix the model's probabilities (songs, classes) of an attribute with the cache's.
@@ -164,8 +167,7 @@ class Cache:
 
     def _root(self) -> NDArray[np.int16]:
         """The present one, (songs, 1)."""
-        half = self.bar * HALVES + np.maximum(self.place, 0) // HALF_BAR
-        return np.take_along_axis(self.roots, np.minimum(half, self.roots.shape[1] - 1), axis=1)
+        return _at(self.roots, self.bar * HALVES + np.maximum(self.place, 0) // HALF_BAR)
 
     def _transposed(self) -> NDArray[np.int16]:
         """Pitches (songs, words) of pitched notes as far above the present root as above theirs."""
@@ -181,10 +183,15 @@ class Cache:
         return words[:, : self.count]
 
 
-def _padded(roots: Sequence[Sequence[int]]) -> NDArray[np.int16]:
-    """Roots (songs, half bars); the last one goes on."""
-    longest = max(map(len, roots))
-    return np.array([[*song, *[song[-1]] * (longest - len(song))] for song in roots], np.int16)
+def _padded(rows: Sequence[Sequence[int]]) -> NDArray[np.int16]:
+    """Rows of one length (songs, bars or half bars); the last value of each goes on."""
+    longest = max(map(len, rows))
+    return np.array([[*row, *[row[-1]] * (longest - len(row))] for row in rows], np.int16)
+
+
+def _at(rows: NDArray[np.int16], place: NDArray[np.int64]) -> NDArray[np.int16]:
+    """Of each song's row the value at its place (songs, 1), the last one beyond its end."""
+    return np.take_along_axis(rows, np.minimum(place, rows.shape[1] - 1), axis=1)
 
 
 def _lag_weight(bars: int) -> float:
