@@ -164,14 +164,14 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("data", type=Path, help="npz that the model was trained on")
-    parser.add_argument("--songs", type=int, default=150, help="to fit to; default: %(default)s")
+    parser.add_argument("data", type=Path, help="npz that holds out songs of the training")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of songs")
     args = parser.parse_args(argv)
     model, _ = checkpoint.load(args.checkpoint)
     data = read_dataset(args.data)
-    kept, held_out = split(data.metadata, 0.05, args.seed)
-    chosen = np.random.default_rng(args.seed).permutation(kept)[: args.songs]
+    # What the model has learned by heart tells nothing of chords: fitted to songs that it has not.
+    _, held_out = split(data.metadata, 0.05, args.seed)
+    chosen, held_out = held_out[::2], held_out[1::2]
 
     def of(songs: Iterable[int]) -> Notes:
         found = (

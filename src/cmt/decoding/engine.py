@@ -125,7 +125,8 @@ def _exact(
         len(rngs),
         fast.model.config.d_model,
         exact.ORDER,
-        roots=[[chord.root for chord in form.chords] for form in forms],
+        # Chords that were asked for carry figures with them; others leave them as they were.
+        roots=[[chord.root for chord in form.chords] if form.asked else [0] for form in forms],
         returns=[form.returns for form in forms],
     )
     sampling = exact.SAMPLING if fast.chained else exact.UNCHAINED_SAMPLING

@@ -32,10 +32,10 @@ ROLES = (
 # Qualities that share weights, by their usual name.
 SHARED = {"aug": "", "m7b5": "dim"}
 KINDS = ("", "7", "maj7", "m", "m7", "dim", "sus4", "sus2", "5")
-OUTSIDE = -1.1  # logarithm of the weight of what is in neither the chord nor the key
+OUTSIDE = -0.9  # logarithm of the weight of what is in neither the chord nor the key
 # By likelihood it is 1. But the chords fitted were found in the very notes that they then explain:
 # with 1, bars have hardly a note beyond one triad; with this, as many as real music's.
-STRENGTH = 0.4
+STRENGTH = 0.35
 # Of chords that were asked for, which are to be heard.
 ASKED_STRENGTH = 2.0
 
