@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # The default model, from the free music to exp/default/.
 #
-#   runs/default.sh FOLDER    a folder with free.tar.xz, free.csv, synthetic.tar.xz, synthetic.csv
+#   runs/default.sh FOLDER    a folder with free, more and synthetic (.tar.xz and .csv) and
+#                             progressions.csv; needs mma (apt-get install mma)
 #
-# FOLDER is not changed. Three hours or so on one core; a stopped training goes on with --resume.
+# FOLDER is not changed. Minutes on a data centre's GPU, a day or two without one, where --d_model 256
+# and --d_ff 1024 are enough; a stopped training goes on with --resume.
 set -euo pipefail
 music=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.."
@@ -12,20 +14,31 @@ python=.venv/bin/python
 
 # What is kept, cut, cleaned and held out is said there.
 $python runs/default_data.py "$music" dataset/default
-$python src/midi2numpy_mix.py --midi_dir dataset/default/midi --out_name default.npz \
-    --metadata dataset/default/songs.csv
+$python runs/arranged_data.py "$music" dataset/default/midi/arranged --count 1600
+# One table of both, in which an epoch has found pieces twice.
+$python - <<'PYTHON'
+import csv
 
-# Without --meter a model of this size spends its training on finding out where in the bar it is.
-$python src/train.py -n default_crops -t dataset/default.npz --meter \
-    --d_model 256 --n_layers 6 --n_heads 4 --d_ff 1024 --dropout 0.1 \
-    -e 7 -b 2 -l 2e-3 --muon --max_len 1536 --transpose 6 --drop_track 0.1
-# Crops are learned from faster, but what is beyond their length is learned from whole songs only.
-$python src/train.py -n default_whole -t dataset/default.npz -p exp/default_crops --dropout 0.05 \
-    -e 9 -b 1 -l 1.5e-3 --weight_decay 0.1 --muon --transpose 6 --drop_track 0.1
-# Videos are shorter than songs: pieces of some bars, which begin as the middle of a song does.
-$python src/train.py -n default_excerpts -t dataset/default.npz -p exp/default_whole \
-    --dropout 0.05 -e 2 -b 2 -l 5e-4 --weight_decay 0.1 --muon --transpose 6 --drop_track 0.1 \
-    --excerpts 0.7
+rows = list(csv.DictReader(open("dataset/default/songs.csv", newline="")))
+for row in rows:
+    row["repeats"] = "1" if row["path"].startswith(("groove", "mma")) else "2"
+for row in csv.DictReader(open("dataset/default/midi/arranged/songs.csv", newline="")):
+    row["path"] = f"arranged/midi/{row['path']}"
+    rows.append({**{name: row.get(name, "") for name in rows[0]}, "repeats": "1"})
+with open("dataset/default/all.csv", "w", newline="") as file:
+    table = csv.DictWriter(file, rows[0])
+    table.writeheader()
+    table.writerows(rows)
+PYTHON
+$python src/midi2numpy_mix.py --midi_dir dataset/default/midi --out_name default.npz \
+    --metadata dataset/default/all.csv
+
+# Without --meter a model of this size spends its training on finding out where in the bar it is;
+# without windows it cannot count.
+$python src/train.py -n default_own -t dataset/default.npz --meter --keys --chain 256 \
+    --windowed 1 3 5 --d_model 384 --n_layers 6 --n_heads 6 --d_ff 1440 --dropout 0.1 \
+    -e 27 -b 32 -l 2e-3 --muon --weight_decay 0.1 --transpose 6 --drop_track 0.1 --untold 0.3 \
+    --excerpts 0.6 --workers 4
 
 # Half the bytes, and nothing but the model.
 rm -f exp/default/loss_*_params.pt
@@ -34,12 +47,12 @@ import torch
 
 from cmt.model import checkpoint
 
-model, extra = checkpoint.load("exp/default_excerpts")
+model, extra = checkpoint.load("exp/default_own")
 keep = ("step", "epoch", "loss", "data", "git")
-name = checkpoint.find("exp/default_excerpts").name
+name = checkpoint.find("exp/default_own").name
 checkpoint.save(f"exp/default/{name}", model, torch.bfloat16, **{k: extra[k] for k in keep})
 PYTHON
-cp dataset/default/SOURCES.md exp/default/
+cat dataset/default/SOURCES.md dataset/default/midi/arranged/CREDITS.md > exp/default/SOURCES.md
 
 # Which notes suit which chords, and whether the weights of cmt/decoding/ still fit.
 $python runs/fit_voicing.py exp/default dataset/default.npz > dataset/voicing.csv
