@@ -43,7 +43,7 @@ def decoded_losses(model: CMT, words: np.ndarray) -> list[float]:
     rows = torch.from_numpy(model_words(words)).long().unsqueeze(0)
     initial = torch.from_numpy(initial_tokens(None, [i.name for i in INSTRUMENTS])).unsqueeze(0)
     hidden = model.hidden(rows[:, :-1], initial)[0, INITIAL_TOKENS:]
-    cache, present, result = Cache(1, model.config.d_model, ORDER), Harmony(), []
+    cache, present, result = Cache([0], model.config.d_model, ORDER), Harmony(), []
     for state, row in zip(hidden, rows[0, 1:].tolist(), strict=True):
         word = dict(zip([field.name for field in FIELDS], row, strict=True))
         logits = model.attribute_logits(state, torch.tensor(word["type"]))

@@ -28,7 +28,7 @@ A, B = [1.0, -1.0, 1.0, -1.0], [1.0, 1.0, -1.0, -1.0]  # at right angles
 
 
 def filled(pairs: list[tuple[list[float], dict[str, int]]]) -> Cache:
-    cache = Cache(1, 4, ORDER)
+    cache = Cache([0], 4, ORDER)
     for state, word in pairs:
         cache.attend(states(state))
         cache.add([{**WORD, **word}])
@@ -69,7 +69,7 @@ def test_a_passage_that_has_begun_to_return_goes_on() -> None:
 
 def test_music_repeats_after_even_numbers_of_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recall, "RUN", 0.0)
-    cache = Cache(1, 4, ORDER)
+    cache = Cache([0], 4, ORDER)
     for bar in range(9):
         cache.attend(states(A))
         cache.add([{**WORD, "type": 2, "pitch": bar}])
@@ -84,7 +84,7 @@ def test_music_repeats_after_even_numbers_of_bars(monkeypatch: pytest.MonkeyPatc
 def test_the_bar_that_this_one_returns_to_is_recalled_first() -> None:
     weights = []
     for returns in ([None, None, 0], [None, None, 1], [None]):
-        cache = Cache(1, 4, ORDER, returns=[returns])
+        cache = Cache([0], 4, ORDER, returns=[returns])
         for _ in range(2):
             cache.attend(states(A))
             cache.add([{**WORD, "type": 2, "pitch": 1}])
@@ -97,8 +97,18 @@ def test_the_bar_that_this_one_returns_to_is_recalled_first() -> None:
     np.testing.assert_allclose(second - none, [0, 0, RETURN, RETURN])
 
 
+def test_where_bars_are_imposed_the_cache_pulls_harder() -> None:
+    cache = Cache([0, 0.5, 1], 4, ORDER)
+    cache.attend(states(A, A, A))
+    cache.add([{**WORD, "type": 1, "beat": BAR}] * 3)
+    cache.attend(states(A, A, A))
+    free, half, imposed = cache.weights[:, 0] - cache.own[:, 0]
+    assert half == pytest.approx((free + imposed) / 2)
+    assert imposed - free == pytest.approx(SENTINEL - recall.STEERED_SENTINEL)
+
+
 def test_another_place_in_the_bar_counts_less() -> None:
-    cache = Cache(1, 4, ORDER)
+    cache = Cache([0], 4, ORDER)
     for beat in (1, 5):
         cache.attend(states(A))
         cache.add([{**WORD, "type": 1, "beat": beat}])
@@ -143,7 +153,7 @@ def test_the_oldest_words_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_songs_are_apart() -> None:
-    cache = Cache(2, 4, ORDER)
+    cache = Cache([0, 0], 4, ORDER)
     cache.attend(states(A, A))
     cache.add([{**WORD, "type": 2, "pitch": 3}, {**WORD, "type": 2, "pitch": 1}])
     cache.attend(states(A, A))
@@ -156,7 +166,7 @@ def test_songs_are_apart() -> None:
 @pytest.mark.parametrize(("instrument", "pitch"), [("Bass", 42), ("Drums", 40)])
 def test_a_figure_goes_on_over_another_chord(instrument: str, pitch: int) -> None:
     """Of notes over A, then over B; drums stay."""
-    cache = Cache(1, 4, ORDER, roots=[[9, 9, 11, 11]])
+    cache = Cache([0], 4, ORDER, roots=[[9, 9, 11, 11]])
     player = {**WORD, "instr_type": INSTRUMENT_CLASS[instrument]}
     beat, note = {**player, "type": 1, "beat": 1}, {**player, "type": 2, "pitch": 40}
     for word in (beat, note, {**WORD, "type": 1, "beat": BAR}, beat):

@@ -122,7 +122,7 @@ def _exact(
         for plan, form in zip(plans, forms, strict=True)
     ]
     cache = Cache(
-        len(rngs),
+        [plan.controlled for plan in plans],
         fast.model.config.d_model,
         exact.ORDER,
         # Chords that were asked for carry figures with them; others leave them as they were.

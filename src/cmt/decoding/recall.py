@@ -37,6 +37,8 @@ LONGEST_RUN = 32  # words; longer ones count as this
 # likelihood it is 1.5, and a song that goes on from its own words then repeats more than songs do
 # (0.42 of a bar's notes are those of the bar before; with this, 0.34, as in real songs).
 SENTINEL = 3.0  # of the model
+# Its weight where a video controls all bars: the rhythm imposed breaks up what would return.
+STEERED_SENTINEL = 1.5
 FOCUS = 20.9  # of the cosine between states, less 1
 RUN = 0.05  # of each word that agrees with the last ones written
 SAME_PLACE = 0.57
@@ -59,7 +61,7 @@ class Cache:
     In NumPy, as sampling is.
 
     Args:
-        songs: in the batch.
+        controlled: per song the share of its bars whose density is imposed, 0 … 1.
         width: of the hidden states.
         order: the words' attributes as they are drawn.
         roots: per song the pitch class of the root of each half bar's chord; None recalls pitches
@@ -70,12 +72,15 @@ class Cache:
 
     def __init__(
         self,
-        songs: int,
+        controlled: Sequence[float],
         width: int,
         order: tuple[str, ...],
         roots: Sequence[Sequence[int]] | None = None,
         returns: Sequence[Sequence[int | None]] | None = None,
     ) -> None:
+        songs = len(controlled)
+        steered = np.array(controlled, np.float64)[:, None]
+        self.sentinel: NDArray[np.float64] = SENTINEL + steered * (STEERED_SENTINEL - SENTINEL)
         self.lags = np.array([SAME_BAR, *(_lag_weight(bars) for bars in range(1, SPAN + 1))])
         self.order = order
         self.agreeing = [order.index(name) for name in AGREEING if name != "pitch"]
@@ -101,7 +106,7 @@ class Cache:
         """Keep some songs of the batch."""
         for name in (
             "states", "words", "bars", "places", "runs", "bar", "place", "roots", "then", "pitches",
-            "returns",
+            "returns", "sentinel",
         ):  # fmt: skip
             setattr(self, name, getattr(self, name)[rows])
 
@@ -119,7 +124,7 @@ class Cache:
             + self.lags[self.bar - self.bars[:, kept]]
             + RETURN * (self.bars[:, kept] == _at(self.returns, self.bar))
         )
-        self.own = np.full((len(hidden), 1), SENTINEL)
+        self.own = self.sentinel
 
     def mixed(self, model: NDArray[np.float64], name: str) -> NDArray[np.float64]:
         """Mix the model's probabilities (songs, classes) of an attribute with the cache's.

@@ -35,7 +35,7 @@ KINDS = ("", "7", "maj7", "m", "m7", "dim", "sus4", "sus2", "5")
 OUTSIDE = -0.9  # logarithm of the weight of what is in neither the chord nor the key
 # By likelihood it is 1. But the chords fitted were found in the very notes that they then explain:
 # with 1, bars have hardly a note beyond one triad; with this, as many as real music's.
-STRENGTH = 0.35
+STRENGTH = 0.6
 # Of chords that were asked for, which are to be heard.
 ASKED_STRENGTH = 2.0
 
