@@ -125,8 +125,7 @@ def _exact(
         [plan.controlled for plan in plans],
         fast.model.config.d_model,
         exact.ORDER,
-        # Chords that were asked for carry figures with them; others leave them as they were.
-        roots=[[chord.root for chord in form.chords] if form.asked else [0] for form in forms],
+        roots=[[chord.root for chord in form.chords] for form in forms],
         returns=[form.returns for form in forms],
     )
     sampling = exact.SAMPLING if fast.chained else exact.UNCHAINED_SAMPLING

@@ -34,8 +34,8 @@ SHARED = {"aug": "", "m7b5": "dim"}
 KINDS = ("", "7", "maj7", "m", "m7", "dim", "sus4", "sus2", "5")
 OUTSIDE = -0.9  # logarithm of the weight of what is in neither the chord nor the key
 # By likelihood it is 1. But the chords fitted were found in the very notes that they then explain:
-# with 1, bars have hardly a note beyond one triad; with this, as many as real music's.
-STRENGTH = 0.6
+# with more, bars have hardly a note beyond one triad; with less, guitars stay on a chord.
+STRENGTH = 0.8
 # Of chords that were asked for, which are to be heard.
 ASKED_STRENGTH = 2.0
 
