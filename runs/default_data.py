@@ -31,8 +31,9 @@ from cmt.script import run_script
 ARCHIVES = ("free", "more", "synthetic")
 MIN_BARS = 8
 MAX_WORDS = 9_000  # a little below a data set's, as the pieces' last bars are not counted on
-# Melodies of folk tunes alone, and lessons to a metronome.
-UNUSED = ("nottingham", "pianobooster")
+# Melodies of folk tunes alone, lessons to a metronome, and a game whose repository holds narrower
+# licences beside the one of its music.
+UNUSED = ("nottingham", "pianobooster", "crystal-picnic")
 # Versions of a title that mma-examples holds: renderings of one input, of random detail.
 VERSIONS = 2
 # Renderings of one style that synthetic holds: little, as it is no real music.

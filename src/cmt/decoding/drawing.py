@@ -108,9 +108,8 @@ class Recalling:
         self.rngs = list(rngs)
         self.cache = cache
         self.sampling = sampling
-        self.beats: NDArray[np.float64] = np.zeros(
-            (len(self.loops), 0)
-        )  # what the model says of the words' beats
+        # What the model says of the words' beats, (songs, classes).
+        self.beats: NDArray[np.float64] = np.zeros((len(self.loops), 0))
 
     def draw(self, hidden: Tensor) -> list[Word]:
         """One word per song from hidden states (songs, d_model)."""
