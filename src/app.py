@@ -55,10 +55,11 @@ def main(argv: list[str] | None = None) -> None:
         raise InputError(
             f"the page needs {error.name}; install it with .venv/bin/pip install -e '.[web]'"
         ) from error
-    from cmt.model.checkpoint import find
+    from cmt.model.stored import find
     from cmt.web.guard import Hosts
+    from cmt.web.listening import address, listen, serve
     from cmt.web.queue import Queue, command
-    from cmt.web.server import Page, address, listen, serve
+    from cmt.web.server import Page
     from cmt.web.sessions import Sessions, make_home, remove_home
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, with its cleaning up
@@ -69,7 +70,7 @@ def main(argv: list[str] | None = None) -> None:
     try:
         page = Page(Sessions(home), Queue(command(checkpoint, args.max_minutes)), args.max_minutes)
         print(f"open http://{address(socket)} in a browser; Ctrl-C ends it", flush=True)
-        serve(page, hosts, [socket])
+        serve(page.app(hosts), socket)
     finally:
         remove_home(home)
 

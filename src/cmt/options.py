@@ -201,7 +201,7 @@ def load_model(args: argparse.Namespace) -> tuple[CMT, str]:
     import torch
 
     from cmt.files import checksum
-    from cmt.model import checkpoint
+    from cmt.model import checkpoint, stored
 
     cuda = torch.cuda.is_available()
     if args.gpus is not None and not cuda:
@@ -209,4 +209,4 @@ def load_model(args: argparse.Namespace) -> tuple[CMT, str]:
     if cuda and args.precision == "int8":
         raise InputError("--precision int8 is for CPUs; use bf16 on a GPU")
     model, _ = checkpoint.load(args.ckpt, f"cuda:{args.gpus or 0}" if cuda else "cpu")
-    return model, checksum(checkpoint.find(args.ckpt))
+    return model, checksum(stored.find(args.ckpt))

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from cmt.files import InputError
-from cmt.model import checkpoint
+from cmt.model import checkpoint, stored
 from cmt.model.config import CMTConfig
 from cmt.model.network import CMT
 
@@ -57,7 +57,7 @@ def test_the_original_s_format_out_and_in(tmp_path: Path) -> None:
 def test_a_folder_means_its_lowest_loss(small_model: CMT, tmp_path: Path) -> None:
     for name in ("loss_104_params.pt", "loss_98_params.pt", "last.pt"):
         checkpoint.save(tmp_path / name, small_model)
-    assert checkpoint.find(tmp_path).name == "loss_98_params.pt"
+    assert stored.find(tmp_path).name == "loss_98_params.pt"
 
 
 class Harmful:

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from cmt.files import REPOSITORY
-from cmt.model import checkpoint
+from cmt.model import checkpoint, stored
 from cmt.model.network import CMT
 from cmt.music.dataset import write_dataset
 from conftest import WORDS
@@ -48,7 +48,7 @@ def run(arguments: list[str], launcher: tuple[str, ...] = ()) -> subprocess.Comp
 
 
 def weights(folder: Path, name: str = "run") -> dict[str, torch.Tensor]:
-    model, _ = checkpoint.load(folder / name / checkpoint.LAST)
+    model, _ = checkpoint.load(folder / name / stored.LAST)
     return model.state_dict()
 
 
@@ -74,7 +74,7 @@ def test_the_loss_falls_and_is_recorded(uninterrupted: Path) -> None:
     assert len(means) == 4
     assert means[-1] < 0.9 * means[0]
     best = min(float(row["validation_loss"]) for row in table if row["attribute"] == "mean")
-    name = checkpoint.BEST.format(round(100 * best))
+    name = stored.BEST.format(round(100 * best))
     assert (uninterrupted / "run" / name).is_file()
     assert (uninterrupted / "run.png").stat().st_size > 10_000
     text = (uninterrupted / "run.log").read_text()
@@ -93,7 +93,7 @@ def test_a_stopped_run_resumes_bit_for_bit(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
-        last = tmp_path / "run" / checkpoint.LAST
+        last = tmp_path / "run" / stored.LAST
         while not last.is_file() and process.poll() is None:
             time.sleep(0.02)
         time.sleep(0.3)
@@ -145,7 +145,7 @@ def test_a_folder_that_cannot_be_written_is_said_first(data: Path, tmp_path: Pat
 def test_a_run_is_neither_overwritten_nor_resumed_with_other_options(
     data: Path, uninterrupted: Path
 ) -> None:
-    before = (uninterrupted / "run" / checkpoint.LAST).read_bytes()
+    before = (uninterrupted / "run" / stored.LAST).read_bytes()
     again = run(command(data, uninterrupted, "-e", "4"))
     other = run(command(data, uninterrupted, "-e", "5", "--resume", "--max_len", "70", "--muon"))
     adamw = run(command(data, uninterrupted, "-e", "5", "--resume", "--transpose", "4"))
@@ -153,7 +153,7 @@ def test_a_run_is_neither_overwritten_nor_resumed_with_other_options(
     assert "a run of this name exists" in again.stderr
     assert "max_len 90, not 70" in other.stderr
     assert "--muon as it began" in adamw.stderr
-    assert (uninterrupted / "run" / checkpoint.LAST).read_bytes() == before
+    assert (uninterrupted / "run" / stored.LAST).read_bytes() == before
 
 
 def test_training_goes_on_from_a_checkpoint_of_the_original(
@@ -163,7 +163,7 @@ def test_training_goes_on_from_a_checkpoint_of_the_original(
     options = ("-p", str(tmp_path / "original.pt"), "-e", "1", "-l", "0", "--dropout", "0.3")
     done = run(command(data, tmp_path, *options))
     assert done.returncode == 0, done.stderr
-    model, _ = checkpoint.load(tmp_path / "run" / checkpoint.LAST)
+    model, _ = checkpoint.load(tmp_path / "run" / stored.LAST)
     assert model.config.dropout == 0.3
     loaded = model.state_dict()
     for name, tensor in small_model.state_dict().items():

@@ -20,11 +20,10 @@ from torch import Tensor
 from cmt.files import InputError, replacing
 from cmt.model.config import CMTConfig
 from cmt.model.network import CMT
+from cmt.model.stored import find
 from cmt.music.vocabulary import FIELDS
 
 ORIGINAL_PREFIX = "module."
-BEST = "loss_{}_params.pt"  # of the lowest validation loss, as the original's users know it
-LAST = "last.pt"
 _DERIVED = "encoder_pos_emb.pe"
 
 
@@ -71,7 +70,7 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[CMT, dic
     """Rebuild a model from a checkpoint of ours or of the original.
 
     Args:
-        path: the file, or a folder of checkpoints (see `find`).
+        path: the file, or a folder of checkpoints (see `cmt.model.stored.find`).
         device: where the weights go.
 
     Returns:
@@ -105,22 +104,6 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[CMT, dic
     except (KeyError, TypeError, AttributeError, RuntimeError) as error:
         raise InputError(f"{path}: not a checkpoint of this model ({error})") from error
     return model.to(device).eval(), {} if not ours else content
-
-
-def find(path: str | Path) -> Path:
-    """The checkpoint that `path` means: a file itself, in a folder the best one, else the last.
-
-    Raises:
-        InputError: there is none.
-    """
-    path = Path(path)
-    if path.is_file():
-        return path
-    best = sorted(path.glob(BEST.format("*")), key=lambda p: int(p.stem.split("_")[1]))
-    for candidate in (*best, path / LAST):
-        if candidate.is_file():
-            return candidate
-    raise InputError(f"{path}: no checkpoint there; give a .pt file or a folder that holds one")
 
 
 def _vocabulary() -> list[list[Any]]:

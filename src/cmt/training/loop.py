@@ -24,7 +24,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from cmt.files import InputError
-from cmt.model import checkpoint
+from cmt.model import checkpoint, stored
 from cmt.model.network import CMT, losses
 from cmt.music.vocabulary import PREDICTED
 from cmt.training.config import TrainingConfig
@@ -308,7 +308,7 @@ def train(
 
     def save() -> None:
         if ranks.first:
-            checkpoint.save(folder / checkpoint.LAST, model, **trainer.state(), **extra)
+            checkpoint.save(folder / stored.LAST, model, **trainer.state(), **extra)
 
     with _sigterm() as stopping:
         while progress.epoch < config.epochs:
@@ -329,11 +329,11 @@ def _save_best(folder: Path, model: CMT, progress: TrainingState, **extra: Any) 
     if not validation_loss < progress.best:
         return
     progress.best = validation_loss
-    path = folder / checkpoint.BEST.format(round(100 * validation_loss))
+    path = folder / stored.BEST.format(round(100 * validation_loss))
     checkpoint.save(
         path, model, step=progress.step, epoch=progress.epoch, loss=validation_loss, **extra
     )
-    for old in folder.glob(checkpoint.BEST.format("*")):
+    for old in folder.glob(stored.BEST.format("*")):
         if old != path:
             old.unlink()
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from cmt.files import InputError, checksum, git_revision, replacing
-from cmt.model import checkpoint
+from cmt.model import checkpoint, stored
 from cmt.model.network import CMT
 from cmt.music.dataset import read_dataset
 from cmt.training.config import RunConfig
@@ -75,7 +75,7 @@ def _one_rank(config: RunConfig) -> None:
 
 def _check_name(config: RunConfig) -> None:
     """Neither overwrite a run nor resume one that is not there."""
-    last = config.folder / checkpoint.LAST
+    last = config.folder / stored.LAST
     if config.resume and not last.is_file():
         raise InputError(f"{last}: there is no run to go on with; leave out --resume")
     if last.is_file() and not config.resume:
@@ -120,7 +120,7 @@ def _model(
 ) -> tuple[CMT, dict[str, Any] | None]:
     """The model to train, and the checkpoint's other entries where a run is resumed."""
     if config.resume:
-        last = config.folder / checkpoint.LAST
+        last = config.folder / stored.LAST
         model, resumed = checkpoint.load(last, device)
         for key, value in source.items():
             if resumed["data"].get(key) != value:

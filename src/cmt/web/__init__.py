@@ -1,1 +1,1 @@
-"""The page: what it does (`studio`), what it is (`page`), what it looks like (`style`)."""
+"""The page: a server (`server`), what it does (`studio`), and in `static` what browsers show."""

@@ -1,10 +1,12 @@
 """What the page keeps for each visitor: a folder, and what it says of it.
 
-    HOME/TOKEN/video            as it was uploaded        clip.json      what it is
-               rhythm.json      music is made from it     timeline.json  what the page draws of it
-               takes/1/ …       the files of a take, take.json among them
-               new-…            work that goes on, or did when the server died
-               used             its time is that of the last use
+    HOME/TOKEN/video         as it was uploaded
+               clip          .json: what it is
+               rhythm        .json: what music is made from
+               timeline      .json: what the page draws of it
+               takes/1/ …    the files of a take, and what is said of it
+               new-…         work that goes on, or did when the server died
+               used          its time is that of the last use
 
 The folders are the only record: a server that starts finds the sessions of the one that died, less
 the work that was not finished. Nothing in them is named after what a visitor names.
@@ -32,6 +34,8 @@ from cmt.files import InputError, replacing
 TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 TOKEN_BYTES = 24
 KEPT = 3600.0  # seconds that a session is kept after its last use
+MAX_TAKES = 30  # of a session
+MAX_SESSIONS = 500
 USED = 30.0  # seconds from one note of a use to the next
 UNFINISHED = "new-"
 
@@ -80,7 +84,7 @@ class Session:
     Attributes:
         folder: named by the token.
         work: what is being done for it.
-        error: what went wrong last: `field`, and `message`, a sentence.
+        error: what went wrong last: the field of the form, and a sentence, the message.
         version: grows with each change.
     """
 
@@ -89,6 +93,7 @@ class Session:
     error: dict[str, Any] | None = None
     version: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _kept: dict[str, Any] | None = None  # of the state, what is in the folder
 
     @property
     def token(self) -> str:
@@ -98,26 +103,44 @@ class Session:
     @property
     def clip(self) -> dict[str, Any] | None:
         """What is known of its video."""
-        return read_json(self.folder / "clip.json")
+        return self._in_folder()["video"]
 
-    def take_folders(self) -> list[Path]:
-        """Folders of its takes, by number."""
-        folders = [path.parent for path in self.folder.glob("takes/*/take.json")]
-        return sorted(folders, key=lambda path: int(path.name))
+    @property
+    def timeline(self) -> dict[str, Any] | None:
+        """What the page draws of its video, once that was watched."""
+        return read_json(self.folder / "timeline.json")
 
     def state(self) -> dict[str, Any]:
         """All that the page shows of it, as JSON has it."""
-        takes = [
-            {"id": int(path.name), "name": f"Take {path.name}", **(read_json(path / "take.json"))}
-            for path in self.take_folders()
-        ]
-        return {
-            "video": self.clip,
-            "work": self.work.to_json() if self.work else None,
-            "error": self.error,
-            "timeline": (self.folder / "timeline.json").exists(),
-            "takes": takes,
-        }
+        work = self.work.to_json() if self.work else None
+        return {**self._in_folder(), "work": work, "error": self.error}
+
+    def _in_folder(self) -> dict[str, Any]:
+        if self._kept is None:
+            self._kept = {
+                "video": read_json(self.folder / "clip.json"),
+                "timeline": (self.folder / "timeline.json").exists(),
+                "takes": [
+                    {"id": number, "name": f"Take {number}", **read_json(path)}
+                    for number, path in sorted(
+                        (int(path.parent.name), path)
+                        for path in self.folder.glob("takes/*/take.json")
+                    )
+                ],
+            }
+        return self._kept
+
+    def room_for(self, takes: int) -> None:
+        """See that it may have so many takes more.
+
+        Raises:
+            InputError: it has many.
+        """
+        if len(self._in_folder()["takes"]) + takes > MAX_TAKES:
+            raise InputError(
+                f"There are {MAX_TAKES} takes at most: take home what you like, and choose the"
+                " video again."
+            )
 
     def changed(self) -> None:
         """Tell those who watch it."""
@@ -153,11 +176,12 @@ class Session:
         for path in sorted(new.iterdir(), key=lambda path: path.name == "timeline.json"):
             if path.name != "takes":
                 path.replace(self.folder / path.name)
-        shutil.rmtree(new, ignore_errors=True)
+        remove(new)
+        self._kept = None
 
     def forget(self) -> None:
         """Remove its video and all that was made for it."""
-        self.error = None
+        self.error = self._kept = None
         for path in self.folder.iterdir():
             if path.name != "used" and not path.name.startswith(UNFINISHED):
                 remove(path)
@@ -188,7 +212,13 @@ class Sessions:
         return (path for path in list(self.home.iterdir()) if TOKEN.fullmatch(path.name))
 
     def begin(self) -> Session:
-        """A new one."""
+        """A new one.
+
+        Raises:
+            InputError: there are too many.
+        """
+        if sum(1 for _ in self._folders()) >= MAX_SESSIONS:
+            raise InputError("There are too many visitors here now: try again in an hour.")
         folder = self.home / secrets.token_urlsafe(TOKEN_BYTES)
         folder.mkdir(mode=0o700)
         (folder / "used").touch()
@@ -244,10 +274,9 @@ def remove_home(home: Path) -> None:
 
 def remove(path: Path) -> None:
     """Remove a file or a folder, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(FileNotFoundError, IsADirectoryError):
+        path.unlink()
 
 
 def read_json(path: Path) -> Any:

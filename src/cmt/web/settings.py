@@ -70,6 +70,21 @@ class Asked:
     preview: bool
 
 
+def choices() -> dict[str, Any]:
+    """What there is to choose from, as JSON has it."""
+    return {
+        "max_takes": MAX_TAKES,
+        "max_seed": MAX_SEED,
+        "tempo": [MIN_TEMPO, MAX_TEMPO],
+        "preview_s": PREVIEW,
+        "moods": [],
+        "genres": list(GENRES),
+        "instruments": list(INSTRUMENT_CLASS),
+        "keys": list(map(str, KEYS)),
+        "timbres": {},
+    }
+
+
 def read(content: Any) -> Asked:
     """Check what a visitor asks for; what is missing, or null, is the default.
 
@@ -117,6 +132,18 @@ def _tempo(content: Mapping[str, Any]) -> float | None:
     if content.get("tempo") is None:
         return None
     return number(content, "tempo", MIN_TEMPO, MAX_TEMPO, 0)
+
+
+def tempo_of(text: str) -> float | None:
+    """A tempo (BPM) that is written as text, None where there is none.
+
+    Raises:
+        FieldError: it cannot be.
+    """
+    try:
+        return _tempo({"tempo": float(text) if text else None})
+    except ValueError as error:
+        raise FieldError("tempo", "Give the tempo as a number, please.") from error
 
 
 def _one_of(content: Mapping[str, Any], name: str, known: Sequence[str]) -> str | None:

@@ -78,9 +78,9 @@ class Studio:
     @cached_property
     def weights(self) -> str:
         """Checksum of the model's file."""
-        from cmt.model import checkpoint
+        from cmt.model import stored
 
-        return checksum(checkpoint.find(self.ckpt))
+        return checksum(stored.find(self.ckpt))
 
     def do(self, order: dict[str, Any], tell: Telling) -> Any:
         """Carry out an order: its `kind` is one of the methods here.
