@@ -14,7 +14,7 @@ from cmt.control import Control, save_control
 from cmt.rhythm import Curves, VideoRhythm, save_rhythm
 from cmt.video.flow import FlowMethod, measure_motion
 from cmt.video.frames import VideoFrames
-from cmt.video.observation import SIDE, observe
+from cmt.video.observation import SIDE, Observation, observe
 from cmt.video.original import find_rhythm, saliency
 from cmt.video.seen import find_rhythm as seen_rhythm
 from cmt.video.speed import speed_within_shots
@@ -35,12 +35,14 @@ class Analysis:
         rhythm: what music is made from.
         curves: how it moves, to look at.
         problems: what could not be decoded, in words.
+        seen: what was seen, picture by picture; None of the published analysis.
     """
 
     frames: VideoFrames
     rhythm: VideoRhythm
     curves: Curves
     problems: tuple[str, ...]
+    seen: Observation | None = None
 
     def __str__(self) -> str:
         """On one line."""
@@ -88,7 +90,7 @@ def analyse(
     duration = float(seen.times[-1]) + 1 / frames.fps
     curves = Curves(round(seen.rate, 6), speed_within_shots(seen), np.zeros(0), "heights/s")
     rhythm = seen_rhythm(seen, duration, hit, key_frames)
-    return Analysis(frames, rhythm, curves, tuple(frames.problems))
+    return Analysis(frames, rhythm, curves, tuple(frames.problems), seen)
 
 
 def analyse_as_published(

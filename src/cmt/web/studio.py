@@ -1,150 +1,135 @@
 """What the page does, without the page: look at a video, find its rhythm, make music, write it.
 
-Every video has a folder of its own in a private one; nothing there is named after what a visitor
-uploads, and the errors name no path.
+Everything is read from a session's folder, and written to a new one beside its files, of the names
+that `cmt.web.sessions` tells; the errors name no path.
 """
 
 from __future__ import annotations
 
 import math
-import os
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TypeVar
-
-import torch
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cmt import results
-from cmt.compose import Piece, Settings, compose
 from cmt.control import Control
 from cmt.files import DEFAULT_CHECKPOINT, InputError, checksum
-from cmt.model import checkpoint
+from cmt.measures.synchrony import NEAR
 from cmt.music.vocabulary import DEFAULT_TEMPO
-from cmt.rhythm import VideoRhythm
+from cmt.rhythm import VideoRhythm, load_rhythm, save_rhythm
 from cmt.sound import film
-from cmt.video.analysis import analyse, draw
+from cmt.video.analysis import analyse
+from cmt.video.events import find_events
 from cmt.video.frames import VideoFrames
 from cmt.video.observation import SIDE, observe
+from cmt.web import words
+from cmt.web.sessions import read_json, write_json
+from cmt.web.settings import Asked, FieldError, read
+from cmt.web.timeline import Thumbnails, hits_of, notes_of, on_grid, sections_of, speed_of
 
-# Is told the share that is done, 0 … 1, and what is being done; what it raises ends the work.
-Telling = Callable[[float, str], None]
+if TYPE_CHECKING:
+    from cmt.compose import Piece, Settings
+    from cmt.model.network import CMT
+
+# Is told the share that is done, 0 … 1, the stage, and what is being done in words; what it raises
+# ends the work.
+Telling = Callable[[float, str, str], None]
 
 T = TypeVar("T")
 
-PICTURE_WIDTH = 8.0  # inches of the axes: so that a page can show the picture smaller
 PLAYABLE = ("h264", "vp9", "libvpx-vp9", "av1", "libdav1d")  # in MP4, by browsers
 TRIED_PAIRS = 8  # of frames, to estimate the time that all will take
 TRIED_SECONDS = 4.0  # of music, likewise
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A video that can be used.
-
-    Attributes:
-        path: the video, in a folder of its own.
-        duration: seconds, as far as the file tells.
-        has_sound: whether it has a sound of its own.
-        analysing: seconds that finding its rhythm will take, about.
-        composing: seconds that a take will take, about.
-    """
-
-    path: Path
-    duration: float
-    has_sound: bool
-    analysing: float
-    composing: float
-
-
-@dataclass(frozen=True)
-class Watched:
-    """A clip whose rhythm is known.
-
-    Attributes:
-        clip: the clip.
-        rhythm: its rhythm.
-        picture: of the rhythm.
-        playable: the video, or a copy that browsers can play.
-        problems: what could not be decoded, in words.
-    """
-
-    clip: Clip
-    rhythm: VideoRhythm
-    picture: Path
-    playable: Path
-    problems: Sequence[str]
-
-
-@dataclass(frozen=True)
-class Result:
-    """A take and the files made of it.
-
-    `video` has the pictures as they were, `preview` as browsers can play them, often the same;
-    `picture` is the piano roll.
-    """
-
-    piece: Piece
-    video: Path
-    preview: Path
-    sound: Path
-    midi: Path
-    report: Path
-    picture: Path
+COMPOSED = 0.7  # share of the work on takes that is done when their notes are known
 
 
 class Studio:
-    """A model, and a private folder in which videos get their music.
+    """A model, and what is done with it for a session.
 
     Args:
-        folder: where the videos' folders are made.
         ckpt: checkpoint of the model, or its folder.
         max_minutes: longer videos are refused.
-
-    Raises:
-        InputError: there is no such checkpoint.
+        pace: seconds that composing a second of music takes; None finds it by trying, once.
     """
 
     def __init__(
-        self, folder: Path, ckpt: Path = DEFAULT_CHECKPOINT, max_minutes: float = math.inf
+        self,
+        ckpt: Path = DEFAULT_CHECKPOINT,
+        max_minutes: float = math.inf,
+        pace: float | None = None,
     ) -> None:
-        self.folder = folder
         self.ckpt = ckpt
         self.max_minutes = max_minutes
-        self.model, _ = checkpoint.load(ckpt, "cuda" if torch.cuda.is_available() else "cpu")
-        self.weights = checksum(checkpoint.find(ckpt))
-        self._pace: float | None = None
+        self.pace = pace
 
-    def open(self, upload: str | Path) -> Clip:
-        """Look at a video, which takes a second or two, and give it a folder.
+    @cached_property
+    def model(self) -> CMT:
+        """The model, on a GPU if there is one."""
+        import torch
+
+        from cmt.model import checkpoint
+
+        return checkpoint.load(self.ckpt, "cuda" if torch.cuda.is_available() else "cpu")[0]
+
+    @cached_property
+    def weights(self) -> str:
+        """Checksum of the model's file."""
+        from cmt.model import checkpoint
+
+        return checksum(checkpoint.find(self.ckpt))
+
+    def do(self, order: dict[str, Any], tell: Telling) -> Any:
+        """Carry out an order: its `kind` is one of the methods here.
 
         Raises:
-            InputError: it is no video, or longer than allowed.
+            InputError: what is asked for cannot be.
         """
-        path = Path(tempfile.mkdtemp(dir=self.folder)) / "video"
-        try:
-            try:
-                os.link(upload, path)
-            except OSError:  # on another disk
-                shutil.copyfile(upload, path)
-            with _nameless(path):
-                frames = VideoFrames(path)
-                duration = (frames.expected or 0) / frames.fps
-                self._check(duration)
-                has_sound = film.has_sound(path)
-                began = time.perf_counter()
-                tried = observe(islice(frames.timed(SIDE), TRIED_PAIRS + 1), frames.fps).speed
-                pair = (time.perf_counter() - began) / max(len(tried), 1)
-        except BaseException:
-            shutil.rmtree(path.parent)
-            raise
+        new = Path(order["new"])
+        folder = new.parent
+        if order["kind"] == "open":
+            return self.open(folder, new, order["name"], tell)
+        if order["kind"] == "analyse":
+            return self.analyse(folder, new, tell)
+        return self.compose(folder, new, order["asked"], tell)
+
+    def open(self, folder: Path, new: Path, name: str, tell: Telling) -> dict[str, Any]:
+        """Look at the video of a session, which takes a second or two.
+
+        Returns:
+            What `clip.json` says: `name`, `duration` in seconds as far as the file tells,
+            `has_sound`, and the seconds that `analysing` and `composing` a take will take, about,
+            and both, `estimate_s`.
+
+        Raises:
+            FieldError: it is no video, or longer than allowed.
+        """
+        path = folder / "video"
+        tell(0.1, "looking", "Looking at the video.")
+        with _about_the_video(path):
+            frames = VideoFrames(path)
+            duration = (frames.expected or 0) / frames.fps
+            self._check(duration)
+            has_sound = film.has_sound(path)
+            began = time.perf_counter()
+            tried = observe(islice(frames.timed(SIDE), TRIED_PAIRS + 1), frames.fps).speed
+            pair = (time.perf_counter() - began) / max(len(tried), 1)
+        tell(0.5, "looking", "Looking at the video.")
         analysing = pair * (frames.expected or 0)
-        return Clip(path, duration, has_sound, analysing, self._seconds_per_second() * duration)
+        composing = self._seconds_per_second() * duration
+        clip = {
+            "name": name,
+            "duration": duration,
+            "has_sound": has_sound,
+            "analysing": analysing,
+            "composing": composing,
+            "estimate_s": analysing + composing,
+        }
+        write_json(new / "clip.json", clip)
+        return clip
 
     def _check(self, seconds: float) -> None:
         if seconds > 60 * self.max_minutes:
@@ -154,118 +139,172 @@ class Studio:
             )
 
     def _seconds_per_second(self) -> float:
-        """Seconds that composing a second of music takes; found by trying, once."""
-        if self._pace is None:
+        """Seconds that composing a second of music takes."""
+        if self.pace is None:
+            from cmt.compose import Settings, compose
+
             rhythm = VideoRhythm(TRIED_SECONDS, DEFAULT_TEMPO, (), (1.0,))
             began = time.perf_counter()
             compose(self.model, Control.of(rhythm), Settings())
-            self._pace = (time.perf_counter() - began) / TRIED_SECONDS
-        return self._pace
+            self.pace = (time.perf_counter() - began) / TRIED_SECONDS
+        return self.pace
 
-    def analyse(self, clip: Clip, progress: Telling) -> Watched:
-        """Find the rhythm of a video, and draw it.
+    def analyse(self, folder: Path, new: Path, tell: Telling) -> None:
+        """Find the rhythm of a session's video, and what the page draws of it.
 
         Raises:
-            InputError: it can no longer be read, or turns out to be longer than allowed.
+            FieldError: it can no longer be read, or turns out to be longer than allowed.
         """
+        path = folder / "video"
+        with _about_the_video(path):
+            frames = VideoFrames(path)
+            playable = frames.codec in PLAYABLE
+            watched = 0.95 if playable else 0.6
+            strip = Thumbnails(frames.expected / frames.fps if frames.expected else None)
 
-        def watch(frames: VideoFrames, pictures: Iterable[T]) -> Iterator[T]:
-            for number, picture in enumerate(pictures):
-                progress(min(number / total, 1), "Watching the motion")
-                self._check(number / frames.fps)
-                yield picture
-            progress(1, "Finding tempo and visual beats")
+            def watch(frames: VideoFrames, pictures: Iterable[T]) -> Iterator[T]:
+                for number, picture in enumerate(pictures):
+                    share = min(number / (frames.expected or math.inf), 1)
+                    tell(watched * share, "watching", "Watching how the picture moves.")
+                    self._check(number / frames.fps)
+                    strip.add(*picture)  # type: ignore[misc]
+                    yield picture
+                tell(watched, "watching", "Finding scenes, cuts and the tempo.")
 
-        with _nameless(clip.path):
-            frames = VideoFrames(clip.path)
-            total = frames.expected or math.inf
             found = analyse(frames, watch=watch)
-            picture, playable = clip.path.with_name("rhythm.png"), clip.path
-            draw(found, [picture], PICTURE_WIDTH)
-            if frames.codec not in PLAYABLE:
-                playable = clip.path.with_name("playable.mp4")
-                for count in frames.write_copy(playable):
-                    progress(min(count / total, 1), "Making a copy that browsers can play")
-        return Watched(clip, found.rhythm, picture, playable, found.problems)
+            if not playable:
+                total = frames.expected or math.inf
+                for count in frames.write_copy(new / "playable.mp4"):
+                    share = watched + (1 - watched) * min(count / total, 1)
+                    tell(share, "watching", "Making a copy that browsers can play.")
+        hits = hits_of(found.rhythm, find_events(found.seen)) if found.seen else []
+        save_rhythm(new / "rhythm.json", found.rhythm)
+        timeline = {
+            "duration": found.rhythm.duration,
+            **on_grid(found.rhythm, hits, None),
+            "speed": speed_of(found.curves),
+            "thumbnails": strip.write(new / "thumbnails.jpg"),
+            "suggested": None,
+            "problems": found.problems,
+        }
+        write_json(new / "timeline.json", timeline)
 
-    def compose(
-        self, analysis: Watched, settings: Settings, balance: float | None, progress: Telling
-    ) -> list[Result]:
-        """Make music for a video: the takes, from the best.
+    def compose(self, folder: Path, new: Path, content: dict[str, Any], tell: Telling) -> None:
+        """Make music for a session's video: the takes, from the best.
 
         Args:
-            analysis: of the video.
-            settings: what is asked.
-            balance: gain of the music, 0 … 1, over the video's own sound; None leaves that out.
-            progress: is told how far it is.
+            folder: the session's.
+            new: where the takes go.
+            content: what the visitor asks for, as `cmt.web.settings.read` reads it.
+            tell: is told how far it is.
 
         Raises:
-            InputError: the video can no longer be read.
+            FieldError: what is asked for cannot be, or the video can no longer be read.
         """
-        video = analysis.clip.path
-        control = Control.of(analysis.rhythm)
+        from cmt.compose import compose
+
+        asked = read(content)
+        rhythm = load_rhythm(folder / "rhythm.json")
+        control = Control.of(rhythm)
         sources = results.Sources(None, control.checksum, str(self.ckpt), self.weights)
+        tell(0.0, "composing", "Composing.")
         pieces = compose(
             self.model,
             control,
-            replace(settings, rank=True),
-            lambda share: progress(share, "Composing"),
+            _settings(asked),
+            lambda share: tell(COMPOSED * share, "composing", "Composing."),
         )
-        takes = []
-        with _nameless(video):
-            folder = Path(tempfile.mkdtemp(dir=video.parent))
-            for number, piece in enumerate(pieces, start=1):
-                progress((number - 1) / len(pieces), f"Playing take {number} of {len(pieces)}")
-                name = folder / f"take_{number}"
-                takes.append(self._write(name, piece, sources, analysis, balance))
-        return takes
+        for number, piece in enumerate(pieces, start=1):
+            share = COMPOSED + (1 - COMPOSED) * (number - 1) / len(pieces)
+            tell(share, "playing", f"Playing take {number} of {len(pieces)}.")
+            take = new / "takes" / str(number)
+            take.mkdir(parents=True)
+            self._write(take, piece, sources, folder, asked, content)
 
     def _write(
         self,
-        name: Path,
+        take: Path,
         piece: Piece,
         sources: results.Sources,
-        analysis: Watched,
-        balance: float | None,
-    ) -> Result:
-        """Write the files of a take, all called `name`."""
-        video = analysis.clip.path
-        midi, report, picture = results.write(
+        folder: Path,
+        asked: Asked,
+        content: dict[str, Any],
+    ) -> None:
+        """Write the files of a take, which are called `music`."""
+        video = folder / "video"
+        given = {**content, "seed": piece.report.settings.seed, "takes": 1}
+        midi, _ = results.write(
             piece,
-            name.with_suffix(".mid"),
+            take / "music.mid",
             sources,
-            extra={"keep_audio": balance},
-            pictures=("png",),
-            width=PICTURE_WIDTH,
+            extra={"keep_audio": asked.keep_audio, "page": given},
         )
-        sound = name.with_suffix(".mp3")
-        played = film.soundtrack(midi, video, keep_audio=balance)
-        played.write(sound)
-        result = name.with_suffix(".mp4")
-        try:
-            played.write(result)
-        except InputError:  # a codec that MP4 cannot hold
-            result = name.with_suffix(".mkv")
-            played.write(result)
-        preview = result
-        if analysis.playable != video:
-            preview = name.with_name(f"{name.name}_preview.mp4")
-            played.write(preview, pictures=analysis.playable)
-        return Result(piece, result, preview, sound, midi, report, picture)
+        with _about_the_video(video):
+            played = film.soundtrack(midi, video, keep_audio=asked.keep_audio)
+            played.write(take / "music.mp3")
+            played.write(take / "music.wav")
+            if not asked.preview:
+                _write_film(played, take)
+        timeline = read_json(folder / "timeline.json")
+        kinds = {hit["second"]: hit["kind"] for hit in timeline["hits"]}
+        heard = [
+            {"second": beat["seen"], "heard": beat["heard"], "kind": kinds.get(beat["seen"], "cut")}
+            for beat in results.visual_beats(piece, midi)
+            if beat["seen"] is not None
+        ]
+        grid = piece.control.grid
+        write_json(
+            take / "roll.json",
+            {
+                "notes": notes_of(midi),
+                "sections": sections_of(piece.report.form, grid, piece.report.duration),
+                "bars": on_grid(load_rhythm(folder / "rhythm.json"), [], grid.tempo)["bars"],
+                "heard": heard,
+            },
+        )
+        write_json(
+            take / "take.json",
+            {
+                "words": [words.of_hits(heard, NEAR), words.of_piece(piece.report)],
+                "preview": asked.preview,
+                "duration": piece.report.duration,
+                "settings": given,
+                "research": words.research(piece.report),
+                "stems": [],
+            },
+        )
 
-    def sweep(self, age: float) -> None:
-        """Remove what has not been used for `age` seconds, uploads included."""
-        for entry in list(self.folder.iterdir()):
-            with suppress(FileNotFoundError):  # while it is looked at
-                newest = max(path.stat().st_mtime for path in (entry, *entry.rglob("*")))
-                if newest < time.time() - age:
-                    shutil.rmtree(entry, ignore_errors=True)
+
+def _settings(asked: Asked) -> Settings:
+    """What is asked of the model."""
+    from cmt.compose import Settings
+    from cmt.decoding.style import Style
+
+    return Settings(
+        takes=asked.takes,
+        degree=asked.follow,
+        tempo=asked.tempo,
+        style=Style(
+            genre=asked.genre, instruments=asked.instruments, key=asked.key, chords=asked.chords
+        ),
+        seed=asked.seed,
+        rank=True,
+    )
+
+
+def _write_film(played: film.Soundtrack, take: Path) -> None:
+    """Write the video with its music, as MP4 if its codec has a place there."""
+    try:
+        played.write(take / "music.mp4")
+    except InputError:
+        played.write(take / "music.mkv")
 
 
 @contextmanager
-def _nameless(path: Path) -> Iterator[None]:
-    """Errors about `path` speak of this video."""
+def _about_the_video(path: Path) -> Iterator[None]:
+    """Errors about `path` speak of this video, and are of that field."""
     try:
         yield
     except InputError as error:
-        raise InputError(str(error).replace(f"{path}:", "This video:")) from error
+        message = str(error).replace(f"{path}:", "This video")
+        raise FieldError("video", f"{message.rstrip('.')}.") from error

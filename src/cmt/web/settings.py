@@ -1,0 +1,171 @@
+"""What a visitor asks of the music, out of the page's JSON; each error names its field."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cmt.files import InputError
+from cmt.music.chords import ChordLoop, read_loops
+from cmt.music.keys import KEYS, Key
+from cmt.music.vocabulary import GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
+
+MAX_TAKES = 6
+MAX_SEED = 2**32 - 2 * MAX_TAKES
+PREVIEW = 15.0  # seconds
+
+
+class FieldError(InputError):
+    """A value that cannot be; the message is a sentence.
+
+    Attributes:
+        field: of the form.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A moment that a visitor added: second, and how strong, 0 … 1."""
+
+    second: float
+    strength: float
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of takes.
+
+    Attributes:
+        genre: a name of GENRES; None is any.
+        follow: control degree C, 0 … 1.
+        instruments: that play; None leaves it to the model.
+        tempo: BPM; None is the video's.
+        key: None leaves it to the model.
+        chords: of the sections; none are drawn.
+        takes: how many.
+        seed: of the first.
+        keep_audio: gain of the music, 0 … 1, over the video's own sound; None leaves that out.
+        kept: numbers of the hits that the music is to meet; None is all.
+        added: others that it is to meet.
+        preview: whether only the beginning is asked for.
+    """
+
+    genre: str | None
+    follow: float
+    instruments: tuple[str, ...] | None
+    tempo: float | None
+    key: Key | None
+    chords: tuple[ChordLoop, ...]
+    takes: int
+    seed: int
+    keep_audio: float | None
+    kept: frozenset[int] | None
+    added: tuple[Hit, ...]
+    preview: bool
+
+
+def read(content: Any) -> Asked:
+    """Check what a visitor asks for; what is missing, or null, is the default.
+
+    Raises:
+        FieldError: naming the field that is wrong.
+    """
+    if not isinstance(content, dict):
+        raise FieldError("settings", "These are no settings: give the JSON that the page wrote.")
+    kept, added = _hits(content.get("hits"))
+    balance = number(content, "balance", 0, 1, 0.5)
+    return Asked(
+        genre=_one_of(content, "genre", GENRES),
+        follow=number(content, "follow", 0, 1, 1.0),
+        instruments=_instruments(content.get("instruments"), "instruments"),
+        tempo=_tempo(content),
+        key=_key(content),
+        chords=_chords(content.get("chords"), "chords"),
+        takes=int(number(content, "takes", 1, MAX_TAKES, 2)),
+        seed=int(number(content, "seed", 0, MAX_SEED, 0)),
+        keep_audio=balance if content.get("keep_audio") else None,
+        kept=kept,
+        added=added,
+        preview=bool(content.get("preview")),
+    )
+
+
+def number(
+    content: Mapping[str, Any], name: str, low: float, high: float, usual: float, field: str = ""
+) -> float:
+    """A number in a range.
+
+    Raises:
+        FieldError: it is none, or outside.
+    """
+    value = content.get(name)
+    if value is None:
+        return usual
+    fits = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not fits or not low <= value <= high or math.isnan(value):
+        raise FieldError(field or name, f"Give a number from {low:g} to {high:g}, please.")
+    return float(value)
+
+
+def _tempo(content: Mapping[str, Any]) -> float | None:
+    if content.get("tempo") is None:
+        return None
+    return number(content, "tempo", MIN_TEMPO, MAX_TEMPO, 0)
+
+
+def _one_of(content: Mapping[str, Any], name: str, known: Sequence[str]) -> str | None:
+    value = content.get(name)
+    if value in (None, "", "any"):
+        return None
+    if value not in known:
+        raise FieldError(name, f"{value!r} is not among {', '.join(known)}.")
+    return str(value)
+
+
+def _instruments(value: Any, field: str) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or set(map(str, value)) - set(INSTRUMENT_CLASS):
+        raise FieldError(field, f"Choose among {', '.join(INSTRUMENT_CLASS)}.")
+    if not value:
+        raise FieldError(field, "Choose at least one instrument.")
+    everyone = len(set(value)) == len(INSTRUMENT_CLASS)
+    return None if everyone else tuple(name for name in INSTRUMENT_CLASS if name in value)
+
+
+def _key(content: Mapping[str, Any]) -> Key | None:
+    name = _one_of(content, "key", [str(key) for key in KEYS])
+    return next((key for key in KEYS if str(key) == name), None)
+
+
+def _chords(value: Any, field: str) -> tuple[ChordLoop, ...]:
+    if value is None or value == "":
+        return ()
+    try:
+        return read_loops(str(value))
+    except ValueError as error:
+        raise FieldError(field, f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+
+
+def _hits(value: Any) -> tuple[frozenset[int] | None, tuple[Hit, ...]]:
+    if value is None:
+        return None, ()
+    if not isinstance(value, list):
+        raise FieldError("hits", "The hits are not a list.")
+    kept = [each for each in value if isinstance(each, int)]
+    added = [each for each in value if isinstance(each, dict)]
+    if len(kept) + len(added) < len(value):
+        raise FieldError("hits", "A hit is its number, or a second and a strength.")
+    return frozenset(kept), tuple(
+        Hit(
+            number(each, "second", 0, math.inf, 0, "hits"),
+            number(each, "strength", 0, 1, 0.7, "hits"),
+        )
+        for each in added
+    )

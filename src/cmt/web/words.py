@@ -1,0 +1,110 @@
+"""What the page's server says to people, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cmt.compose import Report
+
+WAITING = "Waiting for its turn."
+CRASHED = (
+    "Something went wrong here, and it is not your fault: the log in the terminal says what."
+    " The page goes on; try again, or try another video."
+)
+GONE = "This page's work is no longer here: it is kept for an hour. Choose the video again, please."
+# What goes on, by the kind of order.
+STAGES = {
+    "open": "looking",
+    "analyse": "watching",
+    "compose": "composing",
+    "again": "composing",
+}
+KINDS = {
+    "cut": "cuts",
+    "flash": "flashes",
+    "impact": "impacts",
+    "stop": "stops",
+    "turn": "turns",
+    "added": "hits of yours",
+}
+RIGHTS = (
+    "The music is yours to use, for money too, as far as we can say so: we claim no rights in it."
+    " The model learned from pieces whose licences allow use and change; the sounds are those of a"
+    " free SoundFont. THIRD-PARTY.md says what is settled in law and what is not."
+)
+
+
+def span(seconds: float) -> str:
+    """A time in words: seconds up to two minutes, then minutes."""
+    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Some names: "cuts, impacts and turns"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def of_hits(heard: Sequence[dict[str, Any]], near: float) -> str:
+    """How many of the moments of a video the music meets."""
+    if not heard:
+        return "The picture has no cuts or impacts to hit."
+    met = sum(
+        each["heard"] is not None and abs(each["heard"] - each["second"]) <= near + 1e-9
+        for each in heard
+    )
+    present = {each["kind"] for each in heard}
+    kinds = listed([name for kind, name in KINDS.items() if kind in present])
+    return f"Hits {met} of {len(heard)} {kinds} within {1000 * near:.0f} ms."
+
+
+def of_piece(report: Report) -> str:
+    """What a take is like."""
+    names = [name.lower() for name, notes in report.notes.items() if notes]
+    key = f" in {report.form.key}" if report.form else ""
+    return (
+        f"{report.bars} bars{key} at {report.tempo:.0f} beats a minute"
+        f" for {listed(names) or 'nobody'}."
+    )
+
+
+def research(report: Report) -> list[dict[str, str]]:
+    """What was measured, for researchers: each term, its value and its meaning."""
+    error, rank = report.control_error, report.rank
+    rows = [
+        (
+            "Control error, density",
+            f"{error.density:.3f}",
+            f"How far the onsets of each of {report.bars_controlled} bars are from those that the"
+            " motion asks for: root mean square, in sixteenths of a bar's 16. 0 is exact.",
+        ),
+        (
+            "Control error, strength",
+            f"{error.strength:.3f}",
+            f"How far the notes struck at once at each of {report.visual_beats} visual beats are"
+            " from those asked for: root mean square, in the most there can be. 0 is exact.",
+        ),
+        (
+            "Control error, time",
+            f"{error.time:.3f}",
+            "How far from the video's end the music ends, in the video's length. 0 is exact.",
+        ),
+    ]
+    if rank:
+        rows += [
+            (
+                "Matching score",
+                f"{rank.matching_score:.2f}".replace("inf", "∞"),
+                "Equation 16 of the paper: how well density and strength fit the video; the more,"
+                " the better, ∞ where nothing differs.",
+            ),
+            (
+                "Log-likelihood",
+                f"{rank.log_likelihood:.3f}",
+                "How likely the model holds its own notes, nats a word and attribute; nearer to 0"
+                " is more usual music.",
+            ),
+        ]
+    rows.append(("Seed", str(report.settings.seed), "The number that makes this take again."))
+    return [{"term": term, "value": value, "meaning": meaning} for term, value, meaning in rows]
