@@ -1,0 +1,370 @@
+// Where a video that was watched is worked on: player, timeline, sections and hits, form, takes.
+
+import { Refused } from "./api.js";
+import { $, complain, make } from "./dom.js";
+import { mark, palette, HIT_KINDS, INSTRUMENTS } from "./drawing.js";
+import { Edits } from "./edits.js";
+import { MusicForm } from "./form.js";
+import { Inspector } from "./inspector.js";
+import { Player } from "./player.js";
+import { Mixer, Takes } from "./takes.js";
+import { Timeline } from "./timeline.js";
+import { capital, clock, count, KINDS, list } from "./words.js";
+
+export class Desk {
+  /** @param {object} limits @param {object} app whose `ask(slot, does)` asks things of the server */
+  constructor(limits, app) {
+    this.limits = limits;
+    this.app = app;
+    this.player = new Player($("video"));
+    this.timeline = new Timeline($("timeline"), $("pointed"));
+    this.inspector = new Inspector(() => this.edited(), limits.instruments ?? INSTRUMENTS);
+    this.takes = new Takes({ hear: (id, play) => this.hear(id, play), use: (take) => this.use(take.settings) });
+    this.mixer = new Mixer((name, gain) => this.mix(name, gain), (gain) => this.player.setOwn(gain));
+    this.form = new MusicForm($("form"), limits, {
+      tempo: (bpm) => this.retime(bpm),
+      theme: (file) => this.giveTheme(file),
+      open: (text) => this.open(text),
+    });
+    $("passage").hidden = !limits.again;
+    $("sections-part").hidden = !limits.sections;
+    $("preview").textContent = `Quick preview (first ${limits.preview_s ?? 15} s)`;
+    this.forget();
+    this.listen();
+    this.tick();
+  }
+
+  forget() {
+    this.player.pause();
+    this.player.choose(null);
+    $("video").removeAttribute("src");
+    $("video").load();
+    Object.assign(this, { session: null, loading: null, seen: null, edits: null, heard: null, known: 0 });
+    this.timeline.seen = null;
+    this.timeline.music = null;
+    this.timeline.passage = null;
+    for (const id of ["seen", "music", "listen"]) $(id).hidden = true;
+  }
+
+  listen() {
+    const { player, timeline } = this;
+    const on = (name, does) => timeline.addEventListener(name, (event) => does(event.detail));
+    on("seek", (second) => this.seek(second));
+    on("border", ({ index, bar }) => { this.edits.move(index, bar); this.edited(); });
+    on("section", (index) => { this.inspector.choose(index, true); this.edited(); });
+    on("hit", (hit) => { this.edits.toggle(hit); this.edited(); });
+    on("newhit", (second) => this.addHit(second));
+    on("passage", (passage) => this.passage(passage));
+    $("play").addEventListener("click", () => this.toggle());
+    $("mixer-play").addEventListener("click", () => this.toggle());
+    $("video").addEventListener("click", () => this.toggle());
+    player.addEventListener("state", () => this.showPlaying());
+    player.addEventListener("loading", ({ detail }) => { $("loading").textContent = detail ? "Fetching the sound …" : ""; });
+    $("zoom-in").addEventListener("click", () => timeline.zoomBy(2));
+    $("zoom-out").addEventListener("click", () => timeline.zoomBy(0.5));
+    $("zoom-all").addEventListener("click", () => timeline.zoomBy(1 / timeline.zoom));
+    $("add-hit").addEventListener("click", () => this.addHit(player.time));
+    $("as-seen").addEventListener("click", () => { this.edits.reset(); this.inspector.choose(-1); this.edited(); });
+    $("make").addEventListener("click", () => this.compose(false));
+    $("preview").addEventListener("click", () => this.compose(true));
+    $("again").addEventListener("click", () => this.again());
+    $("from-here").addEventListener("click", () => this.edge("from-bar"));
+    $("to-here").addEventListener("click", () => this.edge("to-bar"));
+    for (const id of ["from-bar", "to-bar"]) $(id).addEventListener("change", () => this.passageTyped());
+    $("mixer").addEventListener("toggle", () => player.mixed($("mixer").open).catch((error) => this.unheard(error)));
+    document.addEventListener("keydown", (event) => this.keyed(event));
+  }
+
+  /** Show what the server says of the session. */
+  show(state, session) {
+    if (!state.timeline) return;
+    const busy = Boolean(state.work);
+    for (const id of ["make", "preview", "again"]) $(id).disabled = busy;
+    if (this.session !== session) this.begin(state, session);
+    if (this.seen) this.showTakes(state);
+  }
+
+  async begin(state, session) {
+    this.session = session;
+    this.state = state;
+    let timeline;
+    try {
+      timeline = await session.timeline();
+    } catch (error) {
+      return this.app.refused(error);
+    }
+    if (this.session !== session) return;
+    this.seen = timeline;
+    this.edits = new Edits(timeline);
+    $("video").src = session.url("video");
+    for (const id of ["seen", "music"]) $(id).hidden = false;
+    this.strip = timeline.thumbnails.url;
+    this.timeline.zoom = 1;
+    this.timeline.show(timeline, this.edits, this.strip);
+    this.form.suggest(timeline, state.video.has_sound);
+    this.mixer.draw(state.video.has_sound);
+    this.describe();
+    this.edited();
+    this.seek(0);
+    this.known = state.takes.length;
+    this.showTakes(this.app.state ?? state, true);
+    if (!state.takes.length) $("title-seen").scrollIntoView({ block: "start" });
+  }
+
+  showTakes(state, first = false) {
+    const { takes } = state;
+    $("listen").hidden = !takes.length;
+    const more = takes.length > this.known;
+    this.known = takes.length;
+    this.state = state;
+    if (takes.length && (more || first)) this.arrived(takes, more);
+    else this.takes.show(this.session, takes, this.heard);
+  }
+
+  /** New takes are there: the first of them is heard. */
+  arrived(takes, more) {
+    const best = more ? takes[this.takesBefore ?? 0] ?? takes.at(-1) : takes.at(-1);
+    this.takesBefore = takes.length;
+    this.hear(best.id);
+    if (!more) return;
+    this.seek(best.of ? this.timeline.passage?.[0] ?? 0 : 0);
+    $("title-seen").scrollIntoView({ block: "start" });
+    $("play").focus({ preventScroll: true });
+  }
+
+  describe() {
+    const { duration, hits, scenes, tempo } = this.seen;
+    const kinds = HIT_KINDS.map((kind) => [hits.filter((hit) => hit.kind === kind).length, kind]).filter(([n]) => n);
+    const found = kinds.map(([n, kind]) => count(n, KINDS[kind][0], KINDS[kind][1]));
+    const bars = count(this.seen.bars.length, "bar");
+    $("told").textContent = `${clock(duration)} in ${count(scenes.length, "scene")}, with ${list(found) || "no hits"}.`
+      + ` Its pace makes ${Math.round(tempo)} beats a minute, ${bars}.${this.problems()}`;
+    const shown = kinds.map(([, kind]) => make("li", { title: KINDS[kind][2] }, make("canvas", { width: 32, height: 32, "data-kind": kind, "aria-hidden": "true" }), capital(KINDS[kind][0])));
+    const notes = INSTRUMENTS.map((name) => make("li.of-music", {}, make(`span.dot.${name.toLowerCase()}`), name));
+    $("legend").replaceChildren(...shown, ...notes);
+    for (const canvas of $("legend").querySelectorAll("canvas")) {
+      const context = canvas.getContext("2d");
+      context.fillStyle = palette(canvas)[canvas.dataset.kind];
+      mark(context, canvas.dataset.kind, 16, 16, 11);
+      context.fill();
+    }
+  }
+
+  /** What of the video could not be read, in words. */
+  problems() {
+    const { problems = [] } = this.seen;
+    return problems.length ? ` Not all of it could be read: ${problems.join("; ")}.` : "";
+  }
+
+  /** The edits have changed: all that shows them is drawn again. */
+  edited() {
+    if (!this.edits) return;
+    this.timeline.chosen = this.inspector.chosen;
+    this.timeline.edits = this.edits;
+    this.inspector.playhead = this.player.time;
+    this.inspector.show(this.edits);
+    this.timeline.draw();
+  }
+
+  addHit(second) {
+    this.edits.add(second);
+    this.edited();
+    $("pointed").textContent = `A hit is added at ${clock(second, true)}.`;
+  }
+
+  /** Show the bars of another tempo; the sections begin at the bars that are nearest. */
+  async retime(bpm) {
+    if (!this.session) return;
+    try {
+      const timeline = await this.session.timeline(bpm);
+      this.seen = timeline;
+      this.edits.regrid(timeline);
+      this.timeline.show(timeline, this.edits, this.strip);
+      this.describe();
+      this.edited();
+      this.form.clear();
+    } catch (error) {
+      this.app.refused(error);
+    }
+  }
+
+  compose(preview) {
+    const body = { ...this.form.values, ...this.edits.body, preview };
+    this.takesBefore = this.known;
+    this.app.ask($("slot-music"), () => this.session.compose(body));
+  }
+
+  async giveTheme(file) {
+    if (await this.app.ask($("slot-music"), () => this.session.theme(file))) this.form.themeName = file.name;
+  }
+
+  async open(text) {
+    await this.app.ask($("slot-music"), async () => this.use(await this.session.settings(text)));
+  }
+
+  /** Fill the page with settings that made a take. */
+  async use(settings) {
+    this.form.fill(settings);
+    await this.retime(this.form.tempoAsked);
+    this.edits.restore(settings);
+    this.edited();
+    $("title-music").scrollIntoView({ block: "start" });
+    $("make-note").textContent = "The settings are filled in.";
+  }
+
+  // Listening
+
+  take(id) {
+    return this.state.takes.find((take) => take.id === id);
+  }
+
+  /** Hear a take (null: none), at the moment where the video is. */
+  async hear(id, play = false) {
+    this.heard = id;
+    this.takes.show(this.session, this.state.takes, id);
+    const { session } = this;
+    try {
+      $("legend").classList.toggle("with-music", id !== null);
+      if (id === null) {
+        this.player.choose(null);
+        return this.timeline.setMusic(null);
+      }
+      const { stems = [], name } = this.take(id);
+      $("mixer").hidden = !stems.length;
+      $("again").textContent = `Make this passage of ${name} again`;
+      const urls = stems.map((part) => [part, session.file(id, "stems", `${part}.mp3`)]);
+      const duration = this.take(id).duration ?? this.seen.duration;
+      const chosen = this.player.choose({
+        key: `${session.token}/${id}`, mix: session.file(id, "mp3"), stems: Object.fromEntries(urls), duration,
+      });
+      const music = await session.take(id);
+      if (this.heard !== id) return;
+      this.timeline.setMusic(music);
+      this.passageBounds();
+      await chosen;
+      if (play) {
+        if (this.take(id).preview && this.player.time > duration) this.seek(0);
+        $("title-seen").scrollIntoView({ block: "start" });
+        await this.player.play();
+      }
+    } catch (error) {
+      this.unheard(error);
+    }
+  }
+
+  unheard(error) {
+    $("loading").textContent = error instanceof Refused ? error.message : "This sound cannot be played here.";
+  }
+
+  mix(name, gain) {
+    this.player.setLevel(name, gain);
+    if (gain > 0) this.timeline.muted.delete(name);
+    else this.timeline.muted.add(name);
+    this.timeline.draw();
+  }
+
+  toggle() {
+    if (this.player.playing) this.player.pause();
+    else this.player.play().catch((error) => this.unheard(error));
+  }
+
+  seek(second) {
+    this.player.seek(second);
+    this.showTime(second);
+  }
+
+  showPlaying() {
+    const { playing } = this.player;
+    $("play").classList.toggle("on", playing);
+    $("play").setAttribute("aria-label", playing ? "Pause" : "Play");
+  }
+
+  showTime(second, follow = false) {
+    $("clock").textContent = `${clock(second, true)} / ${clock(this.seen?.duration ?? 0)}`;
+    $("add-hit-time").textContent = `at ${clock(second, true)}`;
+    this.timeline.setPlayhead(second, follow);
+  }
+
+  /** Once a frame: the playhead follows the video. */
+  tick() {
+    if (this.player.playing) this.showTime(this.player.time, true);
+    requestAnimationFrame(() => this.tick());
+  }
+
+  keyed(event) {
+    if (!this.seen || event.ctrlKey || event.metaKey || event.altKey) return;
+    const { tagName, type } = event.target;
+    const typed = tagName === "SELECT" || tagName === "SUMMARY" || (tagName === "INPUT" && !["checkbox", "radio", "range"].includes(type));
+    if (event.key === " " && (tagName === "BODY" || event.target === $("timeline"))) {
+      event.preventDefault();
+      this.toggle();
+    }
+    const take = this.state.takes[Number(event.key) - 1];
+    if (!typed && /^[1-9]$/.test(event.key) && take) this.hear(take.id);
+  }
+
+  // Another take of a passage
+
+  get bars() {
+    return this.timeline.music?.bars ?? this.edits.bars;
+  }
+
+  passageBounds() {
+    for (const id of ["from-bar", "to-bar"]) $(id).max = this.bars.length;
+  }
+
+  passage(passage) {
+    if (passage) {
+      const { bars } = this;
+      const last = bars.findLastIndex((bar) => bar < passage[1] - 1e-3);
+      $("from-bar").value = bars.findIndex((bar) => bar >= passage[0] - 1e-3) + 1;
+      $("to-bar").value = last + 1;
+      if (this.heard !== null) $("passage").open = true;
+    }
+    $("passage-time").textContent = passage ? `${clock(passage[0], true)} to ${clock(passage[1], true)}` : "";
+  }
+
+  edge(id) {
+    const bar = this.bars.findLastIndex((start) => start <= this.player.time + 1e-6);
+    $(id).value = bar + 1;
+    this.passageTyped();
+  }
+
+  passageTyped() {
+    const [from, to] = ["from-bar", "to-bar"].map((id) => Number($(id).value));
+    if (!(from >= 1 && to >= from && to <= this.bars.length)) return;
+    this.timeline.setPassage([this.bars[from - 1], this.bars[to] ?? this.seen.duration]);
+  }
+
+  again() {
+    const [from, to] = ["from-bar", "to-bar"].map((id) => Number($(id).value));
+    complain($("error-passage"), "");
+    if (this.heard === null) return complain($("error-passage"), "Choose the take to change, under “Hear”.");
+    if (!from || !to) return complain($("error-passage"), "Select the passage first.", $(from ? "to-bar" : "from-bar"));
+    this.takesBefore = this.known;
+    const seed = Math.floor(Math.random() * 1e6);
+    const body = { from_bar: from - 1, to_bar: to, seed };
+    return this.app.ask($("slot-takes"), () => this.session.again(this.heard, body));
+  }
+
+  /** Show what is wrong where it is named; false where that is not here. */
+  complain(field, message) {
+    if (!field || !this.seen) return false;
+    const [name, index, inner] = field.split(".");
+    if (name === "sections" && index !== undefined && inner === "chords") {
+      this.inspector.complain(Number(index), inner, message);
+      this.edited();
+      return true;
+    }
+    if (name === "sections" || name === "hits") {
+      complain($(`error-${name}`), message);
+      if (name === "hits") $("hits-fold").open = true;
+      return true;
+    }
+    if (name === "from_bar" || name === "to_bar") {
+      complain($("error-passage"), message, $(name.replace("_", "-")));
+      return true;
+    }
+    return this.form.complain(name, message);
+  }
+}

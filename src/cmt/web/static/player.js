@@ -1,0 +1,163 @@
+// The video, and the music that goes with it: takes, or their instruments alone, through Web Audio.
+//
+// The video element is the clock. Its own sound is left out, or faded in; the music is decoded whole,
+// so that it begins at any sample, takes change at the same moment, and instruments stay together.
+
+const FADE = 0.025; // seconds, so that nothing clicks
+const DRIFT = 0.08; // seconds that picture and music may be apart before the music is set again
+const LONG = 240; // seconds; longer films are decoded at half the rate, or they would not fit
+const RATE = 44100; // Hz
+const KEPT = 3; // takes that stay decoded
+
+/** Events it sends: "state" (playing or not), "loading" (detail: bool). */
+export class Player extends EventTarget {
+  /** @param {HTMLVideoElement} video */
+  constructor(video) {
+    super();
+    this.video = video;
+    this.buffers = new Map();
+    this.levels = {};
+    this.own = 0;
+    this.take = null;
+    this.parts = false;
+    this.sounding = [];
+    video.volume = 0;
+    video.muted = true;
+    for (const name of ["playing", "pause", "ended", "waiting", "seeking", "seeked"]) {
+      video.addEventListener(name, () => this.follow());
+    }
+    setInterval(() => this.correct(), 400);
+  }
+
+  get time() {
+    return this.video.currentTime;
+  }
+
+  get playing() {
+    return !this.video.paused && !this.video.ended;
+  }
+
+  /** Choose what is heard: a take {key, mix (URL), stems ({name: URL}), duration}, or null. */
+  async choose(take) {
+    this.take = take;
+    if (!take) return this.silence();
+    const ready = await this.load();
+    if (ready && this.take === take) this.follow();
+  }
+
+  /** Whether instruments sound one by one, so that each has its level. */
+  async mixed(parts) {
+    if (this.parts === parts) return;
+    this.parts = parts;
+    if (this.take && (await this.load())) this.follow();
+  }
+
+  setLevel(name, gain) {
+    this.levels[name] = gain;
+    const now = this.context?.currentTime ?? 0;
+    for (const { part, gain: node } of this.sounding) {
+      if (part === name) node.gain.setTargetAtTime(gain, now, FADE);
+    }
+  }
+
+  /** Level of the video's own sound, 0 … 1. */
+  setOwn(gain) {
+    this.own = gain;
+    this.video.muted = gain === 0;
+    this.video.volume = gain;
+  }
+
+  async play() {
+    this.context ??= new AudioContext();
+    await this.context.resume();
+    if (this.take) await this.load();
+    if (this.video.ended) this.video.currentTime = 0;
+    await this.video.play();
+  }
+
+  pause() {
+    this.video.pause();
+  }
+
+  seek(second) {
+    this.video.currentTime = Math.min(Math.max(second, 0), (this.video.duration || second) - 0.01);
+  }
+
+  /** Have the sound of the take at hand; false where another was chosen meanwhile. */
+  async load() {
+    const { take } = this;
+    const parts = this.parts ? take.stems : { "": take.mix };
+    const key = `${take.key}:${this.parts}`;
+    if (!this.buffers.has(key)) {
+      const rate = take.duration > LONG ? RATE / 2 : RATE;
+      const all = Object.entries(parts).map(async ([part, url]) => [part, await decode(url, rate)]);
+      this.buffers.set(key, Promise.all(all));
+      if (this.buffers.size > KEPT) this.buffers.delete(this.buffers.keys().next().value);
+    }
+    this.dispatchEvent(new CustomEvent("loading", { detail: true }));
+    try {
+      const found = await this.buffers.get(key);
+      if (this.take === take) this.ready = found;
+    } catch (error) {
+      this.buffers.delete(key);
+      throw error;
+    } finally {
+      this.dispatchEvent(new CustomEvent("loading", { detail: false }));
+    }
+    return this.take === take;
+  }
+
+  /** Let the music do what the video does. */
+  follow() {
+    const { video } = this;
+    const runs = this.playing && !video.seeking && video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
+    if (runs && this.take && this.context) this.sound();
+    else this.silence();
+    this.dispatchEvent(new CustomEvent("state"));
+  }
+
+  /** Begin the music where the video is. */
+  sound() {
+    this.silence();
+    if (!this.ready) return;
+    const { context } = this;
+    const at = context.currentTime + 0.01;
+    const offset = this.time + 0.01;
+    this.began = at - offset;
+    for (const [part, buffer] of this.ready) {
+      if (offset >= buffer.duration) continue;
+      const source = context.createBufferSource();
+      const gain = context.createGain();
+      source.buffer = buffer;
+      gain.gain.setValueAtTime(0, at);
+      gain.gain.linearRampToValueAtTime(this.levels[part] ?? 1, at + FADE);
+      source.connect(gain).connect(context.destination);
+      source.start(at, offset);
+      this.sounding.push({ part, source, gain });
+    }
+  }
+
+  silence() {
+    if (!this.context) return;
+    const now = this.context.currentTime;
+    for (const { source, gain } of this.sounding) {
+      gain.gain.cancelScheduledValues(now);
+      gain.gain.setTargetAtTime(0, now, FADE / 3);
+      source.stop(now + 2 * FADE);
+    }
+    this.sounding = [];
+  }
+
+  /** Set the music again where it has drifted from the picture. */
+  correct() {
+    if (!this.sounding.length || !this.playing) return;
+    const heard = this.context.currentTime - this.began;
+    if (Math.abs(heard - this.time) > DRIFT) this.sound();
+  }
+}
+
+async function decode(url, rate) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error("The sound could not be fetched.");
+  return new OfflineAudioContext(2, 1, rate).decodeAudioData(await response.arrayBuffer());
+}

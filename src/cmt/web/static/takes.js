@@ -1,0 +1,148 @@
+// The takes: which is heard, what is said of each, what to take home; and the mixer.
+
+import { $, keepFocus, make } from "./dom.js";
+import { INSTRUMENTS } from "./drawing.js";
+
+const FILES = [
+  ["mp4", "Video", "with the music"],
+  ["wav", "Sound (WAV)", "for editing"],
+  ["mp3", "Sound (MP3)", "small"],
+  ["mid", "Notes (MIDI)", "with markers"],
+  ["zip", "Everything (ZIP)", "each instrument alone, markers, settings"],
+  ["json", "Settings (JSON)", "opens here again"],
+];
+
+export class Takes {
+  /** @param {{hear: (id) => void, use: (take) => void}} on */
+  constructor(on) {
+    this.on = on;
+    this.takes = [];
+    this.heard = null;
+  }
+
+  /** @param {Session} session @param {object[]} takes as the state has them */
+  show(session, takes, heard) {
+    const before = JSON.stringify([this.takes, this.heard, this.session?.token]);
+    Object.assign(this, { session, takes, heard });
+    if (JSON.stringify([takes, heard, session.token]) === before) return;
+    this.draw();
+  }
+
+  draw() {
+    keepFocus($("takes"), () => $("takes").replaceChildren(...this.takes.map((take) => this.card(take)).reverse()));
+    keepFocus($("switch"), () => this.drawSwitch());
+    this.drawNow();
+  }
+
+  get liked() {
+    return new Set(JSON.parse(localStorage.getItem(`liked ${this.session.token}`) ?? "[]"));
+  }
+
+  like(id) {
+    const liked = this.liked;
+    if (!liked.delete(id)) liked.add(id);
+    localStorage.setItem(`liked ${this.session.token}`, JSON.stringify([...liked]));
+    this.draw();
+  }
+
+  /** The takes side by side, above the timeline: they change at the same moment. */
+  drawSwitch() {
+    const choice = (id, words) => make("label", {}, make("input", {
+      type: "radio", name: "heard", value: id ?? "", checked: this.heard === id, "data-key": `hear-${id}`,
+      onchange: () => this.on.hear(id),
+    }), make("span", {}, words));
+    const liked = this.liked;
+    const all = this.takes.map(({ id, name }) => choice(id, liked.has(id) ? `${name} ♥` : name));
+    $("switch").hidden = !this.takes.length;
+    $("switch").replaceChildren(make("legend", {}, "Hear"), ...all, choice(null, "No music"));
+  }
+
+  /** What is heard now, in words, under the video. */
+  drawNow() {
+    const take = this.takes.find(({ id }) => id === this.heard);
+    $("now").hidden = !take;
+    if (!take) return;
+    $("now").replaceChildren(
+      make("p", {}, make("strong", {}, `${take.name}. `), take.words),
+      make("a.button.small", { href: this.session.file(take.id, "mp4"), download: true }, "Download the video"));
+  }
+
+  card(take) {
+    const { id, name } = take;
+    const heard = id === this.heard;
+    const liked = this.liked.has(id);
+    return make(`article.take${heard ? ".heard" : ""}`, { "aria-labelledby": `take-${id}` },
+      make("div.take-head", {},
+        make("h3", { id: `take-${id}` }, name, take.preview ? make("em.mark", {}, "preview") : null),
+        make("div.row.tight", {},
+          make("button.small", {
+            type: "button", "data-key": `listen-${id}`, "aria-label": `Listen to ${name}`,
+            onclick: () => this.on.hear(id, true),
+          }, "Listen"),
+          make("button.small.like", {
+            type: "button", "data-key": `like-${id}`, "aria-pressed": String(liked), "aria-label": `Like ${name}`,
+            onclick: () => this.like(id),
+          }, liked ? "♥ Liked" : "Like"),
+          make("button.small", {
+            type: "button", "data-key": `use-${id}`, "aria-label": `Use the settings of ${name}`,
+            onclick: () => this.on.use(take),
+          }, "Use its settings"))),
+      make("p", {}, take.words),
+      make("p.files-title", { id: `files-${id}` }, "Take home"),
+      make("ul.files", { "aria-labelledby": `files-${id}` }, ...FILES.map((file) => this.file(take, file))),
+      take.research?.length ? this.research(take) : null);
+  }
+
+  file({ id, suffix }, [kind, words, about]) {
+    const shown = kind === "mp4" && suffix && suffix !== "mp4" ? `${words} (${suffix.toUpperCase()})` : words;
+    return make("li", {}, make("a", { href: this.session.file(id, kind), download: true }, shown),
+      make("small", {}, about));
+  }
+
+  /** What was measured, each term explained. */
+  research({ id, research }) {
+    return make("details.research", { "data-take": id }, make("summary", {}, "For researchers: what was measured"),
+      make("dl", {}, ...research.map(({ term, value, meaning }) =>
+        make("div", {}, make("dt", {}, term, " ", make("b", {}, value)), make("dd", {}, meaning)))));
+  }
+}
+
+/** Five faders, and one for the video's own sound. */
+export class Mixer {
+  /** @param {(name: string, gain: number) => void} level @param {(gain: number) => void} own */
+  constructor(level, own) {
+    this.level = level;
+    this.own = own;
+    this.faders = new Map();
+  }
+
+  draw(hasSound) {
+    const names = [...INSTRUMENTS, ...(hasSound ? ["Original sound"] : [])];
+    $("faders").replaceChildren(...names.map((name) => this.fader(name)),
+      make("button.small", { type: "button", onclick: () => this.reset() }, "All as they were"));
+  }
+
+  fader(name) {
+    const own = name === "Original sound";
+    const usual = own ? 0 : 100;
+    const id = `fader-${name.toLowerCase().replace(" ", "-")}`;
+    const shown = make("output", { for: id });
+    const control = make("input", { id, type: "range", min: 0, max: own ? 100 : 150, step: 5, value: usual });
+    const move = () => {
+      shown.textContent = control.value === "0" ? "off" : `${control.value} %`;
+      (own ? this.own : (gain) => this.level(name, gain))(control.value / 100);
+    };
+    control.addEventListener("input", move);
+    this.faders.set(name, [control, usual, move]);
+    shown.textContent = usual ? `${usual} %` : "off";
+    return make("div.fader", {},
+      make("label", { for: id }, own ? null : make(`span.dot.${name.toLowerCase()}`), name), control, shown);
+  }
+
+  reset() {
+    for (const [control, usual, move] of this.faders.values()) {
+      control.value = usual;
+      move();
+    }
+  }
+}
