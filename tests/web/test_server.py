@@ -19,13 +19,13 @@ import pytest
 pytest.importorskip("starlette", reason="starlette is not installed (extra `web`)")
 pytest.importorskip("httpx", reason="httpx is not installed (extra `dev`)")
 
-from starlette.testclient import TestClient  # noqa: E402
+from starlette.testclient import TestClient
 
-from cmt.web.guard import Hosts  # noqa: E402
-from cmt.web.queue import Queue  # noqa: E402
-from cmt.web.server import Page  # noqa: E402
-from cmt.web.sessions import Sessions  # noqa: E402
-from cmt.web.words import CRASHED  # noqa: E402
+from cmt.web.guard import Hosts
+from cmt.web.queue import Queue
+from cmt.web.server import Page
+from cmt.web.sessions import Sessions
+from cmt.web.words import CRASHED
 
 URL = "http://127.0.0.1:7860"
 FAKE = [sys.executable, str(Path(__file__).with_name("fake_worker.py"))]

@@ -76,8 +76,8 @@ class Hosts:
 
     def allow_origin(self, origin: str, host: str) -> bool:
         """Whether a page from `origin` may change something on this server, called `host`."""
-        parts = urlsplit(origin)
-        return parts.netloc == host or (parts.hostname or "") in self.given
+        _, _, theirs = origin.partition("://")
+        return bool(theirs) and (theirs == host or _name(theirs) in self.given)
 
 
 def _name(host: str) -> str:

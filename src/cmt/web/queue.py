@@ -119,6 +119,12 @@ class Worker:
             with contextlib.suppress(ProcessLookupError):
                 self._process.kill()
 
+    async def end(self) -> None:
+        """End the process, and wait until it is gone."""
+        self.kill()
+        if self._process is not None:
+            await self._process.wait()
+
     def _say(self, message: dict[str, Any]) -> None:
         if self._process and self._process.stdin:
             with contextlib.suppress(OSError):
@@ -261,4 +267,4 @@ class Queue:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         for lane in self._lanes:
-            lane.worker.kill()
+            await lane.worker.end()
