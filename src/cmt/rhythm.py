@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +57,19 @@ class VideoRhythm:
     def n_bars(self) -> int:
         """Bars that begin before the video ends."""
         return math.ceil(self.n_beat / TICKS_PER_BAR)
+
+    def until(self, seconds: float) -> VideoRhythm:
+        """The rhythm of the first seconds."""
+        if seconds >= self.duration:
+            return self
+        bars = math.ceil(self.grid.begun(seconds) / TICKS_PER_BAR)
+        return replace(
+            self,
+            duration=seconds,
+            vbeats=tuple(beat for beat in self.vbeats if beat.start_time < seconds),
+            flow_magnitude_per_bar=self.flow_magnitude_per_bar[:bars],
+            scenes=tuple(bar for bar in self.scenes if bar < bars),
+        )
 
 
 @dataclass(frozen=True)

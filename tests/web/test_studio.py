@@ -1,12 +1,11 @@
-"""What the page does, without a browser."""
+"""What the page does, without a server."""
 
 from __future__ import annotations
 
 import json
-import os
-import time
-from dataclasses import replace
+import shutil
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -14,104 +13,164 @@ import pytest
 import torch
 
 import gen_midi_conditional
-from cmt.compose import Settings
 from cmt.control import Control, save_control
-from cmt.decoding.style import Style
 from cmt.files import InputError
 from cmt.model import checkpoint
 from cmt.model.network import CMT
-from cmt.music.keys import Key
 from cmt.music.midi import read_midi
+from cmt.rhythm import load_rhythm
 from cmt.sound.film import has_sound, video_duration
-from cmt.web.studio import Studio, Watched
+from cmt.web.sessions import Session, read_json
+from cmt.web.studio import Studio
 from conftest import SMALL
 
 
-def silently(share: float, doing: str) -> None:
-    assert 0 <= share <= 1 and doing
+def silently(share: float, stage: str, doing: str) -> None:
+    assert 0 <= share <= 1 and stage and doing.endswith(".")
 
 
 @pytest.fixture(scope="module")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
     torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("private")
     ckpt = tmp_path_factory.mktemp("exp") / "model.pt"
     checkpoint.save(ckpt, CMT(SMALL))
-    return Studio(folder, ckpt, max_minutes=1)
+    return Studio(ckpt, max_minutes=1)
+
+
+def do(studio: Studio, session: Session, **order: Any) -> Any:
+    """Carry out an order, as the server does."""
+    new = session.new_folder()
+    result = studio.do({**order, "new": str(new)}, order.get("tell", silently))
+    session.take_in(new)
+    return result
+
+
+def visit(studio: Studio, folder: Path, video: Path, name: str = "holiday.mp4") -> Session:
+    folder.mkdir()
+    shutil.copyfile(video, folder / "video")
+    session = Session(folder)
+    do(studio, session, kind="open", name=name)
+    do(studio, session, kind="analyse")
+    return session
 
 
 @pytest.fixture(scope="module")
-def analysis(studio: Studio, excerpt: Path) -> Watched:
-    return studio.analyse(studio.open(excerpt), silently)
+def watched(
+    studio: Studio, excerpt: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Session:
+    return visit(studio, tmp_path_factory.mktemp("visits") / "one", excerpt)
 
 
-def test_a_video_gets_takes_that_can_be_made_again(
-    studio: Studio, analysis: Watched, tmp_path: Path
-) -> None:
-    style = Style(genre="rock", instruments=("Piano", "Bass"), key=Key(2, "minor"))
-    settings = Settings(takes=2, degree=0.5, tempo=100.0, style=style, seed=5)
-    results = studio.compose(analysis, settings, None, silently)
-    reports = [json.loads(result.report.read_text()) for result in results]
+@pytest.fixture
+def session(watched: Session, tmp_path: Path) -> Session:
+    """A session whose video was watched."""
+    return Session(Path(shutil.copytree(watched.folder, tmp_path / "session")))
+
+
+def test_a_video_is_seen(watched: Session) -> None:
+    state, timeline = watched.state(), watched.timeline
+    assert timeline
+    assert state["timeline"] and state["video"]["duration"] == pytest.approx(4, abs=0.1)
+    assert not state["video"]["has_sound"]
+    assert 0 < state["video"]["analysing"] < state["video"]["estimate_s"]
+    assert timeline["octaves"] == [timeline["tempo"] * factor for factor in (0.5, 1, 2)]
+    assert np.diff(timeline["beats"]) == pytest.approx(60 / timeline["tempo"], rel=0.3)
+    assert timeline["bars"] == timeline["beats"][::4]
+    # The excerpt has one cut, a second after its beginning.
+    assert [hit["kind"] for hit in timeline["hits"] if abs(hit["second"] - 1) < 0.06] == ["cut"]
+    assert timeline["scenes"][0]["start"] == 0 and timeline["scenes"][-1]["end"] == pytest.approx(4)
+    strip = timeline["thumbnails"]
+    with av.open(str(watched.folder / "thumbnails.jpg")) as picture:
+        frame = next(picture.decode(video=0))
+    assert (frame.width, frame.height) == (strip["width"] * len(strip["times"]), strip["height"])
+    assert strip["times"][0] == 0 and strip["times"] == sorted(strip["times"])
+
+
+def test_takes_can_be_made_again(studio: Studio, session: Session, tmp_path: Path) -> None:
+    asked = {
+        "genre": "rock", "instruments": ["Piano", "Bass"], "key": "D minor", "takes": 2,
+        "follow": 0.5, "tempo": 100, "seed": 5,
+    }  # fmt: skip
+    do(studio, session, kind="compose", asked=asked)
+    takes = session.state()["takes"]
+    folders = [session.folder / "takes" / str(take["id"]) for take in takes]
+    reports = [read_json(folder / "music.mid.json") for folder in folders]
     assert sorted(report["seed"] for report in reports) == [5, 6]
     assert [report["rank"] for report in reports] == [1, 2]
-    for result in results:
-        assert video_duration(result.video) == pytest.approx(analysis.rhythm.duration)
-        assert has_sound(result.video) and not has_sound(analysis.clip.path)
+    assert [take["settings"]["seed"] for take in takes] == [report["seed"] for report in reports]
+    assert all(term["meaning"].endswith(".") for take in takes for term in take["research"])
+    rhythm = load_rhythm(session.folder / "rhythm.json")
+    for take, folder in zip(takes, folders, strict=True):
+        assert video_duration(folder / "music.mp4") == pytest.approx(rhythm.duration)
+        assert has_sound(folder / "music.mp4")
+        roll = read_json(folder / "roll.json")
+        assert {note[3] for note in roll["notes"]} <= {"Piano", "Bass"}
+        assert all(0 <= start < end <= 4.01 for start, end, *_ in roll["notes"])
+        assert f"of {len(roll['heard'])}" in take["words"][0]
 
-    # As its own JSON says.
-    rhythm = analysis.rhythm
+    # The take alone from its settings on the page, and from its JSON by the script.
+    do(studio, session, kind="compose", asked=takes[1]["settings"])
+    assert (session.folder / "takes/3/music.mid").read_bytes() == (
+        folders[1] / "music.mid"
+    ).read_bytes()
     npz = tmp_path / "VIDEO.npz"
     save_control(npz, Control.of(rhythm))
-    again = ["--settings", str(results[0].report), "-f", str(npz), "--out_dir", str(tmp_path)]
-    gen_midi_conditional.main(again)
-    assert (tmp_path / "VIDEO.mid").read_bytes() == results[0].midi.read_bytes()
+    again = ["--settings", str(folders[0] / "music.mid.json"), "-f", str(npz)]
+    gen_midi_conditional.main([*again, "--out_dir", str(tmp_path)])
+    assert (tmp_path / "VIDEO.mid").read_bytes() == (folders[0] / "music.mid").read_bytes()
+
+
+def test_a_preview_is_the_beginning(
+    studio: Studio, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cmt.web.studio.PREVIEW", 2.0)
+    do(studio, session, kind="compose", asked={"takes": 1, "preview": True})
+    (take,) = session.state()["takes"]
+    assert take["preview"] and take["duration"] == pytest.approx(2, abs=0.2)
+    folder = session.folder / "takes/1"
+    with av.open(str(folder / "music.mp3")) as sound:
+        assert 2 <= sound.duration / av.time_base < 5
+    assert not (folder / "music.mp4").exists()
+    assert max(note[1] for note in read_json(folder / "roll.json")["notes"]) <= 2.01
 
 
 def test_what_is_no_video_is_told_without_a_path(studio: Studio, tmp_path: Path) -> None:
-    bad = tmp_path / "$(touch x); bad.mp4"
-    bad.write_text("no video")
-    before = set(studio.folder.iterdir())
-    with pytest.raises(InputError, match=r"^This video: cannot be opened") as caught:
-        studio.open(bad)
+    (tmp_path / "video").write_text("no video")
+    new = Session(tmp_path).new_folder()
+    with pytest.raises(InputError, match=r"^This video cannot be opened") as caught:
+        studio.open(tmp_path, new, "$(touch x); bad.mp4", silently)
     assert str(tmp_path) not in str(caught.value) and "bad" not in str(caught.value)
-    assert set(studio.folder.iterdir()) == before
 
 
 def test_long_videos_are_refused(
-    studio: Studio, excerpt: Path, monkeypatch: pytest.MonkeyPatch
+    studio: Studio, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(studio, "max_minutes", 0.05)
-    before = set(studio.folder.iterdir())
     with pytest.raises(InputError, match=r"longer than 0.05 minutes.*--max_minutes"):
-        studio.open(excerpt)
-    assert set(studio.folder.iterdir()) == before
+        studio.open(session.folder, session.new_folder(), "film.mp4", silently)
 
 
-def test_the_time_is_estimated_before(studio: Studio, excerpt: Path) -> None:
-    clip = studio.open(excerpt)
-    assert clip.duration == pytest.approx(4, abs=0.1)
-    assert clip.analysing > 0 and clip.composing > 0
-
-
-def test_work_ends_when_progress_raises(studio: Studio, analysis: Watched) -> None:
-    def stop(share: float, doing: str) -> None:
+def test_work_ends_when_told(studio: Studio, session: Session) -> None:
+    def stop(share: float, stage: str, doing: str) -> None:
         if share > 0.3:
             raise KeyError("enough")
 
-    with pytest.raises(KeyError, match="enough"):
-        studio.analyse(analysis.clip, stop)
-    with pytest.raises(KeyError, match="enough"):
-        studio.compose(analysis, Settings(), None, stop)
+    for order in ({"kind": "analyse"}, {"kind": "compose", "asked": {}}):
+        with pytest.raises(KeyError, match="enough"):
+            do(studio, session, **order, tell=stop)
+    assert not session.state()["takes"]
 
 
 def test_the_own_sound_is_kept_under_the_music(
-    studio: Studio, analysis: Watched, tmp_path: Path
+    studio: Studio, session: Session, tmp_path: Path
 ) -> None:
-    first = studio.compose(analysis, Settings(), None, silently)[0]
-    with_sound = studio.open(first.video)
-    assert with_sound.has_sound
-    again = replace(analysis, clip=with_sound, playable=with_sound.path)
-    loud, quiet = (studio.compose(again, Settings(), gain, silently)[0] for gain in (1.0, 0.0))
+    do(studio, session, kind="compose", asked={"takes": 1})
+    first = session.folder / "takes/1/music.mp4"
+    talking = visit(studio, tmp_path / "talking", first)
+    assert talking.clip and talking.clip["has_sound"]
+    for balance in (1.0, 0.0):
+        asked = {"takes": 1, "keep_audio": True, "balance": balance}
+        do(studio, talking, kind="compose", asked=asked)
 
     def level(path: Path) -> float:
         with av.open(str(path)) as source:
@@ -119,10 +178,12 @@ def test_the_own_sound_is_kept_under_the_music(
                 np.mean([np.square(f.to_ndarray()).mean() for f in source.decode(audio=0)])
             )
 
-    # The same music twice, at twice the amplitude.
-    assert level(loud.video) == pytest.approx(4 * level(quiet.video), rel=0.5)
-    assert level(quiet.video) == pytest.approx(level(first.video), rel=0.1)
-    assert json.loads(loud.report.read_text())["keep_audio"] == 1.0
+    # The own sound is the same music: twice at twice the amplitude, and once.
+    loud, quiet = (talking.folder / f"takes/{number}/music.mp4" for number in (1, 2))
+    assert level(loud) == pytest.approx(4 * level(quiet), rel=0.6)
+    assert level(quiet) == pytest.approx(level(first), rel=0.1)
+    report = json.loads((talking.folder / "takes/1/music.mid.json").read_text())
+    assert report["keep_audio"] == 1.0
 
 
 def test_what_browsers_cannot_play_gets_a_copy(studio: Studio, tmp_path: Path) -> None:
@@ -134,27 +195,18 @@ def test_what_browsers_cannot_play_gets_a_copy(studio: Studio, tmp_path: Path) -
             picture = np.full((48, 64, 3), 10 * level, np.uint8)
             target.mux(stream.encode(av.VideoFrame.from_ndarray(picture)))
         target.mux(stream.encode(None))
-    (result,) = studio.compose(
-        studio.analyse(studio.open(path), silently), Settings(), None, silently
-    )
+    session = visit(studio, tmp_path / "session", path)
+    do(studio, session, kind="compose", asked={"takes": 1})
     codecs = []
-    for one in (result.video, result.preview):
+    for one in (session.folder / "playable.mp4", session.folder / "takes/1/music.mp4"):
         with av.open(str(one)) as source:
-            codecs.append([stream.codec_context.name for stream in source.streams])
+            codecs.append(source.streams.video[0].codec_context.name)
         assert video_duration(one) == pytest.approx(2, abs=0.01)
-    assert codecs == [["mpeg4", "aac"], ["h264", "aac"]]
+    assert codecs == ["h264", "mpeg4"]
 
 
-def test_what_is_an_hour_old_is_removed(studio: Studio, excerpt: Path) -> None:
-    old, new = studio.open(excerpt), studio.open(excerpt)
-    for path in (old.path.parent, old.path):
-        os.utime(path, (time.time() - 3700,) * 2)
-    studio.sweep(3600)
-    assert not old.path.parent.exists() and new.path.exists()
-
-
-def test_music_ends_with_the_video(studio: Studio, analysis: Watched) -> None:
-    (result,) = studio.compose(analysis, Settings(), None, silently)
-    midi = read_midi(result.midi)
+def test_music_ends_with_the_video(studio: Studio, session: Session) -> None:
+    do(studio, session, kind="compose", asked={"takes": 1})
+    midi = read_midi(session.folder / "takes/1/music.mid")
     seconds = midi.song.length / 4 * 60 / midi.tempo
-    assert analysis.rhythm.duration - 60 / midi.tempo / 4 <= seconds <= analysis.rhythm.duration
+    assert 4 - 60 / midi.tempo / 4 <= seconds <= 4.01

@@ -28,7 +28,7 @@ from cmt.video.frames import VideoFrames
 from cmt.video.observation import SIDE, observe
 from cmt.web import words
 from cmt.web.sessions import read_json, write_json
-from cmt.web.settings import Asked, FieldError, read
+from cmt.web.settings import PREVIEW, Asked, FieldError, read
 from cmt.web.timeline import Thumbnails, hits_of, notes_of, on_grid, sections_of, speed_of
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class Studio:
 
         asked = read(content)
         rhythm = load_rhythm(folder / "rhythm.json")
-        control = Control.of(rhythm)
+        control = Control.of(rhythm.until(PREVIEW) if asked.preview else rhythm)
         sources = results.Sources(None, control.checksum, str(self.ckpt), self.weights)
         tell(0.0, "composing", "Composing.")
         pieces = compose(
@@ -240,11 +240,10 @@ class Studio:
             extra={"keep_audio": asked.keep_audio, "page": given},
         )
         with _about_the_video(video):
-            played = film.soundtrack(midi, video, keep_audio=asked.keep_audio)
-            played.write(take / "music.mp3")
-            played.write(take / "music.wav")
-            if not asked.preview:
-                _write_film(played, take)
+            if asked.preview:
+                film.soundtrack(midi).write(take / "music.mp3")
+            else:
+                _write_film(film.soundtrack(midi, video, keep_audio=asked.keep_audio), take)
         timeline = read_json(folder / "timeline.json")
         kinds = {hit["second"]: hit["kind"] for hit in timeline["hits"]}
         heard = [
@@ -293,7 +292,9 @@ def _settings(asked: Asked) -> Settings:
 
 
 def _write_film(played: film.Soundtrack, take: Path) -> None:
-    """Write the video with its music, as MP4 if its codec has a place there."""
+    """Write sounds, and the video with its music, as MP4 if its codec has a place there."""
+    played.write(take / "music.mp3")
+    played.write(take / "music.wav")
     try:
         played.write(take / "music.mp4")
     except InputError:
