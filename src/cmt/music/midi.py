@@ -6,7 +6,7 @@ pairs notes as muspy does (first in, first out).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from symusic.core import ScoreTick
 
 VELOCITY = 80  # of a note that nothing is asked of, as the original writes all
+FINE = 120  # parts of a tick, in files whose notes are not all on ticks: 480 a quarter
 DRUM_CHANNEL = 9
 ALL_NOTES_OFF = 123  # MIDI controller
 
@@ -210,8 +211,9 @@ def write_midi(
     tempo: float | Sequence[tuple[int, float]],
     markers: Sequence[tuple[int, str]] = (),
     velocities: NDArray[np.int64] | None = None,
+    delays: NDArray[np.float64] | None = None,
 ) -> None:
-    """Write a song as five named tracks, 4 ticks per quarter.
+    """Write a song as five named tracks, 4 ticks per quarter; 480 with delays.
 
     All five tracks are written, also those without notes, and every one ends with the song.
 
@@ -221,21 +223,36 @@ def write_midi(
         tempo: BPM, or a tempo map: (tick, BPM from there on), the first at tick 0.
         markers: (tick, text), ascending.
         velocities: (notes,) 1 … 127; 80 for all by default, as in the original.
+        delays: (notes,) ticks, 0 … 1, by which each begins after its tick.
 
     Raises:
         InputError: the folder cannot be written to.
     """
     import mido
 
-    notes, end = song.notes, song.length
-    offsets = np.minimum(notes["tick"] + notes["duration"], end)
+    notes, parts = song.notes, 1
+    onsets = notes["tick"]
+    if delays is not None:
+        parts = FINE
+        onsets = np.rint((notes["tick"] + delays) * parts).astype(np.int64)
+    end = song.length * parts
+    offsets = np.clip((notes["tick"] + notes["duration"]) * parts, onsets, np.maximum(end, onsets))
     if velocities is None:
         velocities = np.full(len(notes), VELOCITY)
     changes = [(0, tempo)] if isinstance(tempo, float | int) else tempo
-    file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT, tracks=[_conductor(changes, markers, end)])
+    conductor = _conductor(
+        [(tick * parts, bpm) for tick, bpm in changes],
+        [(tick * parts, text) for tick, text in markers],
+        end,
+    )
+    file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT * parts, tracks=[conductor])
     for instrument in INSTRUMENTS:
         mine = notes["instrument"] == instrument.label
-        file.tracks.append(_track(instrument, notes[mine], offsets[mine], velocities[mine], end))
+        played = zip(
+            *(column[mine].tolist() for column in (onsets, notes["pitch"], offsets, velocities)),
+            strict=True,
+        )
+        file.tracks.append(_track(instrument, played, end))
     with replacing(path) as target:
         file.save(target)
 
@@ -259,22 +276,17 @@ def _conductor(
 
 
 def _track(
-    instrument: Instrument,
-    notes: np.ndarray,
-    offsets: np.ndarray,
-    velocities: np.ndarray,
-    end: int,
+    instrument: Instrument, notes: Iterable[tuple[int, int, int, int]], end: int
 ) -> mido.MidiTrack:
-    """The track of an instrument: its notes from their ticks to their offsets, up to `end`."""
+    """The track of an instrument, up to `end`: its notes are onset, pitch, offset, velocity."""
     import mido
 
     # At one tick: ends of notes, then onsets; a note of no length ends after its onset.
     events = [(end, 3, "control_change", {"control": ALL_NOTES_OFF})]
-    columns = (notes["tick"], notes["pitch"], offsets, velocities)
-    for tick, pitch, offset, velocity in zip(*(c.tolist() for c in columns), strict=True):
+    for onset, pitch, offset, velocity in notes:
         played = {"note": pitch, "velocity": velocity}
-        events.append((tick, 1, "note_on", played))
-        events.append((offset, 0 if offset > tick else 2, "note_off", played))
+        events.append((onset, 1, "note_on", played))
+        events.append((offset, 0 if offset > onset else 2, "note_off", played))
     events.sort(key=lambda event: event[:2])
     channel = DRUM_CHANNEL if instrument.is_drum else instrument.label - 1
     track = mido.MidiTrack(
