@@ -135,7 +135,7 @@ def visual_beats(piece: Piece, midi: Path) -> list[dict[str, float | int | None]
         Per visual beat that was asked for, ascending: `seen`, None where only its tick is known,
         `heard`, and `strength` in notes.
     """
-    score = load_score(midi)
+    score = load_score(midi, math.inf)
     timed: Any = score.to("second")
     heard = {
         round(note.time * TICKS_PER_BEAT / score.tpq): timed_note.time
