@@ -87,6 +87,7 @@ def defaults_of(report: Path) -> dict[str, object]:
         "tempo": settings.tempo,
         "seed": settings.seed,
         "precision": settings.precision,
+        "humanize": settings.humanize,
         "genre": style.genre or "any",
         "instruments": style.instruments,
         "beat_instruments": style.beat_instruments,

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -175,8 +176,8 @@ def encode(path: Path, strict_names: bool, min_notes: int) -> Encoded | str:
     from cmt.music.words import song_to_words
 
     try:
-        midi = read_midi(path, strict_names=strict_names, min_notes=min_notes)
-        # A damaged file may be millions of bars long: not to be written out before it is known.
+        midi = read_midi(path, strict_names=strict_names, min_notes=min_notes, max_minutes=math.inf)
+        # It may be millions of bars long: not to be written out before that is known.
         if midi.song.length // TICKS_PER_BAR < MAX_WORDS:
             words = song_to_words(midi.song)
             if len(words) <= MAX_WORDS:
@@ -190,7 +191,7 @@ def encode(path: Path, strict_names: bool, min_notes: int) -> Encoded | str:
 
 def crashed(path: Path, *_: object) -> str:
     """Why a file is skipped whose process ended."""
-    return f"{path}: damaged MIDI file (it crashes the MIDI library)"
+    return f"{path}: damaged MIDI file (the process that read it ended)"
 
 
 command = partial(run_script, main)

@@ -31,6 +31,7 @@ class Settings:
         seed: of the first take.
         precision: of the model's weights, as in `cmt.model.fast.product`.
         rank: whether the best take comes first.
+        humanize: whether it is played as unevenly as people play.
     """
 
     takes: int = 1
@@ -42,6 +43,7 @@ class Settings:
     seed: int = 0
     precision: str = "float32"
     rank: bool = False
+    humanize: bool = True
 
 
 @dataclass(frozen=True)

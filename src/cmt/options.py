@@ -151,6 +151,10 @@ def add_composition(options: argparse.ArgumentParser) -> None:
         "--ending", action=argparse.BooleanOptionalAction, default=True,
         help="a final chord on the last downbeat; default: yes",
     )  # fmt: skip
+    add(
+        "--humanize", action=argparse.BooleanOptionalAction, default=True,
+        help="notes a little uneven, as people play, but never at visual beats; default: yes",
+    )  # fmt: skip
 
 
 def check_composition(options: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -189,6 +193,7 @@ def settings(args: argparse.Namespace, takes: int = 1, rank: bool = False) -> Se
         seed=args.seed,
         precision=args.precision,
         rank=rank,
+        humanize=args.humanize,
     )
 
 

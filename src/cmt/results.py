@@ -18,7 +18,7 @@ from cmt.music.chords import HALVES, read_loops, write_loops
 from cmt.music.keys import Key
 from cmt.music.midi import load_score, write_midi
 from cmt.music.vocabulary import GENRES, TICKS_PER_BAR, TICKS_PER_BEAT
-from cmt.sound.performance import velocities
+from cmt.sound.performance import perform
 
 if TYPE_CHECKING:
     from cmt.compose import Piece
@@ -97,15 +97,23 @@ def write(
 
 
 def write_music(piece: Piece, midi: Path) -> None:
-    """Write a piece as MIDI, with tempo map, accents, and scenes and sections as markers.
+    """Write a piece as MIDI, as it is played, with tempo map, and scenes and sections as markers.
+
+    Without scenes, as the original's rhythm has none, it is played as the original plays.
 
     Raises:
         InputError: the folder cannot be written to.
     """
     control = piece.control
-    played = velocities(piece.song, piece.take.plan.beats) if control.scenes else None
-    markers = markers_of(control.scenes, piece.take.form)
-    write_midi(piece.song, midi, control.grid.tempi, markers=markers, velocities=played)
+    take, settings = piece.take, piece.report.settings
+    how: dict[str, Any] = {}
+    if control.scenes:
+        played = perform(
+            piece.song, take.plan, take.form, control.grid, settings.seed, settings.humanize
+        )
+        how = {"velocities": played.velocities, "delays": played.delays}
+    markers = markers_of(control.scenes, take.form)
+    write_midi(piece.song, midi, control.grid.tempi, markers=markers, **how)
 
 
 def markers_of(scenes: Sequence[int], form: Form | None) -> list[tuple[int, str]]:
@@ -127,10 +135,10 @@ def visual_beats(piece: Piece, midi: Path) -> list[dict[str, float | int | None]
         Per visual beat that was asked for, ascending: `seen`, None where only its tick is known,
         `heard`, and `strength` in notes.
     """
-    score = load_score(midi)
+    score = load_score(midi, math.inf)
     timed: Any = score.to("second")
     heard = {
-        note.time * TICKS_PER_BEAT // score.tpq: timed_note.time
+        round(note.time * TICKS_PER_BEAT / score.tpq): timed_note.time
         for track, timed_track in zip(score.tracks, timed.tracks, strict=True)
         for note, timed_note in zip(track.notes, timed_track.notes, strict=True)
     }
@@ -155,6 +163,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "min_strength": settings.min_strength,
         "seed": settings.seed,
         "precision": settings.precision,
+        "humanize": settings.humanize,
         "tempo": report.tempo,
         "genre": style.genre,
         "instruments": style.instruments,
@@ -226,6 +235,7 @@ def read_settings(path: str | Path) -> tuple[Settings, Sources]:
             style=style,
             seed=int(content["seed"]),
             precision=content["precision"],
+            humanize=content.get("humanize", True),
         )
         sources = Sources(**{field.name: content[field.name] for field in fields(Sources)})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

@@ -1,12 +1,13 @@
 """MIDI files ⇄ notes on the tick grid, and the map of any track to the five instruments.
 
-Original: midi2numpy_mix.py and numpy2midi_mix.py, through muspy. Reading is symusic's, which
-pairs notes as muspy does (first in, first out).
+Original: midi2numpy_mix.py and numpy2midi_mix.py, through muspy, which pairs notes as `channels`
+does: first in, first out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmt.files import InputError, replacing
+from cmt.music import smf
+from cmt.music.channels import DRUM_CHANNEL, score_of
 from cmt.music.vocabulary import (
     BEATS_PER_BAR,
     DEFAULT_TEMPO,
+    DRUMS,
     INSTRUMENT_CLASS,
+    INSTRUMENT_OF,
     INSTRUMENTS,
     TICKS_PER_BEAT,
     Instrument,
@@ -29,9 +34,13 @@ if TYPE_CHECKING:
     import mido
     from symusic.core import ScoreTick
 
+# Sound of that length takes 0.5 GB, and as much again twice while it is made.
+MAX_MINUTES = 20.0
 VELOCITY = 80  # of a note that nothing is asked of, as the original writes all
-DRUM_CHANNEL = 9
+FINE = 120  # parts of a tick, in files whose notes are not all on ticks: 480 a quarter
 ALL_NOTES_OFF = 123  # MIDI controller
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,7 +69,13 @@ def instrument_of(program: int, is_drum: bool) -> str:
     return INSTRUMENTS[-1].name
 
 
-def read_midi(path: str | Path, *, strict_names: bool = False, min_notes: int = 1) -> Midi:
+def read_midi(
+    path: str | Path,
+    *,
+    strict_names: bool = False,
+    min_notes: int = 1,
+    max_minutes: float = MAX_MINUTES,
+) -> Midi:
     """Read a MIDI file of type 0 or 1 as notes of the five instruments.
 
     Onsets and ends of notes are rounded to the grid, half to even. The length is that of the
@@ -68,7 +83,8 @@ def read_midi(path: str | Path, *, strict_names: bool = False, min_notes: int = 
     never switched off do not count.
 
     Tracks are mapped by name when all that have `min_notes` notes are named after the five
-    instruments (in any case); each of them stays a track of its own. Otherwise all tracks are
+    instruments (in any case); each of them stays a track of its own. What plays on a drum channel
+    is drums, whatever its name. Otherwise all tracks are
     merged into the five by drum channel and General MIDI program (`instrument_of`), each
     merged track at the place of its first part. Either way tracks of fewer than `min_notes`
     notes are then dropped.
@@ -77,11 +93,12 @@ def read_midi(path: str | Path, *, strict_names: bool = False, min_notes: int = 
         path: the MIDI file.
         strict_names: map by exact name only, the original's rule.
         min_notes: notes that a track needs.
+        max_minutes: how long it may last.
 
     Raises:
-        InputError: the file is no such MIDI file, or has no track that can be used.
+        InputError: the file is no such MIDI file, lasts longer, or has no track that can be used.
     """
-    return from_score(load_score(path), path, strict_names, min_notes)
+    return from_score(load_score(path, max_minutes), path, strict_names, min_notes)
 
 
 def from_score(
@@ -134,50 +151,49 @@ def from_score(
 
 
 def _track_names(score: ScoreTick, strict: bool) -> list[str]:
-    """Names of the tracks, those of instruments spelt as ours unless `strict`."""
-    spelling = {} if strict else {name.lower(): name for name in INSTRUMENT_CLASS}
-    return [spelling.get(track.name.strip().lower(), track.name) for track in score.tracks]
+    """Names of the tracks; unless `strict`, those of instruments spelt as ours, and of drums so."""
+    if strict:
+        return [track.name for track in score.tracks]
+    spelling = {name.lower(): name for name in INSTRUMENT_CLASS}
+    names = [spelling.get(track.name.strip().lower(), track.name) for track in score.tracks]
+    return [
+        INSTRUMENT_OF[DRUMS].name if track.is_drum and name in INSTRUMENT_CLASS else name
+        for track, name in zip(score.tracks, names, strict=True)
+    ]
 
 
-def load_score(path: str | Path) -> ScoreTick:
-    """Read a MIDI file of type 0 or 1 as it is, in ticks, after checks that symusic lacks.
+def load_score(path: str | Path, max_minutes: float = MAX_MINUTES) -> ScoreTick:
+    """Read a MIDI file of type 0 or 1 as it is, in ticks; see `cmt.music.smf`, `channels`.
+
+    What no music has is left out, and told in the log.
+
+    Args:
+        path: the MIDI file.
+        max_minutes: how long it may last.
 
     Raises:
-        InputError: the file cannot be read, is no such MIDI file, or is damaged.
+        InputError: the file cannot be read, is no such MIDI file, is damaged or longer.
     """
-    from symusic.core import ScoreTick
-
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            data = file.read(smf.MAX_BYTES + 1)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if len(data) < 14 or data[:4] != b"MThd":
-        raise InputError(f"{path}: not a MIDI file" if data else f"{path}: empty file")
-    if int.from_bytes(data[8:10], "big") == 2:
-        raise InputError(f"{path}: MIDI type 2 (independent patterns); save it as type 1")
-    division = int.from_bytes(data[12:14], "big")
-    if division == 0 or division & 0x8000:
-        raise InputError(f"{path}: time is not in ticks per quarter note; save it in beats")
     try:
-        return ScoreTick.from_midi(_chunks(data))
-    except Exception as error:  # the binding has no exception class of its own
-        raise InputError(f"{path}: damaged MIDI file ({error})") from error
-
-
-def _chunks(data: bytes) -> bytes:
-    """The file without what may follow its last chunk.
-
-    symusic can crash on a track that claims to be longer than the file.
-    """
-    end = 8 + int.from_bytes(data[4:8], "big")
-    while end + 8 <= len(data):
-        next_end = end + 8 + int.from_bytes(data[end + 4 : end + 8], "big")
-        if next_end > len(data):
-            if data[end : end + 4] == b"MTrk":
-                raise ValueError("a track is cut off")
-            break
-        end = next_end
-    return data[:end]
+        if len(data) > smf.MAX_BYTES:
+            raise ValueError(f"more than {smf.MAX_BYTES >> 20} MB, a hundred times what music has")
+        events = smf.parse(data)
+        if events.seconds > 60 * max_minutes:
+            raise ValueError(
+                f"lasts {events.seconds / 60:,.0f} minutes, more than {max_minutes:g};"
+                " cut it, or raise --max-minutes"
+            )
+        score = score_of(events)
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+    for what in sorted(events.ignored):
+        log.warning("%s: a %s that no music has is ignored", path, what)
+    return score
 
 
 def _to_grid(time: np.ndarray, score: ScoreTick) -> np.ndarray:
@@ -210,8 +226,9 @@ def write_midi(
     tempo: float | Sequence[tuple[int, float]],
     markers: Sequence[tuple[int, str]] = (),
     velocities: NDArray[np.int64] | None = None,
+    delays: NDArray[np.float64] | None = None,
 ) -> None:
-    """Write a song as five named tracks, 4 ticks per quarter.
+    """Write a song as five named tracks, 4 ticks per quarter; 480 with delays.
 
     All five tracks are written, also those without notes, and every one ends with the song.
 
@@ -221,21 +238,36 @@ def write_midi(
         tempo: BPM, or a tempo map: (tick, BPM from there on), the first at tick 0.
         markers: (tick, text), ascending.
         velocities: (notes,) 1 … 127; 80 for all by default, as in the original.
+        delays: (notes,) ticks, 0 … 1, by which each begins after its tick.
 
     Raises:
         InputError: the folder cannot be written to.
     """
     import mido
 
-    notes, end = song.notes, song.length
-    offsets = np.minimum(notes["tick"] + notes["duration"], end)
+    notes, parts = song.notes, 1
+    onsets = notes["tick"]
+    if delays is not None:
+        parts = FINE
+        onsets = np.rint((notes["tick"] + delays) * parts).astype(np.int64)
+    end = song.length * parts
+    offsets = np.clip((notes["tick"] + notes["duration"]) * parts, onsets, np.maximum(end, onsets))
     if velocities is None:
         velocities = np.full(len(notes), VELOCITY)
     changes = [(0, tempo)] if isinstance(tempo, float | int) else tempo
-    file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT, tracks=[_conductor(changes, markers, end)])
+    conductor = _conductor(
+        [(tick * parts, bpm) for tick, bpm in changes],
+        [(tick * parts, text) for tick, text in markers],
+        end,
+    )
+    file = mido.MidiFile(ticks_per_beat=TICKS_PER_BEAT * parts, tracks=[conductor])
     for instrument in INSTRUMENTS:
         mine = notes["instrument"] == instrument.label
-        file.tracks.append(_track(instrument, notes[mine], offsets[mine], velocities[mine], end))
+        played = zip(
+            *(column[mine].tolist() for column in (onsets, notes["pitch"], offsets, velocities)),
+            strict=True,
+        )
+        file.tracks.append(_track(instrument, played, end))
     with replacing(path) as target:
         file.save(target)
 
@@ -259,22 +291,17 @@ def _conductor(
 
 
 def _track(
-    instrument: Instrument,
-    notes: np.ndarray,
-    offsets: np.ndarray,
-    velocities: np.ndarray,
-    end: int,
+    instrument: Instrument, notes: Iterable[tuple[int, int, int, int]], end: int
 ) -> mido.MidiTrack:
-    """The track of an instrument: its notes from their ticks to their offsets, up to `end`."""
+    """The track of an instrument, up to `end`: its notes are onset, pitch, offset, velocity."""
     import mido
 
     # At one tick: ends of notes, then onsets; a note of no length ends after its onset.
     events = [(end, 3, "control_change", {"control": ALL_NOTES_OFF})]
-    columns = (notes["tick"], notes["pitch"], offsets, velocities)
-    for tick, pitch, offset, velocity in zip(*(c.tolist() for c in columns), strict=True):
+    for onset, pitch, offset, velocity in notes:
         played = {"note": pitch, "velocity": velocity}
-        events.append((tick, 1, "note_on", played))
-        events.append((offset, 0 if offset > tick else 2, "note_off", played))
+        events.append((onset, 1, "note_on", played))
+        events.append((offset, 0 if offset > onset else 2, "note_off", played))
     events.sort(key=lambda event: event[:2])
     channel = DRUM_CHANNEL if instrument.is_drum else instrument.label - 1
     track = mido.MidiTrack(

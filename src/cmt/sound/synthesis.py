@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import io
 import logging
+import math
 import wave
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cmt.files import InputError
-from cmt.music.midi import load_score
+from cmt.music.midi import MAX_MINUTES, load_score
 from cmt.sound.loudness import SAMPLE_RATE, normalise
 
 if TYPE_CHECKING:
@@ -84,7 +85,10 @@ def synthesise(
     """
     from symusic.core import ControlChangeTick, TempoTick, TextMetaTick
 
-    score = load_score(midi) if isinstance(midi, str | Path) else midi.copy()
+    if isinstance(midi, str | Path):
+        score = load_score(midi, MAX_MINUTES if duration is None else math.inf)
+    else:
+        score = midi.copy()
     if tempo is not None:
         score.tempos.clear()
         score.tempos.append(TempoTick(0, tempo))
