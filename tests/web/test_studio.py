@@ -55,9 +55,7 @@ def visit(studio: Studio, folder: Path, video: Path, name: str = "holiday.mp4") 
 
 
 @pytest.fixture(scope="module")
-def watched(
-    studio: Studio, excerpt: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Session:
+def watched(studio: Studio, excerpt: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
     return visit(studio, tmp_path_factory.mktemp("visits") / "one", excerpt)
 
 
@@ -76,8 +74,8 @@ def test_a_video_is_seen(watched: Session) -> None:
     assert timeline["octaves"] == [timeline["tempo"] * factor for factor in (0.5, 1, 2)]
     assert np.diff(timeline["beats"]) == pytest.approx(60 / timeline["tempo"], rel=0.3)
     assert timeline["bars"] == timeline["beats"][::4]
-    # The excerpt has one cut, a second after its beginning.
-    assert [hit["kind"] for hit in timeline["hits"] if abs(hit["second"] - 1) < 0.06] == ["cut"]
+    # A second after its beginning the excerpt has a cut to a place as much brighter as by a flash.
+    assert [hit["kind"] for hit in timeline["hits"] if abs(hit["second"] - 1) < 0.06] == ["flash"]
     assert timeline["scenes"][0]["start"] == 0 and timeline["scenes"][-1]["end"] == pytest.approx(4)
     strip = timeline["thumbnails"]
     with av.open(str(watched.folder / "thumbnails.jpg")) as picture:

@@ -29,7 +29,15 @@ from cmt.video.observation import SIDE, observe
 from cmt.web import words
 from cmt.web.sessions import read_json, write_json
 from cmt.web.settings import PREVIEW, Asked, FieldError, read
-from cmt.web.timeline import Thumbnails, hits_of, notes_of, on_grid, sections_of, speed_of
+from cmt.web.timeline import (
+    Thumbnails,
+    heard_of,
+    hits_of,
+    notes_of,
+    on_grid,
+    sections_of,
+    speed_of,
+)
 
 if TYPE_CHECKING:
     from cmt.compose import Piece, Settings
@@ -244,13 +252,8 @@ class Studio:
                 film.soundtrack(midi).write(take / "music.mp3")
             else:
                 _write_film(film.soundtrack(midi, video, keep_audio=asked.keep_audio), take)
-        timeline = read_json(folder / "timeline.json")
-        kinds = {hit["second"]: hit["kind"] for hit in timeline["hits"]}
-        heard = [
-            {"second": beat["seen"], "heard": beat["heard"], "kind": kinds.get(beat["seen"], "cut")}
-            for beat in results.visual_beats(piece, midi)
-            if beat["seen"] is not None
-        ]
+        hits = read_json(folder / "timeline.json")["hits"]
+        heard = heard_of(hits, asked, results.visual_beats(piece, midi), piece.report.duration)
         grid = piece.control.grid
         write_json(
             take / "roll.json",

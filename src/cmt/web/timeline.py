@@ -17,6 +17,7 @@ from cmt.music.midi import load_score
 from cmt.music.vocabulary import TICKS_PER_BAR, TICKS_PER_BEAT
 from cmt.rhythm import Curves, VideoRhythm
 from cmt.video.shots import Event
+from cmt.web.settings import Asked
 
 PICTURES = 48  # thumbnails of a video, about
 HEIGHT = 72  # pixels of each
@@ -109,6 +110,34 @@ def on_grid(
         ],
         "hits": [{**hit, "tick": round(float(grid.ticks(hit["second"])))} for hit in hits],
     }
+
+
+def heard_of(
+    hits: Sequence[Mapping[str, Any]],
+    asked: Asked,
+    beats: Sequence[Mapping[str, Any]],
+    end: float,
+) -> list[dict[str, Any]]:
+    """The moments that a piece was to meet, each with what is seen and when it is heard.
+
+    Args:
+        hits: of the video.
+        asked: which of them, and which besides.
+        beats: of the piece, from `cmt.results.visual_beats`; what is not among them is not heard.
+        end: of the piece, seconds.
+    """
+    heard = {round(beat["seen"], 6): beat["heard"] for beat in beats if beat["seen"] is not None}
+    moments = [
+        (hit["second"], hit["kind"])
+        for hit in hits
+        if asked.kept is None or hit["id"] in asked.kept
+    ]
+    moments += [(hit.second, "added") for hit in asked.added]
+    return [
+        {"second": second, "heard": heard.get(round(second, 6)), "kind": kind}
+        for second, kind in sorted(moments)
+        if second < end
+    ]
 
 
 def notes_of(midi: Path) -> list[tuple[float, float, int, str]]:
