@@ -70,7 +70,7 @@ def main(argv: list[str] | None = None) -> None:
     try:
         page = Page(Sessions(home), Queue(command(checkpoint, args.max_minutes)), args.max_minutes)
         print(f"open http://{address(socket)} in a browser; Ctrl-C ends it", flush=True)
-        serve(page.app(hosts), socket)
+        serve(page.app(hosts), socket, page.end)
     finally:
         remove_home(home)
 

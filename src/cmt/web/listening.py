@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -39,8 +40,20 @@ def address(opened: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def serve(app: ASGIApp, opened: socket.socket) -> None:
-    """Answer browsers until Ctrl-C."""
+class _Server(uvicorn.Server):
+    """One that says beforehand that it ends, so that those who watch can be told good-bye."""
+
+    def __init__(self, config: uvicorn.Config, ending: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending()
+        await super().shutdown(sockets)
+
+
+def serve(app: ASGIApp, opened: socket.socket, ending: Callable[[], None]) -> None:
+    """Answer browsers until Ctrl-C; `ending` is then called, before the last answers end."""
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -48,4 +61,4 @@ def serve(app: ASGIApp, opened: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=FAREWELL,
     )
-    uvicorn.Server(config).run(sockets=[opened])
+    _Server(config, ending).run(sockets=[opened])

@@ -58,6 +58,7 @@ class Page:
         self.queue = queue
         self.max_minutes = max_minutes
         self.max_upload = max_video(max_minutes)
+        self._ending = False
 
     def app(self, hosts: Hosts) -> Starlette:
         """The application."""
@@ -106,6 +107,11 @@ class Page:
         yield
         sweeping.cancel()
         await self.queue.end()
+
+    def end(self) -> None:
+        """Let those go who watch."""
+        self._ending = True
+        self.sessions.tell_all()
 
     async def _sweep(self) -> None:
         while True:
@@ -159,7 +165,7 @@ class Page:
 
         async def states() -> AsyncIterator[str]:
             told = -1
-            while session.folder.exists():
+            while session.folder.exists() and not self._ending:
                 session.use()
                 if told != session.version:
                     told = session.version

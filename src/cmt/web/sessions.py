@@ -238,6 +238,11 @@ class Sessions:
         remove(session.folder)
         session.changed()
 
+    def tell_all(self) -> None:
+        """Tell those who watch any of them."""
+        for session in self._known.values():
+            session.changed()
+
     def sweep(self, kept: float = KEPT) -> None:
         """Remove sessions that were not used for so many seconds, but those at work."""
         for folder in self._folders():
