@@ -28,10 +28,12 @@ class App {
 
   listen() {
     const file = $("file");
-    file.addEventListener("change", () => {
+    const chosen = () => {
       if (file.files[0]) this.choose(file.files[0]);
       file.value = "";
-    });
+    };
+    file.addEventListener("change", chosen);
+    chosen(); // while the page was loading
     const drop = document.body;
     const over = (on) => $("drop").classList.toggle("over", on);
     drop.addEventListener("dragover", (event) => { event.preventDefault(); over(true); });

@@ -19,7 +19,7 @@ export class Desk {
     this.player = new Player($("video"));
     this.timeline = new Timeline($("timeline"), $("pointed"));
     this.inspector = new Inspector(() => this.edited(), limits.instruments ?? INSTRUMENTS);
-    this.takes = new Takes({ hear: (id, play) => this.hear(id, play), use: (take) => this.use(take.settings) });
+    this.takes = new Takes({ hear: (id, play) => this.hear(id, play), use: (take) => this.use(take.settings) }, limits.files);
     this.mixer = new Mixer((name, gain) => this.mix(name, gain), (gain) => this.player.setOwn(gain));
     this.form = new MusicForm($("form"), limits, {
       tempo: (bpm) => this.retime(bpm),

@@ -12,10 +12,17 @@ const FILES = [
   ["json", "Settings (JSON)", "opens here again"],
 ];
 
+/** What is said of a take: a sentence, or several. */
+const said = ({ words }) => [words].flat().join(" ");
+
 export class Takes {
-  /** @param {{hear: (id) => void, use: (take) => void}} on */
-  constructor(on) {
+  /**
+   * @param {{hear: (id) => void, use: (take) => void}} on
+   * @param {string[]} kinds of files that takes have
+   */
+  constructor(on, kinds) {
     this.on = on;
+    this.files = FILES.filter(([kind]) => !kinds || kinds.includes(kind));
     this.takes = [];
     this.heard = null;
   }
@@ -63,7 +70,7 @@ export class Takes {
     $("now").hidden = !take;
     if (!take) return;
     $("now").replaceChildren(
-      make("p", {}, make("strong", {}, `${take.name}. `), take.words),
+      make("p", {}, make("strong", {}, `${take.name}. `), said(take)),
       make("a.button.small", { href: this.session.file(take.id, "mp4"), download: true }, "Download the video"));
   }
 
@@ -87,9 +94,9 @@ export class Takes {
             type: "button", "data-key": `use-${id}`, "aria-label": `Use the settings of ${name}`,
             onclick: () => this.on.use(take),
           }, "Use its settings"))),
-      make("p", {}, take.words),
+      make("p", {}, said(take)),
       make("p.files-title", { id: `files-${id}` }, "Take home"),
-      make("ul.files", { "aria-labelledby": `files-${id}` }, ...FILES.map((file) => this.file(take, file))),
+      make("ul.files", { "aria-labelledby": `files-${id}` }, ...this.files.map((file) => this.file(take, file))),
       take.research?.length ? this.research(take) : null);
   }
 

@@ -5,7 +5,8 @@ import { clock } from "./words.js";
 
 const GRIP = 7; // pixels around a border or a hit that are it
 const DRAG = 5; // pixels that make a press a drag
-const CLOSEST = 160; // pixels a second, at most
+const CLOSEST = 160; // pixels a second, at most; short videos grow by
+const SHORT = 4;
 
 /**
  * Events it sends (CustomEvent, `detail`): seek (second), border ({index, bar}), section (index),
@@ -76,7 +77,7 @@ export class Timeline extends EventTarget {
   }
 
   get mostZoom() {
-    return Math.max(1, (CLOSEST * this.seen.duration) / this.root.clientWidth);
+    return Math.max(SHORT, (CLOSEST * this.seen.duration) / this.root.clientWidth);
   }
 
   /** What `drawing.js` needs to know. */

@@ -1,0 +1,350 @@
+"""The page in a real browser: Debian's Chromium, or Chrome, without a window."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import torch
+
+from cmt.files import REPOSITORY
+from cmt.model import checkpoint
+from cmt.model.network import CMT
+from cmt.music.midi import read_midi
+from conftest import SMALL
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+axe = pytest.importorskip(
+    "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+)
+pytest.importorskip("uvicorn", reason="uvicorn is not installed (extra `web`)")
+
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect  # noqa: E402
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PATIENCE = 30_000  # ms, on a busy machine
+SILENT_NETWORK = ("--disable-quic", "--disable-background-networking", "--disable-component-update")
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+# What sounds is known by what was begun: which buffers, when, from which second on.
+LISTENING = """
+window.begun = [];
+const start = AudioBufferSourceNode.prototype.start;
+AudioBufferSourceNode.prototype.start = function (when, offset) {
+  const video = document.querySelector("video");
+  begun.push({ when, offset, video: video.currentTime, duration: this.buffer.duration });
+  return start.call(this, when, offset);
+};
+window.gains = [];
+const target = AudioParam.prototype.setTargetAtTime;
+AudioParam.prototype.setTargetAtTime = function (value, ...rest) {
+  gains.push(value);
+  return target.call(this, value, ...rest);
+};
+"""
+
+
+class Server:
+    """`src/app.py` with a small model, on a port and in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        torch.manual_seed(0)
+        self.ckpt = folder / "model.pt"
+        checkpoint.save(self.ckpt, CMT(SMALL))
+        self.home = folder / "home"
+        self.home.mkdir()
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.start()
+
+    def start(self) -> None:
+        command = [sys.executable, str(REPOSITORY / "src" / "app.py"), "-c", str(self.ckpt)]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(REPOSITORY / "src"),
+            "TMPDIR": str(self.home),
+            "OMP_NUM_THREADS": "1",
+        }
+        self.process = subprocess.Popen(
+            [*command, "--port", str(self.port)], stdout=subprocess.PIPE, env=environment
+        )
+        assert self.process.stdout
+        assert self.url.encode() in self.process.stdout.readline()
+
+    def end(self, how: int) -> None:
+        self.process.send_signal(how)
+        self.process.wait(60)
+        assert self.process.stdout
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    started = Server(tmp_path_factory.mktemp("server"))
+    yield started
+    started.end(signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser here: none of {', '.join(BROWSERS)}")
+    with playwright.sync_playwright() as driver:
+        try:
+            opened = driver.chromium.launch(
+                executable_path=found, args=["--no-sandbox", *SILENT_NETWORK]
+            )
+        except playwright.Error as error:
+            pytest.skip(f"{found} does not start: {error}")
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A visitor's browser; what the page logs as an error fails the test."""
+    opened = browser.new_context(viewport=WIDE)
+    opened.set_default_timeout(PATIENCE)
+    opened.add_init_script(LISTENING)
+    expect.set_options(timeout=PATIENCE)
+    problems: list[str] = []
+    opened.on("weberror", lambda error: problems.append(str(error.error)))
+    yield opened
+    opened.close()
+    assert not problems
+
+
+@pytest.fixture
+def page(context: BrowserContext, server: Server) -> Page:
+    return visit(context, server)
+
+
+def visit(context: BrowserContext, server: Server) -> Page:
+    opened = context.new_page()
+    opened.goto(server.url)
+    return opened
+
+
+def watch(page: Page, video: Path) -> None:
+    page.locator("#file").set_input_files(video)
+    expect(page.locator("#seen")).to_be_visible()
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def takes(page: Page) -> Locator:
+    return page.get_by_role("article")
+
+
+def make(page: Page, button: str = "Make music", more: int = 1) -> None:
+    before = takes(page).count()
+    press(page, button)
+    expect(takes(page)).to_have_count(before + more)
+
+
+def until(page: Page, condition: str) -> None:
+    """Wait until JavaScript finds a condition true; the page's policy forbids to wait there."""
+    while not page.evaluate(condition):
+        page.wait_for_timeout(50)
+
+
+def fold(page: Page, name: str) -> None:
+    page.locator("summary", has_text=name).first.click()
+
+
+def download(page: Page, name: str, folder: Path) -> Path:
+    with page.expect_download() as caught:
+        takes(page).first.get_by_role("link", name=name, exact=True).click()
+    path = folder / caught.value.suggested_filename
+    caught.value.save_as(path)
+    return path
+
+
+def at(page: Page) -> float:
+    return float(page.get_by_role("slider", name="Place in the video").get_attribute("aria-valuenow") or 0)
+
+
+def accessible(page: Page) -> None:
+    """By axe, in light and dark; and nothing is wider than the page."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        found = axe.Axe().run(page).response["violations"]
+        assert not [(each["id"], [node["html"] for node in each["nodes"]]) for each in found]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_whole_way(
+    context: BrowserContext, server: Server, excerpt: Path, tmp_path: Path, size: Any
+) -> None:
+    asked: set[str | None] = set()
+    context.on("request", lambda request: asked.add(urlsplit(request.url).hostname))
+    page = visit(context, server)
+    page.set_viewport_size(size)
+    accessible(page)
+    holiday = tmp_path / "holiday é.mp4"
+    shutil.copyfile(excerpt, holiday)
+    watch(page, holiday)
+    expect(page.locator("#chosen-name")).to_have_text("holiday é.mp4, 4 seconds")
+    expect(page.locator("#told")).to_contain_text("0:04 in ")
+    accessible(page)
+
+    make(page)
+    expect(page.locator("#now")).to_contain_text("within 40 ms")
+    fold(page, "Mouse and keys")
+    fold(page, "More")
+    fold(page, "Hits")
+    fold(page, "For researchers")
+    accessible(page)
+    press(page, "Play")
+    until(page, "document.querySelector('video').currentTime > 0.3")
+    (begun,) = page.evaluate("begun")
+    assert begun["offset"] == pytest.approx(begun["video"], abs=0.1)
+    assert begun["duration"] == pytest.approx(4, abs=0.2)
+    assert at(page) > 0.2
+
+    names = {"Video": "mp4", "Sound (WAV)": "wav", "Sound (MP3)": "mp3", "Notes (MIDI)": "mid"}
+    for name, suffix in {**names, "Settings (JSON)": "json"}.items():
+        path = download(page, name, tmp_path)
+        assert path.name == f"holiday é_music_1.{suffix}" and path.stat().st_size > 200
+    midi = read_midi(tmp_path / "holiday é_music_1.mid")
+    assert len(midi.song.notes) > 0
+    assert asked == {"127.0.0.1"}
+
+
+def test_the_timeline_by_keyboard(page: Page, excerpt: Path) -> None:
+    watch(page, excerpt)
+    line = page.get_by_role("slider", name="Place in the video")
+    line.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert at(page) == 2
+    expect(line).to_have_attribute("aria-valuetext", "0:02.0 of 0:04, section 1")
+    page.keyboard.press("End")
+    assert at(page) == 4
+    page.keyboard.press("Home")
+    assert at(page) == 0
+    wide = "document.querySelector('.track').clientWidth / document.querySelector('#timeline').clientWidth"
+    page.keyboard.press("+")
+    assert page.evaluate(wide) > 1.8
+    page.keyboard.press("0")
+    assert page.evaluate(wide) == pytest.approx(1, abs=0.01)
+    # By mouse: three quarters of the way to the right, of what is right of the lanes' names.
+    box = line.bounding_box()
+    assert box
+    page.mouse.click(box["x"] + 52 + 0.75 * (box["width"] - 52), box["y"] + box["height"] - 30)
+    assert at(page) == pytest.approx(3, abs=0.05)
+
+
+def test_hits_are_left_out_and_added(page: Page, excerpt: Path) -> None:
+    watch(page, excerpt)
+    fold(page, "Hits")
+    hits = page.locator("#hits input")
+    first = page.locator("#hits label").first.inner_text()
+    seen = hits.count()
+    assert seen >= 2
+    hits.first.uncheck()
+    page.get_by_role("slider", name="Place in the video").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("h")
+    expect(page.locator("#hits")).to_contain_text("Added hit at 0:02.0")
+    expect(page.locator("#hits-count")).to_have_text(f"{seen} moments, 1 left out")
+    with page.expect_request("**/compose") as caught:
+        make(page)
+    body = caught.value.post_data_json
+    assert len(body["hits"]) == seen  # less the one, and the one that was added
+    assert body["hits"][-1] == {"second": 2, "strength": 1}
+    heard = page.evaluate(
+        "fetch(location.hash.replace('#s=', '/api/sessions/') + '/takes/1').then((a) => a.json())"
+    )["heard"]
+    seconds = [round(each["second"], 1) for each in heard]
+    assert 2.0 in seconds
+    minutes, second = first.split(" at ")[1].split(":")
+    assert float(second) + 60 * int(minutes) not in seconds
+    press(page, "Back to what was seen")
+    expect(hits.first).to_be_checked()
+    expect(page.locator("#edited")).to_be_hidden()
+
+
+def test_takes_change_at_the_same_moment(page: Page, excerpt: Path) -> None:
+    watch(page, excerpt)
+    fold(page, "More")
+    page.get_by_label("Takes").select_option("2")
+    make(page, more=2)
+    page.get_by_role("radio", name="Take 2").check()
+    press(page, "Play")
+    until(page, "begun.length === 1 && document.querySelector('video').currentTime > 0.5")
+    page.get_by_role("radio", name="Take 1").check()
+    until(page, "begun.length >= 2")
+    second = page.evaluate("begun[1]")
+    assert second["offset"] == pytest.approx(second["video"], abs=0.1) and second["video"] > 0.4
+    page.get_by_role("radio", name="No music").check()
+    takes(page).first.get_by_role("button", name="Like Take 2").click()
+    expect(page.locator("#switch")).to_contain_text("Take 2 ♥")
+
+
+def test_what_is_wrong_is_said_beside_its_field(page: Page, excerpt: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "holiday; $(rm x) é.mp4"
+    bad.write_text("no video")
+    page.locator("#file").set_input_files(bad)
+    expect(page.locator("#error-video")).to_contain_text("cannot be opened as a video")
+    watch(page, excerpt)
+    expect(page.locator("#error-video")).to_be_empty()
+    fold(page, "More")
+    chords = page.get_by_label("Chords").last
+    chords.fill("Am H7x")
+    press(page, "Make music")
+    expect(page.locator("#error-chords")).to_contain_text("H7x")
+    expect(chords).to_be_focused()
+    expect(chords).to_have_attribute("aria-invalid", "true")
+    accessible(page)
+    chords.fill("Am F")
+    make(page)
+    expect(page.locator("#error-chords")).to_be_empty()
+
+
+def test_stop_and_a_reload_in_mid_work(page: Page, excerpt: Path) -> None:
+    watch(page, excerpt)
+    fold(page, "More")
+    page.get_by_label("Takes").select_option("4")
+    press(page, "Make music")
+    expect(page.locator(".work")).to_be_visible()
+    press(page, "Stop")
+    expect(page.locator("#slot-music")).to_have_text("Stopped.")
+    press(page, "Make music")
+    expect(page.locator(".work")).to_be_visible()
+    page.reload()
+    expect(takes(page)).to_have_count(4)
+    expect(page.locator("#now")).to_contain_text("Take ")
+
+
+def test_a_server_that_is_killed_loses_no_take(
+    page: Page, server: Server, excerpt: Path, tmp_path: Path
+) -> None:
+    watch(page, excerpt)
+    make(page, "Quick preview (first 15 s)")
+    expect(takes(page).first).to_contain_text("preview")
+    before = download(page, "Notes (MIDI)", tmp_path).read_bytes()
+    server.end(signal.SIGKILL)
+    server.start()
+    page.reload()
+    expect(takes(page)).to_have_count(1)
+    assert download(page, "Notes (MIDI)", tmp_path).read_bytes() == before
+    make(page)
+    press(page, "Remove it now")
+    expect(page.get_by_role("alert").first).to_contain_text("are removed")
+    expect(page.locator("#drop")).to_be_visible()
