@@ -33,7 +33,7 @@ from arranged.tunes import (
     read_progressions,
     read_tunes,
 )
-from cmt.files import InputError
+from cmt.files import InputError, replacing, write_together
 from cmt.music.midi import write_midi
 from cmt.music.vocabulary import GENRES, INSTRUMENTS, MIN_NOTES
 from cmt.music.words import song_to_words
@@ -261,15 +261,15 @@ def write_tables(
     """Write songs.csv, chords.csv and CREDITS.md."""
     if not rows:
         raise InputError("no piece could be arranged")
-    with (out / "songs.csv").open("w", newline="") as file:
+    with replacing(out / "songs.csv") as new, new.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    with (out / "chords.csv").open("w", newline="") as file:
+    with replacing(out / "chords.csv") as new, new.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(("path", "bar", "half", "chord"))
         table.writerows(chart)
-    (out / "CREDITS.md").write_text(credits_of(rows), encoding="utf-8")
+    write_together({out / "CREDITS.md": credits_of(rows).encode()})
 
 
 def credits_of(rows: Sequence[dict[str, object]]) -> str:

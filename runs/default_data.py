@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy.cluster.hierarchy import DisjointSet
 
-from cmt.files import InputError
+from cmt.files import InputError, replacing, write_together
 from cmt.music import cleaning
 from cmt.music.midi import from_score, load_score, write_midi
 from cmt.music.vocabulary import INSTRUMENTS, MIN_NOTES, TICKS_PER_BAR
@@ -132,12 +132,12 @@ def main(argv: list[str] | None = None) -> None:
                     "held_out": "1" if held_out(row) else "",
                 }
             )
-    with (args.out / "songs.csv").open("w", newline="") as file:
+    with replacing(args.out / "songs.csv") as new, new.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
     learned = [row for row, _ in kept if not held_out(row)]
-    (args.out / "SOURCES.md").write_text(credits_of(learned), encoding="utf-8")
+    write_together({args.out / "SOURCES.md": credits_of(learned).encode()})
     print(f"{args.out}: {len(rows)} pieces of {len(kept)} files")
 
 

@@ -21,6 +21,8 @@ from pathlib import Path
 from cmt.files import DEFAULT_CHECKPOINT, InputError
 from cmt.script import between, parser, run_script
 
+MINUTES_A_DAY = 1440
+
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
@@ -30,7 +32,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--port", type=between(1, 65535, int), help="default: the first free one from 7860 on")
     add(
         "--max_minutes",
-        type=between(0, inclusive="right"),
+        type=between(0, MINUTES_A_DAY, inclusive="right"),
         default=10.0,
         help="of a video (%(default)g)",
     )

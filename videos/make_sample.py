@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from cmt.files import VIDEOS, replacing
+from cmt.outputs import check_outputs
 from cmt.script import run_script
 
 WIDTH, HEIGHT = 1280, 720
@@ -307,6 +308,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--output", type=Path, default=VIDEOS / "sample.mp4")
     arguments = parser.parse_args(argv)
+    check_outputs([arguments.output])
 
     import av
     from tqdm import tqdm

@@ -53,6 +53,13 @@ def mood(text: str) -> str:
     return asked
 
 
+def add_overwrite(options: argparse.ArgumentParser) -> None:
+    """Add the option that `cmt.outputs.refuse_to_replace` is told."""
+    options.add_argument(
+        "--overwrite", action="store_true", help="replace files that no earlier run has made, too"
+    )
+
+
 def add_rhythm(options: argparse.ArgumentParser) -> None:
     """Add the options that `watched` reads."""
     add = options.add_argument_group("the rhythm of the video").add_argument
@@ -111,7 +118,8 @@ def add_composition(options: argparse.ArgumentParser) -> None:
         "-c", "--ckpt", "--checkpoint", type=Path, default=DEFAULT_CHECKPOINT,
         help="checkpoint of the model, or its folder",
     )  # fmt: skip
-    add("-g", "--gpus", type=int, metavar="GPU", help="GPU number; default: one if there is one")
+    gpu = between(0, kind=int)
+    add("-g", "--gpus", type=gpu, metavar="GPU", help="its number; default: one if there is one")
     add(
         "-C", "--C", type=between(0, 1), default=1.0, metavar="DEGREE",
         help="control degree, 0 (free) to 1 (as the video says)",
@@ -211,6 +219,8 @@ def load_model(args: argparse.Namespace) -> tuple[CMT, str]:
     cuda = torch.cuda.is_available()
     if args.gpus is not None and not cuda:
         raise InputError(f"-g {args.gpus}: no CUDA device here; leave -g out for the CPU")
+    if cuda and (args.gpus or 0) >= (count := torch.cuda.device_count()):
+        raise InputError(f"-g {args.gpus}: there are {count} GPUs here, counted from 0")
     if cuda and args.precision == "int8":
         raise InputError("--precision int8 is for CPUs; use bf16 on a GPU")
     model, _ = checkpoint.load(args.ckpt, f"cuda:{args.gpus or 0}" if cuda else "cpu")

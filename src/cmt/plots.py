@@ -9,6 +9,7 @@ Source: paper, figure 2.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from cmt.files import replacing
+from cmt.files import write_together
 from cmt.grid import Grid
 from cmt.music.vocabulary import DRUMS, INSTRUMENTS, TICKS_PER_BAR
 from cmt.music.words import Song
@@ -120,8 +121,9 @@ def plot(
     with rc_context({"svg.hashsalt": "cmt", "pdf.fonttype": 42}):
         for path in map(Path, paths):
             dated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-            with replacing(path) as temporary:
-                figure.savefig(temporary, dpi=DOTS, metadata=dated[path.suffix[1:].lower()])
+            kind, content = path.suffix[1:].lower(), io.BytesIO()
+            figure.savefig(content, format=kind, dpi=DOTS, metadata=dated[kind])
+            write_together({path: content.getvalue()})
 
 
 def _stack(panels: Sequence[Panel], duration: float, width: float) -> Figure:
