@@ -9,7 +9,6 @@ OUT/chords.csv (the chord of each half bar) and OUT/CREDITS.md. A tenth of a sec
 
 from __future__ import annotations
 
-import argparse
 import csv
 import random
 import re
@@ -37,7 +36,7 @@ from cmt.files import InputError, replacing, write_together
 from cmt.music.midi import write_midi
 from cmt.music.vocabulary import GENRES, INSTRUMENTS, MIN_NOTES
 from cmt.music.words import song_to_words
-from cmt.script import between, run_script
+from cmt.script import between, parser, run_script
 
 MAX_WORDS = 9_000  # of a piece
 MIN_TRACKS = 3  # with MIN_NOTES notes; two where there are no drums
@@ -88,14 +87,14 @@ class Pool:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    options = parser(__doc__)
+    options.add_argument("folder", type=Path, help="folder of free.tar.xz and its tables")
+    options.add_argument("out", type=Path, help="folder to write")
+    options.add_argument("--count", type=between(1, kind=int), default=1500, help="pieces")
+    options.add_argument(
+        "--seed", type=between(0, kind=int), default=0, help="another one, other pieces"
     )
-    parser.add_argument("folder", type=Path, help="folder of free.tar.xz and its tables")
-    parser.add_argument("out", type=Path, help="folder to write")
-    parser.add_argument("--count", type=between(1, kind=int), default=1500, help="pieces")
-    parser.add_argument("--seed", type=int, default=0, help="another one, other pieces")
-    args = parser.parse_args(argv)
+    args = options.parse_args(argv)
     if args.out.exists():
         raise InputError(f"{args.out}: exists; remove it, or name another folder")
     for name in ("free.tar.xz", "free.csv", "progressions.csv"):

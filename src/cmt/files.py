@@ -54,10 +54,13 @@ def writing_to(path: str | Path) -> Iterator[None]:
 
 
 _FULL = "the disk is full; make room or choose another folder"
+_NO_FOLDER = "its folder is a file; choose another folder"
 _REASONS = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
     errno.EFBIG: "the file becomes too large for this disk or limit; choose another folder",
+    errno.ENOTDIR: _NO_FOLDER,
+    errno.EEXIST: _NO_FOLDER,
     errno.EISDIR: "is a folder; choose another name",
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
 }
