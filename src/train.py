@@ -39,7 +39,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     default_data = DATASET / "lpd_5_prcem_mix_v8_10000.npz"
     add("-t", "--train_data", type=Path, default=default_data, help="data set of words")
     add("-p", "--path", type=Path, help="checkpoint to start from, ours or the original's")
-    rate = between(0, 1000)
+    rate = between(0, 1e38)  # of float32
     add("-l", "--lr", type=rate, default=TrainingConfig.lr, help="peak learning rate")
     batch_size = TrainingConfig.batch_size
     add("-b", "--batch_size", type=count, default=batch_size, help="songs per step, over all GPUs")

@@ -54,7 +54,7 @@ def writing_to(path: str | Path) -> Iterator[None]:
 
 
 _FULL = "the disk is full; make room or choose another folder"
-_NO_FOLDER = "its folder is a file; choose another folder"
+_NO_FOLDER = "cannot be written, as its folder is a file; choose another folder"
 _REASONS = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,

@@ -83,10 +83,10 @@ def _alone(config: RunConfig) -> Iterator[None]:
     Raises:
         InputError: one of these is not so.
     """
-    log, last = config.log_dir / config.name, config.folder / checkpoint.LAST
+    log, last = log_files(config.log_dir, config.name), config.folder / checkpoint.LAST
     read = [config.data, *([config.start] if config.start else [])]
-    check_outputs([last, *log_files(config.log_dir, config.name)], read)
-    with only_run(config.folder), only_run(log):
+    check_outputs([last, *log], read)
+    with only_run(config.folder), only_run(log[0]):
         _check_name(config)  # again: another run may have ended just now
         yield
 
