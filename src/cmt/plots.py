@@ -34,7 +34,8 @@ from cmt.rhythm import Curves, VideoRhythm
 
 # Inches
 WIDTH = 11.0  # of the axes
-LEFT, RIGHT, BOTTOM, EDGE = 0.85, 0.2, 0.5, 0.1
+LEFT, RIGHT, BOTTOM, EDGE = 1.0, 0.2, 0.5, 0.1
+LABEL = 0.4  # right edge of the axes' labels: what is left of LEFT is for the numbers
 GAP = 0.4  # above axes that have a title or a legend
 STRIP = 1.0  # height of the thumbnails, about
 SCENE_ROOM, NUMBER_ROOM = 0.7, 0.25  # widths for "scene 10" and "10"
@@ -140,8 +141,8 @@ def _stack(panels: Sequence[Panel], duration: float, width: float) -> Figure:
         axes.tick_params(labelsize=9)
         panel.draw(axes)
         axes.set_xlim(0, duration)
+        axes.yaxis.set_label_coords((LABEL - LEFT) / width, 0.5)
     axes.set_xlabel("time (s)", fontsize=9)
-    figure.align_ylabels()
     return figure
 
 
