@@ -61,7 +61,7 @@ def main() -> None:
     for midi in pieces:
         beats = json.loads(midi.with_name(f"{midi.name}.json").read_text())["visual_beats"]
         events = np.array([beat["seen"] or beat["heard"] for beat in beats])
-        played = soundtrack(midi).mixed
+        played = soundtrack(midi).mixed[:, :]
         flux = spectral_flux(played)
         score: Any = load_score(midi).to("second")
         onsets = {note.time for track in score.tracks for note in track.notes}
