@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cmt.files import DEFAULT_CHECKPOINT, REPOSITORY, VIDEOS
-from cmt.script import run_script
+from cmt.script import parser, run_script
 
 TURNS = 2
 SONGS, WORDS, STEPS = 4, 768, 4  # of a training batch; steps that are timed
@@ -29,11 +29,9 @@ TOOK = re.compile(r"^(.+) took ([\d.]+) s$", re.MULTILINE)
 
 def main() -> None:
     """Print the table and the largest ratio; or, as a process of its own, train."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--train", action="store_true", help=argparse.SUPPRESS)
-    if parser.parse_args().train:
+    options = parser(__doc__)
+    options.add_argument("--train", action="store_true", help=argparse.SUPPRESS)
+    if options.parse_args().train:
         train()
         return
     seconds: dict[str, dict[bool, float]] = {}

@@ -16,7 +16,6 @@ memory. The last lines are the ratios.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import importlib.util
 import resource
@@ -40,6 +39,7 @@ from cmt.model.fast import FastCMT
 from cmt.model.network import CMT
 from cmt.music.vocabulary import EOS, FIELDS, TICKS_PER_BAR
 from cmt.plan import BarPlan, Plan
+from cmt.script import between, parser
 
 COPIED = 2**28  # bytes, far more than any cache holds
 LENGTHS = (1_000, 2_000, 4_000, 8_000, 16_000)  # words
@@ -149,14 +149,12 @@ def copying() -> Callable[[int], float]:
 
 def main() -> None:
     """Print the tables and the ratios."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--layers", type=int, default=CMTConfig.n_layers)
-    parser.add_argument("--words", type=int, default=150, help="in each round")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--layers", type=between(1, kind=int), default=CMTConfig.n_layers)
+    options.add_argument("--words", type=between(1, kind=int), default=150, help="in each round")
+    options.add_argument("--rounds", type=between(1, kind=int), default=5)
+    options.add_argument("--threads", type=between(1, kind=int), default=1)
+    args = options.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     default, _ = checkpoint.load(EXPERIMENTS / "default")

@@ -10,7 +10,6 @@ within 40 ms of them, and how late it is. A piece is played with the default Sou
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import numpy as np
 
 from cmt.measures.synchrony import NEAR
 from cmt.music.midi import load_score
+from cmt.script import parser
 from cmt.sound.film import soundtrack
 from cmt.sound.synthesis import SAMPLE_RATE
 
@@ -48,11 +48,9 @@ def around(flux: np.ndarray, second: float, reach: float) -> tuple[float, float]
 
 def main() -> None:
     """Print a line for each piece."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("pieces", type=Path, nargs="*", help="without any nothing is measured")
-    pieces = parser.parse_args().pieces
+    options = parser(__doc__)
+    options.add_argument("pieces", type=Path, nargs="*", help="without any nothing is measured")
+    pieces = options.parse_args().pieces
     if not pieces:
         print("no pieces to play: give MIDI files that gen_midi_conditional.py wrote")
         return
@@ -63,7 +61,7 @@ def main() -> None:
     for midi in pieces:
         beats = json.loads(midi.with_name(f"{midi.name}.json").read_text())["visual_beats"]
         events = np.array([beat["seen"] or beat["heard"] for beat in beats])
-        played = soundtrack(midi).mixed
+        played = soundtrack(midi).mixed[:, :]
         flux = spectral_flux(played)
         score: Any = load_score(midi).to("second")
         onsets = {note.time for track in score.tracks for note in track.notes}

@@ -25,6 +25,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cmt.script import between, parser
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -100,12 +102,10 @@ def run(mode: str, library: Path, count: int) -> dict[str, float]:
 
 def main() -> None:
     """Print a table and the ratio."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--pieces", type=int, default=2_000)
-    parser.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("--pieces", type=between(1, kind=int), default=2_000)
+    options.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
+    args = options.parse_args()
     if args.run:
         mode, path = args.run
         if mode == "matching":

@@ -28,6 +28,7 @@ from pathlib import Path
 
 from cmt.files import MIDI_SUFFIXES, REPOSITORY
 from cmt.music.vocabulary import MIN_NOTES
+from cmt.script import between, parser
 
 ROUNDS = 3
 SHARED = REPOSITORY.parent / "shared" / "midi" / "research.tar.xz"
@@ -95,14 +96,12 @@ def whole(folder: Path) -> tuple[float, float]:
 
 def main() -> None:
     """Print a table and the ratio."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    options = parser(__doc__)
     default = SHARED if SHARED.exists() else REFERENCE
-    parser.add_argument("midi", type=Path, nargs="?", default=default, help="folder or tar")
-    parser.add_argument("--files", type=int, default=800)
-    parser.add_argument("--stage", help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    options.add_argument("midi", type=Path, nargs="?", default=default, help="folder or tar")
+    options.add_argument("--files", type=between(1, kind=int), default=800)
+    options.add_argument("--stage", help=argparse.SUPPRESS)
+    args = options.parse_args()
     if args.stage:
         print(json.dumps(stage(args.stage, args.midi)))
         return

@@ -12,7 +12,6 @@ largest ratio of the mean speeds of one content in several encodings.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import json
 from collections import defaultdict
@@ -25,6 +24,7 @@ from tqdm import tqdm
 
 from cmt.measures.synchrony import NEAR, REACH, matched
 from cmt.rhythm import VideoRhythm
+from cmt.script import parser
 from cmt.video.analysis import analyse, analyse_as_published
 
 REQUIRED = 0.5  # weight
@@ -34,12 +34,10 @@ Finder = Callable[[Path], list[float]]
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("clips", type=Path, nargs="?", help="without it nothing is measured")
-    parser.add_argument("--published", action="store_true", help="also the published analysis")
-    args = parser.parse_args()
+    options = parser(__doc__)
+    options.add_argument("clips", type=Path, nargs="?", help="without it nothing is measured")
+    options.add_argument("--published", action="store_true", help="also the published analysis")
+    args = options.parse_args()
     if args.clips is None:
         print("no clips whose events are known: give their folder")
         return

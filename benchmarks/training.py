@@ -29,6 +29,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cmt.script import between, parser
+
 if TYPE_CHECKING:
     import torch
 
@@ -186,14 +188,14 @@ def in_a_process(*arguments: str) -> dict[str, float] | None:
 
 def main() -> None:
     """Print the table and the ratios."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    options = parser(__doc__)
+    options.add_argument("--lengths", type=between(1, kind=int), nargs="+", default=[512, 2048])
+    options.add_argument("--epoch", type=Path, metavar="NPZ", help="data set of compound words")
+    options.add_argument(
+        "--batches", type=between(1, kind=int), default=3, help="batches sampled of the epoch"
     )
-    parser.add_argument("--lengths", type=int, nargs="+", default=[512, 2048])
-    parser.add_argument("--epoch", type=Path, metavar="NPZ", help="data set of compound words")
-    parser.add_argument("--batches", type=int, default=3, help="batches sampled of the epoch")
-    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    options.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
+    args = options.parse_args()
     if args.one and args.one[0] == "epoch":
         print(json.dumps(measure_epoch(Path(args.one[1]), args.batches)))
         return

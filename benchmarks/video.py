@@ -34,6 +34,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from cmt.files import REPOSITORY, VIDEOS
+from cmt.script import between, parser
 
 SCRIPT = REPOSITORY / "src" / "video2npz" / "video2npz.py"
 CYCLE = 10  # seconds of the sample that are encoded, then repeated
@@ -177,19 +178,28 @@ def median(costs: Iterable[Cost]) -> Cost:
 
 def main() -> None:
     """Print the tables and the ratios."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
+    options = parser(__doc__)
+    add = options.add_argument
     add("--video", type=Path, help="instead of one made from the sample")
-    add("--seconds", type=float, default=20, help="length of the made video (%(default)g)")
-    add("--height", type=int, default=1080, help="of the made video (%(default)s)")
-    add("--rounds", type=int, default=2)
-    add("--growth", type=float, nargs="*", default=[10, 20, 40], help="lengths in seconds")
+    add(
+        "--seconds",
+        type=between(0, 3600, inclusive="right"),
+        default=20,
+        help="length of the made video (%(default)g)",
+    )
+    add("--height", type=between(1, kind=int), default=1080, help="of the made video (%(default)s)")
+    add("--rounds", type=between(1, kind=int), default=2)
+    add(
+        "--growth",
+        type=between(0, 3600, inclusive="right"),
+        nargs="*",
+        default=[10, 20, 40],
+        help="lengths in seconds",
+    )
     add("--growth_flow", choices=FLOWS, default="fast", help="(%(default)s)")
     add("--floor", nargs=2, help=argparse.SUPPRESS)
     add("--make", help=argparse.SUPPRESS)
-    args = parser.parse_args()
+    args = options.parse_args()
     if args.floor:
         name, path = args.floor
         print(json.dumps(flow_floor(path) if name == "one flow" else decode_floor(path)))

@@ -10,7 +10,6 @@ busy machine hardly lengthens. The last line is the whole in units of the video'
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import subprocess
@@ -19,27 +18,30 @@ import time
 from pathlib import Path
 
 from cmt.files import REPOSITORY
+from cmt.script import between, parser
 from video import make_clip
 
 
 def main() -> None:
     """Print the table and the ratio."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    options = parser(__doc__)
+    options.add_argument(
+        "--seconds", type=between(0, 3600, inclusive="right"), default=60, help="of the video"
     )
-    parser.add_argument("--seconds", type=float, default=60, help="length of the video")
-    parser.add_argument("--height", type=int, default=720, help="of the video, in pixels")
-    args, options = parser.parse_known_args()
+    options.add_argument(
+        "--height", type=between(1, kind=int), default=720, help="of the video, in pixels"
+    )
+    args, passed_on = options.parse_known_args()
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"
         make_clip(clip, args.height, args.seconds)
         script = str(REPOSITORY / "src" / "video2bgm.sh")
-        command = [script, str(clip), "--out_dir", f"{folder}/out", "--seed", "0", *options]
+        command = [script, str(clip), "--out_dir", f"{folder}/out", "--seed", "0", *passed_on]
         before, began = os.times(), time.perf_counter()
         result = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
         after, whole = os.times(), time.perf_counter() - began
     stages = re.findall(r"^(\S+ → \S+) took ([\d.]+) s$", result.stdout, re.MULTILINE)
-    print(f"{args.seconds:g} s of {args.height}p, {os.cpu_count()} cores {' '.join(options)}")
+    print(f"{args.seconds:g} s of {args.height}p, {os.cpu_count()} cores {' '.join(passed_on)}")
     print(f"{'':20}{'seconds':>9}{'× real time':>13}")
     for stage, seconds in (*stages, ("in all", whole)):
         print(f"{stage:20}{float(seconds):>9.1f}{float(seconds) / args.seconds:>13.2f}")

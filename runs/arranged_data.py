@@ -9,7 +9,6 @@ OUT/chords.csv (the chord of each half bar) and OUT/CREDITS.md. A tenth of a sec
 
 from __future__ import annotations
 
-import argparse
 import csv
 import random
 import re
@@ -33,11 +32,11 @@ from arranged.tunes import (
     read_progressions,
     read_tunes,
 )
-from cmt.files import InputError
+from cmt.files import InputError, replacing, write_together
 from cmt.music.midi import write_midi
 from cmt.music.vocabulary import GENRES, INSTRUMENTS, MIN_NOTES
 from cmt.music.words import song_to_words
-from cmt.script import between, run_script
+from cmt.script import between, parser, run_script
 
 MAX_WORDS = 9_000  # of a piece
 MIN_TRACKS = 3  # with MIN_NOTES notes; two where there are no drums
@@ -88,14 +87,14 @@ class Pool:
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    options = parser(__doc__)
+    options.add_argument("folder", type=Path, help="folder of free.tar.xz and its tables")
+    options.add_argument("out", type=Path, help="folder to write")
+    options.add_argument("--count", type=between(1, kind=int), default=1500, help="pieces")
+    options.add_argument(
+        "--seed", type=between(0, kind=int), default=0, help="another one, other pieces"
     )
-    parser.add_argument("folder", type=Path, help="folder of free.tar.xz and its tables")
-    parser.add_argument("out", type=Path, help="folder to write")
-    parser.add_argument("--count", type=between(1, kind=int), default=1500, help="pieces")
-    parser.add_argument("--seed", type=int, default=0, help="another one, other pieces")
-    args = parser.parse_args(argv)
+    args = options.parse_args(argv)
     if args.out.exists():
         raise InputError(f"{args.out}: exists; remove it, or name another folder")
     for name in ("free.tar.xz", "free.csv", "progressions.csv"):
@@ -261,15 +260,15 @@ def write_tables(
     """Write songs.csv, chords.csv and CREDITS.md."""
     if not rows:
         raise InputError("no piece could be arranged")
-    with (out / "songs.csv").open("w", newline="") as file:
+    with replacing(out / "songs.csv") as new, new.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    with (out / "chords.csv").open("w", newline="") as file:
+    with replacing(out / "chords.csv") as new, new.open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(("path", "bar", "half", "chord"))
         table.writerows(chart)
-    (out / "CREDITS.md").write_text(credits_of(rows), encoding="utf-8")
+    write_together({out / "CREDITS.md": credits_of(rows).encode()})
 
 
 def credits_of(rows: Sequence[dict[str, object]]) -> str:

@@ -45,11 +45,11 @@ rm -f exp/default/loss_*_params.pt
 $python - <<'PYTHON'
 import torch
 
-from cmt.model import checkpoint
+from cmt.model import checkpoint, stored
 
 model, extra = checkpoint.load("exp/default_own")
 keep = ("step", "epoch", "loss", "data", "git")
-name = checkpoint.find("exp/default_own").name
+name = stored.find("exp/default_own").name
 checkpoint.save(f"exp/default/{name}", model, torch.bfloat16, **{k: extra[k] for k in keep})
 PYTHON
 cat dataset/default/SOURCES.md dataset/default/midi/arranged/CREDITS.md > exp/default/SOURCES.md

@@ -8,7 +8,6 @@ OUT/SOURCES.md. What is left out, and why, is printed.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import itertools
 import sys
@@ -21,12 +20,12 @@ from pathlib import Path
 import numpy as np
 from scipy.cluster.hierarchy import DisjointSet
 
-from cmt.files import InputError
+from cmt.files import InputError, replacing, write_together
 from cmt.music import cleaning
 from cmt.music.midi import from_score, load_score, write_midi
 from cmt.music.vocabulary import INSTRUMENTS, MIN_NOTES, TICKS_PER_BAR
 from cmt.music.words import Song
-from cmt.script import run_script
+from cmt.script import parser, run_script
 
 ARCHIVES = ("free", "more", "synthetic")
 MIN_BARS = 8
@@ -91,12 +90,10 @@ STYLED = ("groove", "mma-examples", "mma_generated")  # sources whose file names
 
 def main(argv: list[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("folder", type=Path, help="folder of the archives")
-    parser.add_argument("out", type=Path, help="folder to write")
-    args = parser.parse_args(argv)
+    options = parser(__doc__)
+    options.add_argument("folder", type=Path, help="folder of the archives")
+    options.add_argument("out", type=Path, help="folder to write")
+    args = options.parse_args(argv)
     if args.out.exists():
         raise InputError(f"{args.out}: exists; remove it, or name another folder")
 
@@ -132,12 +129,12 @@ def main(argv: list[str] | None = None) -> None:
                     "held_out": "1" if held_out(row) else "",
                 }
             )
-    with (args.out / "songs.csv").open("w", newline="") as file:
+    with replacing(args.out / "songs.csv") as new, new.open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
     learned = [row for row, _ in kept if not held_out(row)]
-    (args.out / "SOURCES.md").write_text(credits_of(learned), encoding="utf-8")
+    write_together({args.out / "SOURCES.md": credits_of(learned).encode()})
     print(f"{args.out}: {len(rows)} pieces of {len(kept)} files")
 
 

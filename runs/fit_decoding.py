@@ -9,7 +9,6 @@ one core.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,7 +36,7 @@ from cmt.music.vocabulary import (
     PREDICTED,
     TICKS_PER_BAR,
 )
-from cmt.script import run_script
+from cmt.script import between, parser, run_script
 from cmt.training.songs import split
 
 WORDS = 1400  # of each song, so that all pairs of them fit in memory
@@ -172,15 +171,15 @@ def present_weights() -> dict[str, Tensor]:
 
 def main(argv: list[str] | None = None) -> None:
     """Fit, and print the weights."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument(
+    options = parser(__doc__)
+    options.add_argument("checkpoint", type=Path)
+    options.add_argument(
         "data", type=Path, help="npz that the model was trained on, with songs held out"
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of songs")
-    args = parser.parse_args(argv)
+    options.add_argument(
+        "--seed", type=between(0, kind=int), default=0, help="of the choice of songs"
+    )
+    args = options.parse_args(argv)
     model, _ = checkpoint.load(args.checkpoint)
     data = read_dataset(args.data)
     # What the model has learned by heart it need not recall: fitted to songs that it has not.

@@ -9,7 +9,6 @@ ICML 2019; CC-BY-4.0). Velocities are divided by the mean of their drum in their
 
 from __future__ import annotations
 
-import argparse
 import csv
 import sys
 from collections.abc import Iterator
@@ -20,7 +19,7 @@ from tqdm import tqdm
 
 from cmt.music.midi import load_score
 from cmt.music.vocabulary import TICKS_PER_BEAT
-from cmt.script import run_script
+from cmt.script import parser, run_script
 from cmt.sound.performance import LEVELS, VOICES, metric_levels
 
 FEWEST = 8  # strokes of a drum in a file that tell its mean
@@ -44,7 +43,7 @@ def strokes(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 def main(argv: list[str] | None = None) -> None:
     """Write the table: a drum a line."""
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options = parser(__doc__.splitlines()[0])
     options.add_argument("folder", type=Path)
     folder: Path = options.parse_args(argv).folder
     found = [pair for path in tqdm(sorted(folder.rglob("*.mid"))) for pair in strokes(path)]

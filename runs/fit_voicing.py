@@ -9,7 +9,6 @@ chords, which are found in the songs. Minutes on one core.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import sys
 from collections.abc import Iterable
@@ -32,7 +31,7 @@ from cmt.music.dataset import read_dataset
 from cmt.music.keys import PITCH_CLASSES, find_key
 from cmt.music.vocabulary import DRUMS, FIELD, INITIAL_TOKENS, MODEL_COLUMN, NOTE
 from cmt.music.words import Song, words_to_song
-from cmt.script import run_script
+from cmt.script import between, parser, run_script
 from cmt.training.songs import split
 
 WORDS = 1400  # of each song
@@ -160,13 +159,13 @@ def fit(songs: Notes, start: dict[str, Tensor], names: tuple[str, ...]) -> dict[
 
 def main(argv: list[str] | None = None) -> None:
     """Fit, and write the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    options = parser(__doc__)
+    options.add_argument("checkpoint", type=Path)
+    options.add_argument("data", type=Path, help="npz that holds out songs of the training")
+    options.add_argument(
+        "--seed", type=between(0, kind=int), default=0, help="of the choice of songs"
     )
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("data", type=Path, help="npz that holds out songs of the training")
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of songs")
-    args = parser.parse_args(argv)
+    args = options.parse_args(argv)
     model, _ = checkpoint.load(args.checkpoint)
     data = read_dataset(args.data)
     # What the model has learned by heart tells nothing of chords: fitted to songs that it has not.

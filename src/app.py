@@ -21,6 +21,8 @@ from pathlib import Path
 from cmt.files import DEFAULT_CHECKPOINT, InputError
 from cmt.script import between, parser, run_script
 
+MINUTES_A_DAY = 1440
+
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
@@ -38,7 +40,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     add("--port", type=between(1, 65535, int), help="default: the first free one from 7860 on")
     add(
-        "--max_minutes", type=between(0, inclusive="right"), default=10.0,
+        "--max_minutes", type=between(0, MINUTES_A_DAY, inclusive="right"), default=10.0,
         help="of a video (%(default)g)",
     )  # fmt: skip
     add("-c", "--ckpt", type=Path, default=DEFAULT_CHECKPOINT, help="checkpoint of the model")

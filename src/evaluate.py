@@ -33,7 +33,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmt.files import MIDI_SUFFIXES, InputError, replacing
-from cmt.script import between, jobs, parser, run_script
+from cmt.outputs import check_outputs
+from cmt.script import between, jobs, parser, run_script, tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -90,6 +91,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Measure, print the table, write the files asked for."""
     args = parse(argv)
+    check_outputs(filter(None, (args.json, args.csv)), inputs_of(args))
     from cmt.measures.comparison import summary
     from cmt.measures.metrics import METRICS
 
@@ -113,6 +115,19 @@ def main(argv: list[str] | None = None) -> None:
         write_csv(args.csv, sets, table)
 
 
+def inputs_of(args: argparse.Namespace) -> Iterator[Path]:
+    """Every file that is read, reports of pieces among them."""
+    given = [*args.files, *(args.reference or ()), *(args.video or ()), args.train]
+    for path in filter(None, given):
+        for piece in midi_files(path) if path.is_dir() else [path]:
+            yield from (piece, piece.with_name(f"{piece.name}.json"))
+
+
+def midi_files(folder: Path) -> list[Path]:
+    """MIDI files anywhere below a folder."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)
+
+
 def read_corpus(path: Path) -> Corpus:
     """The songs of a data set, to look for copied passages in.
 
@@ -129,7 +144,7 @@ def read_corpus(path: Path) -> Corpus:
         try:
             songs.append(words_to_song(words))
         except ValueError as error:
-            print(f"skipped: {path}, song {number}: {error}", file=sys.stderr)
+            tell(f"skipped: {path}, song {number}: {error}")
             continue
         names.append(str(about.get("id", number)))
         clusters.append(cluster_of(about, number))
@@ -145,7 +160,7 @@ def find_sources(paths: Sequence[Path], skipped: list[str]) -> Iterator[Source]:
 
     for path in paths:
         if path.is_dir():
-            below = sorted(p for p in path.rglob("*") if p.suffix.lower() in MIDI_SUFFIXES)
+            below = midi_files(path)
             if not below:
                 skipped.append(f"{path}: a folder without .mid or .midi files")
             yield from (Source(str(file)) for file in below)
@@ -190,10 +205,10 @@ def measure_all(
             try:
                 errors = control_errors(Path(f"{source.name}.json"))
             except InputError as error:
-                print(f"warning: {error}", file=sys.stderr)
+                tell(f"warning: {error}")
         pieces.append(replace(result, values=result.values | errors))
     for line in skipped:
-        print(f"skipped: {line}", file=sys.stderr)
+        tell(f"skipped: {line}")
     if not pieces:
         raise InputError("nothing was usable")
     return pieces
@@ -329,9 +344,11 @@ def write_json(
         "pieces": {label: [asdict(piece) for piece in pieces] for label, pieces in sets.items()},
     }
     with replacing(path) as temporary:
+        # What no text is in a file's name is escaped, as JSON has it, too.
         temporary.write_text(
             json.dumps(finite(report), indent=1, ensure_ascii=False, allow_nan=False),
             encoding="utf-8",
+            errors="backslashreplace",
         )
 
 
@@ -357,7 +374,10 @@ def write_csv(path: Path, sets: dict[str, list[Measured]], table: dict[str, Comp
     kinds: dict[str, type] = dict.fromkeys(sets, Mean)
     if len(sets) == 2:
         kinds["distance"] = Distance
-    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(["set", "piece", *table])
         for label, pieces in sets.items():

@@ -24,12 +24,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmt.files import INFERENCE, PICTURES, InputError, unused_name
-from cmt.options import MAX_SEED, add_composition, check_composition, load_model, settings
-from cmt.script import between, parser, run_script
+from cmt.options import (
+    MAX_SEED,
+    add_composition,
+    add_overwrite,
+    check_composition,
+    load_model,
+    settings,
+)
+from cmt.outputs import check_outputs, only_run, refuse_to_replace
+from cmt.script import between, parser, run_script, tell
 
 if TYPE_CHECKING:
     from cmt.model.network import CMT
     from cmt.plots import Video
+
+
+MOST_TAKES = 256  # decoded together, in memory
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
@@ -38,7 +49,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add = options.add_argument
     add("-f", "--files", type=Path, nargs="+", metavar="NPZ", help="control words")
     add(
-        "-n", "--num_songs", type=between(1, kind=int), default=1,
+        "-n", "--num_songs", type=between(1, MOST_TAKES, int), default=1,
         help="takes per file, decoded together",
     )  # fmt: skip
     add("--rank", action="store_true", help="number the takes from the best; see docs/control.md")
@@ -52,6 +63,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--visualize", action="store_true", help="also draw the music over what was asked of it")
     add("--video", type=Path, help="draw its thumbnails, too (one NPZ only)")
     add("--format", choices=PICTURES, nargs="+", default=["png"], help="of pictures; default png")
+    add_overwrite(options)
     add_composition(options)
     args = options.parse_args(argv)
     if args.settings:
@@ -103,17 +115,41 @@ def defaults_of(report: Path) -> dict[str, object]:
 def main(argv: list[str] | None = None) -> None:
     """Generate for every file; a bad one is named and the others are still made."""
     args = parse(argv)
-    model, weights = load_model(args)
-    skipped = []
     names: set[str] = set()
-    for path in args.files:
+    stems = [unused_name(path.stem, names) for path in args.files]
+    check_results([midi for stem in stems for midi in midi_names(stem, args)], args)
+    model, weights = load_model(args)
+    skipped = 0
+    for path, stem in zip(args.files, stems, strict=True):
         try:
-            make(path, unused_name(path.stem, names), model, weights, args)
+            with only_run(args.out_dir / stem):
+                make(path, stem, model, weights, args)
         except InputError as error:
-            skipped.append(str(error))
-            print(f"skipped: {error}", file=sys.stderr)
-    if len(skipped) == len(args.files):
+            skipped += 1
+            tell(f"skipped: {error}")
+    if skipped == len(args.files):
         raise InputError("nothing was usable")
+
+
+def midi_names(stem: str, args: argparse.Namespace) -> list[Path]:
+    """The MIDI files of a control file's takes."""
+    takes = range(1, args.num_songs + 1)
+    names = [stem] if args.num_songs == 1 else [f"{stem}_{number}" for number in takes]
+    return [args.out_dir / f"{name}.mid" for name in names]
+
+
+def check_results(midis: list[Path], args: argparse.Namespace) -> None:
+    """See that these MIDI files, and what goes beside each, can be written.
+
+    Raises:
+        InputError: as `check_outputs` and `refuse_to_replace` do.
+    """
+    kinds = [".json", *(f".{kind}" for kind in args.format if args.visualize)]
+    results = [[midi.with_name(f"{midi.name}{kind}") for kind in ("", *kinds)] for midi in midis]
+    inputs = [*args.files, *filter(None, (args.settings, args.video))]
+    check_outputs((path for files in results for path in files), inputs)
+    for files in results:
+        refuse_to_replace(files, mark=files[1], overwrite=args.overwrite)
 
 
 def make(path: Path, stem: str, model: CMT, weights: str, args: argparse.Namespace) -> None:
@@ -130,10 +166,8 @@ def make(path: Path, stem: str, model: CMT, weights: str, args: argparse.Namespa
     sources = results.Sources(path.name, control.checksum, str(args.ckpt), weights)
     if args.settings:
         for what in sources.differences(args.sources):
-            print(f"warning: {args.settings}: was made from other {what}", file=sys.stderr)
-    for number, piece in enumerate(pieces, start=1):
-        name = stem if len(pieces) == 1 else f"{stem}_{number}"
-        midi = args.out_dir / f"{name}.mid"
+            tell(f"warning: {args.settings}: was made from other {what}")
+    for midi, piece in zip(midi_names(stem, args), pieces, strict=True):
         pictures = args.format if args.visualize else ()
         results.write(piece, midi, sources, pictures=pictures, video=video)
         print(f"{midi}: {piece.report}")

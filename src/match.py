@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cmt.files import InputError
 from cmt.music.vocabulary import MAX_TEMPO, MIN_TEMPO
+from cmt.outputs import check_outputs
 from cmt.script import between, parser, run_script
 
 MAX_NAME = 48  # characters of an id in a file name
@@ -43,6 +44,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Print the best pieces, and export them."""
     args = parse(argv)
+    if args.export:
+        check_outputs([args.export / "1.mid"])
 
     from cmt.control import load_control, retimed
     from cmt.measures.matching import best
@@ -73,13 +76,18 @@ def main(argv: list[str] | None = None) -> None:
         )
     if not args.export:
         return
-    for rank, match in enumerate(matches, start=1):
-        name = name_of(match.about, match.index)
+    names = [name_of(match.about, match.index) for match in matches]
+    digits = len(str(len(matches)))
+    exported = [
+        args.export / f"{rank:0{digits}}_{file_name(name)}.mid"
+        for rank, name in enumerate(names, start=1)
+    ]
+    check_outputs(exported, [args.video, args.library])
+    for match, name, midi in zip(matches, names, exported, strict=True):
         try:
             song = words_to_song(match.words)
         except ValueError as error:
             raise InputError(f"{args.library}: piece {name}: {error}") from error
-        midi = args.export / f"{rank:0{len(str(len(matches)))}}_{file_name(name)}.mid"
         write_midi(song.until(control.end), midi, control.grid.tempi)
         print(midi)
 

@@ -16,6 +16,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+from cmt.outputs import check_outputs
 from cmt.script import between, parser, run_script
 
 TEMPOS = (4, 1000)  # BPM; any music may be played
@@ -44,6 +45,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Synthesise once, then write every output."""
     arguments = parse(argv)
+    sources = (arguments.input, arguments.video, arguments.soundfont)
+    check_outputs(arguments.output, filter(None, sources))
 
     from cmt.sound import film
 

@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any
 
 from cmt.files import DATASET, MIDI_SUFFIXES, InputError
 from cmt.music.vocabulary import FIELD, MIN_NOTES
+from cmt.outputs import check_outputs, only_run
 from cmt.parallel import DASK_HELP, cluster, in_order
-from cmt.script import between, jobs, parser, run_script
+from cmt.script import between, jobs, one_line, parser, run_script
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,19 +54,22 @@ def main(argv: list[str] | None = None) -> None:
     out = DATASET / out if out.parent == Path() else out
     out = out if out.suffix == ".npz" else out.with_name(f"{out.name}.npz")
 
+    check_outputs([out], [*paths, *([args.metadata] if args.metadata else ())])
+
     files = {path: path.relative_to(folder) for path in paths}
     tasks = [(path, args.strict_names, args.min_notes) for path in paths]
     skipped: list[str] = []
     count: Counter[str] = Counter()
     try:
-        with cluster(args.dask) as client:
+        with cluster(args.dask) as client, only_run(out):
             encoded = in_order(
                 encode, tasks, crashed, jobs=args.jobs, batch=FILES_AT_ONCE, client=client
             )
             written = write_dataset(out, songs(files, encoded, about, skipped, count))
     finally:
         if skipped:
-            print(f"skipped {len(skipped)} of {len(paths)} files:", *skipped, sep="\n  ")
+            lines = map(one_line, skipped)
+            print(f"skipped {len(skipped)} of {len(paths)} files:", *lines, sep="\n  ")
     print(
         f"{out}: {written} songs, {count['words']} words; tracks mapped by name in "
         f"{count['by name']} songs, by program in {count['by program']}"

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmt.files import InputError, replacing
+from cmt.outputs import check_outputs, only_run
 from cmt.parallel import DASK_HELP, cluster, in_order
-from cmt.script import jobs, parser, run_script
+from cmt.script import jobs, one_line, parser, run_script
 
 if TYPE_CHECKING:
     import pypianoroll
@@ -48,14 +49,16 @@ def main(argv: list[str] | None = None) -> None:
     if not outputs:
         raise InputError(f"{args.in_dir}: no folder with .npz piano rolls")
     tasks = [(roll, args.out_dir / name) for roll, name in outputs.items()]
-    with cluster(args.dask) as client:
+    check_outputs((out for _, out in tasks), outputs)
+    with cluster(args.dask) as client, only_run(args.out_dir):
         reasons = in_order(
             convert, tasks, crashed, jobs=args.jobs, batch=FILES_AT_ONCE, client=client
         )
         progress = tqdm(reasons, total=len(tasks), unit="file", disable=None)
         skipped = [reason for reason in progress if reason]
     if skipped:
-        print(f"skipped {len(skipped)} of {len(outputs)} files:", *skipped, sep="\n  ")
+        lines = map(one_line, skipped)
+        print(f"skipped {len(skipped)} of {len(outputs)} files:", *lines, sep="\n  ")
     if len(skipped) == len(outputs):
         raise InputError(f"{args.in_dir}: none of its .npz files is a usable piano roll")
     print(f"{args.out_dir}: {len(outputs) - len(skipped)} MIDI files")
@@ -83,7 +86,7 @@ def convert(roll: Path, out: Path) -> str | None:
         return f"{roll}: not a usable piano roll ({error})"
     try:
         with replacing(out) as target:
-            score.dump_midi(target)
+            target.write_bytes(score.dumps_midi())  # not by its library, which tells no error
     except InputError as error:
         return str(error)
     return None

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cmt.files import DATASET
 from cmt.model.config import CMTConfig
-from cmt.music.vocabulary import INITIAL_SIZES, INITIAL_SIZES_WITH_KEYS
+from cmt.music.vocabulary import INITIAL_SIZES, INITIAL_SIZES_WITH_KEYS, MAX_WORDS
 from cmt.script import between, parser, run_script
 from cmt.training.config import Augmentation, RunConfig, TrainingConfig
 
@@ -31,6 +31,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     options = parser(__doc__, HelpFormatter)
     count, natural = between(1, kind=int), between(0, kind=int)
+    width, most_layers, most_workers = between(1, 2**16, int), 1024, 256
     below_one = between(0, 1, inclusive="left")
     share = between(0, 1)
     add = options.add_argument
@@ -38,12 +39,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     default_data = DATASET / "lpd_5_prcem_mix_v8_10000.npz"
     add("-t", "--train_data", type=Path, default=default_data, help="data set of words")
     add("-p", "--path", type=Path, help="checkpoint to start from, ours or the original's")
-    rate = between(0, inclusive="left")
+    rate = between(0, 1e38)  # of float32
     add("-l", "--lr", type=rate, default=TrainingConfig.lr, help="peak learning rate")
     batch_size = TrainingConfig.batch_size
     add("-b", "--batch_size", type=count, default=batch_size, help="songs per step, over all GPUs")
     add("-e", "--epochs", type=count, default=TrainingConfig.epochs, help="in all")
-    add("-g", "--gpus", type=int, nargs="+", help="GPU numbers; default: one if there is one")
+    add("-g", "--gpus", type=natural, nargs="+", help="GPU numbers; default: one if there is one")
     add("--resume", action="store_true", help="go on from exp/NAME/last.pt")
     add("--exp_dir", type=Path, default=RunConfig.exp_dir, help="folder of checkpoints")
     add("--log_dir", type=Path, default=RunConfig.log_dir, help="folder of logs")
@@ -88,20 +89,25 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         default=Augmentation.excerpts,
         help="share of songs cut to some bars of them",
     )
-    add("--workers", type=natural, default=TrainingConfig.workers, help="loading processes")
+    add(
+        "--workers",
+        type=between(0, most_workers, int),
+        default=TrainingConfig.workers,
+        help="loading processes",
+    )
     model = options.add_argument_group("model (ignored with -p and --resume)")
     add = model.add_argument
-    add("--d_model", type=count, default=CMTConfig.d_model, help="width")
-    add("--n_layers", type=count, default=CMTConfig.n_layers, help="layers")
-    add("--n_heads", type=count, default=CMTConfig.n_heads, help="attention heads")
-    add("--d_ff", type=count, default=CMTConfig.d_ff, help="width of the feed-forward layers")
+    add("--d_model", type=width, default=CMTConfig.d_model, help="width")
+    add("--n_layers", type=between(1, most_layers, int), default=CMTConfig.n_layers, help="layers")
+    add("--n_heads", type=width, default=CMTConfig.n_heads, help="attention heads")
+    add("--d_ff", type=width, default=CMTConfig.d_ff, help="width of the feed-forward layers")
     add("--meter", action="store_true", help="also tell the place in the bar and in four bars")
     add("--keys", action="store_true", help="also tell the key of a song")
     windowed = "layers, from 1 on, of softmax attention over the last --window words"
     add("--windowed", type=count, nargs="+", default=[], help=windowed)
-    add("--window", type=count, default=CMTConfig.window, help="words")
+    add("--window", type=between(1, MAX_WORDS, int), default=CMTConfig.window, help="words")
     chain = "width of heads that know the attributes drawn before; 0: the published heads"
-    add("--chain", type=natural, default=CMTConfig.chain, help=chain)
+    add("--chain", type=between(0, 2**16, int), default=CMTConfig.chain, help=chain)
     step = options.add_argument_group("step")
     add = step.add_argument
     add(
@@ -118,7 +124,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add(
         "--weight_decay",
-        type=between(0),
+        type=rate,
         default=TrainingConfig.weight_decay,
         help="of weight matrices",
     )
@@ -134,12 +140,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--compile", action="store_true", help="use torch.compile; for GPUs, takes minutes")
     add(
         "--save_minutes",
-        type=between(0),
+        type=between(0, 1e6),
         default=TrainingConfig.save_minutes,
         help="time between checkpoints",
     )
     args = options.parse_args(argv)
-    if Path(args.name).name != args.name:
+    if Path(args.name).name != args.name or args.name == "..":
         options.error("-n: give a name, not a path; --exp_dir and --log_dir say where")
     multiple = 4 if args.windowed else 2
     if args.d_model % (multiple * args.n_heads):

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from cmt.files import INFERENCE, InputError
 from cmt.options import (
     add_composition,
+    add_overwrite,
     add_rhythm,
     check_composition,
     check_rhythm,
@@ -29,7 +30,8 @@ from cmt.options import (
     settings,
     watched,
 )
-from cmt.script import between, parser, run_script
+from cmt.outputs import check_outputs, only_run, refuse_to_replace
+from cmt.script import between, parser, run_script, tell
 
 if TYPE_CHECKING:
     from cmt.model.network import CMT
@@ -56,6 +58,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )  # fmt: skip
     add("--soundfont", type=Path, metavar="FILE", help="other instruments (.sf2)")
     add("--visualize", action="store_true", help="pictures, too: NAME_rhythm.png, NAME.mid.png")
+    add_overwrite(options)
     add_rhythm(options)
     add_composition(options)
     # Without a `=`, what follows --keep-audio is a video.
@@ -82,12 +85,14 @@ def main(argv: list[str] | None = None) -> None:
     skipped = []
     for video in args.videos:
         try:
-            video2bgm(video, result_for(video, args, made), model, args)
+            result = result_for(video, args, made)
+            with only_run(args.out_dir / video.stem):
+                video2bgm(video, result, model, args)
         except InputError as error:
-            print(f"error: {error}", file=sys.stderr)
+            tell(f"error: {error}")
             skipped.append(video)
     for video in skipped:
-        print(f"skipped: {video}", file=sys.stderr)
+        tell(f"skipped: {video}")
     if len(skipped) == len(args.videos):
         raise InputError("no video could be used")
 
@@ -96,7 +101,8 @@ def result_for(video: Path, args: argparse.Namespace, made: dict[str, Path]) -> 
     """Where the video with music goes; its name is noted in `made`.
 
     Raises:
-        InputError: something would be replaced: the video itself, or what another gave.
+        InputError: something would be replaced: what is read, what another video gave, or what no
+            run has made; or a file cannot be written.
     """
     if other := made.get(video.stem):
         raise InputError(f"{video}: would replace what {other} gave; use another --out_dir")
@@ -105,7 +111,24 @@ def result_for(video: Path, args: argparse.Namespace, made: dict[str, Path]) -> 
     result = args.output or args.out_dir / (video.name if kept else f"{video.stem}.mkv")
     if video.exists() and result.exists() and video.samefile(result):
         raise InputError(f"{video}: the result would replace it; choose another -o")
+    rhythm, music = files_of(video, args)
+    inputs = [*args.videos, *filter(None, (args.key_frames, args.soundfont))]
+    check_outputs([*rhythm, *music, result], inputs)
+    refuse_to_replace(rhythm, mark=rhythm[0], overwrite=args.overwrite)
+    refuse_to_replace([*music, result], mark=music[1], overwrite=args.overwrite)
     return result
+
+
+def files_of(video: Path, args: argparse.Namespace) -> tuple[list[Path], list[Path]]:
+    """The files of a video's rhythm, and those of its music, but for the result."""
+    rhythm, music = [".npz", ".json"], [".mid", ".mid.json", ".mp3"]
+    if args.visualize:
+        rhythm, music = [*rhythm, "_rhythm.png"], [*music, ".mid.png"]
+    folder = args.out_dir
+    return (
+        [folder / f"{video.stem}{ending}" for ending in rhythm],
+        [folder / f"{video.stem}{ending}" for ending in music],
+    )
 
 
 def video2bgm(
@@ -122,13 +145,13 @@ def video2bgm(
     from cmt.video import analysis
 
     pictures = ("png",) if args.visualize else ()
-    npz, midi, sound = (args.out_dir / f"{video.stem}{kind}" for kind in (".npz", ".mid", ".mp3"))
+    (npz, *_), (midi, _, sound, *_) = files_of(video, args)
     print(f"== {video}", flush=True)
     with stage("video → rhythm"):
         found = watched(video, args)
         rhythm_files = analysis.write(found, npz, pictures)
         for problem in found.problems:
-            print(f"warning: {video}: {problem}; what could be decoded was used", file=sys.stderr)
+            tell(f"warning: {video}: {problem}; what could be decoded was used")
         print(found)
     with stage("rhythm → music"):
         from cmt import results  # torch, which the first stage does without

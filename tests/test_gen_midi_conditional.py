@@ -170,12 +170,12 @@ def test_a_report_of_other_sources_is_told(
     tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     gen_midi_conditional.main(arguments)
-    take = ["--settings", str(tmp_path / "clip.mid.json"), "--out_dir", str(tmp_path)]
+    take = ["--settings", str(tmp_path / "clip.mid.json"), "--out_dir", str(tmp_path / "again")]
     words = load_control(tmp_path / "clip.npz").words
     save_control(tmp_path / "clip.npz", Control(words, tempo=110.0, duration=8.0))
     gen_midi_conditional.main([*take, "--seed", "3"])
     assert "was made from other control words" in capsys.readouterr().err
-    assert report(tmp_path / "clip.mid")["seed"] == 3
+    assert report(tmp_path / "again" / "clip.mid")["seed"] == 3
     (tmp_path / "clip.mid.json").write_text("{}")
     with pytest.raises(InputError, match=r"clip\.mid\.json: no report of a piece"):
         gen_midi_conditional.main(take)

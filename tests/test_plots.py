@@ -128,6 +128,12 @@ def test_labels_are_inside_the_picture(
     plots.plot([tmp_path / "a.png"], plots.Video(rhythm, curves), music)
     whole = figures[0].get_tightbbox()
     assert whole.x0 >= 0 and whole.y0 >= 0
+    axes = [one for one in figures[0].axes if one.get_ylabel()]
+    labels = [one.yaxis.label.get_window_extent() for one in axes]
+    assert len({round(label.x1) for label in labels}) == 1
+    for one, label in zip(axes, labels, strict=True):
+        numbers = [tick.get_window_extent() for tick in one.get_yticklabels() if tick.get_text()]
+        assert all(label.x1 <= number.x0 for number in numbers)
     assert whole.x1 <= figures[0].get_figwidth() and whole.y1 <= figures[0].get_figheight()
     assert figures[0].axes[1].get_title(loc="left") == "1 visual beat"
 

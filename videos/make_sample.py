@@ -11,7 +11,6 @@ pixels of a 1280 × 720 picture. The same file comes out every time.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import sys
 from collections.abc import Callable
@@ -21,7 +20,8 @@ import cv2
 import numpy as np
 
 from cmt.files import VIDEOS, replacing
-from cmt.script import run_script
+from cmt.outputs import check_outputs
+from cmt.script import parser, run_script
 
 WIDTH, HEIGHT = 1280, 720
 FPS = 30
@@ -302,11 +302,10 @@ SCENES: tuple[tuple[Callable[[float], np.ndarray], int], ...] = (
 
 def main(argv: list[str] | None = None) -> None:
     """Draw every frame and encode it."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--output", type=Path, default=VIDEOS / "sample.mp4")
-    arguments = parser.parse_args(argv)
+    options = parser(__doc__)
+    options.add_argument("--output", type=Path, default=VIDEOS / "sample.mp4")
+    arguments = options.parse_args(argv)
+    check_outputs([arguments.output])
 
     import av
     from tqdm import tqdm

@@ -11,6 +11,7 @@ from cmt.decoding.style import Style
 from cmt.form import Form
 from cmt.measures.matching import score
 from cmt.measures.obedience import ControlError, control_error
+from cmt.model.fast import AUTO, fastest
 from cmt.model.network import CMT
 from cmt.music.vocabulary import INSTRUMENT_CLASS
 from cmt.music.words import Song, words_to_song
@@ -29,7 +30,7 @@ class Settings:
         tempo: BPM; None is the video's.
         style: what is asked of the whole piece.
         seed: of the first take.
-        precision: of the model's weights, as in `cmt.model.fast.product`.
+        precision: of the model's weights, as in `cmt.model.fast.product`; "auto" is the fastest.
         rank: whether the best take comes first.
         humanize: whether it is played as unevenly as people play.
     """
@@ -130,6 +131,8 @@ def compose(
         progress: see `cmt.decoding.engine.decode`.
     """
     control = retimed(control, settings.tempo)
+    if settings.precision == AUTO:
+        settings = replace(settings, precision=fastest(model, settings.takes))
     plan, changes = make_plan(control, settings.min_strength, settings.style.max_strength)
     takes = generate(
         model,

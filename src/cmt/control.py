@@ -9,6 +9,7 @@ metadata2numpy_mix.py.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import zipfile
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from cmt.files import InputError, replacing
+from cmt.files import InputError, write_together
 from cmt.grid import Grid, Knot, on_beats
 from cmt.music.vocabulary import (
     BAR,
@@ -258,14 +259,20 @@ def _classify(value: float, thresholds: Sequence[float]) -> int:
 
 
 def save_control(path: str | Path, control: Control, curves: Curves | None = None) -> None:
-    """Write control words, tempo (BPM) and duration (s): npz `input`, `tempo`, `duration`.
+    """Write what `to_npz` makes.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    write_together({Path(path): to_npz(control, curves)})
+
+
+def to_npz(control: Control, curves: Curves | None = None) -> bytes:
+    """An npz of control words, tempo (BPM) and duration (s): `input`, `tempo`, `duration`.
 
     Where the grid is no constant one it also holds its `knots` (knots, 2), ticks and seconds; where
     they are known, the `seconds` of the words and `scenes`; of `curves`, `fps`, `speed`,
     `saliency` and `unit`.
-
-    Raises:
-        InputError: the folder cannot be written to.
     """
     content = {
         "input": control.words,
@@ -277,8 +284,9 @@ def save_control(path: str | Path, control: Control, curves: Curves | None = Non
         **(vars(curves) if curves else {}),
     }
     known: dict[str, Any] = {name: value for name, value in content.items() if value is not None}
-    with replacing(path) as temporary:
-        np.savez_compressed(temporary, **known)
+    file = io.BytesIO()
+    np.savez_compressed(file, **known)
+    return file.getvalue()
 
 
 def load_curves(path: str | Path) -> Curves | None:

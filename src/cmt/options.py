@@ -53,6 +53,13 @@ def mood(text: str) -> str:
     return asked
 
 
+def add_overwrite(options: argparse.ArgumentParser) -> None:
+    """Add the option that `cmt.outputs.refuse_to_replace` is told."""
+    options.add_argument(
+        "--overwrite", action="store_true", help="replace files that no earlier run has made, too"
+    )
+
+
 def add_rhythm(options: argparse.ArgumentParser) -> None:
     """Add the options that `watched` reads."""
     add = options.add_argument_group("the rhythm of the video").add_argument
@@ -111,7 +118,8 @@ def add_composition(options: argparse.ArgumentParser) -> None:
         "-c", "--ckpt", "--checkpoint", type=Path, default=DEFAULT_CHECKPOINT,
         help="checkpoint of the model, or its folder",
     )  # fmt: skip
-    add("-g", "--gpus", type=int, metavar="GPU", help="GPU number; default: one if there is one")
+    gpu = between(0, kind=int)
+    add("-g", "--gpus", type=gpu, metavar="GPU", help="its number; default: one if there is one")
     add(
         "-C", "--C", type=between(0, 1), default=1.0, metavar="DEGREE",
         help="control degree, 0 (free) to 1 (as the video says)",
@@ -122,8 +130,9 @@ def add_composition(options: argparse.ArgumentParser) -> None:
         help="weaker visual beats are left to the model; default 2",
     )  # fmt: skip
     add(
-        "--precision", choices=["float32", "bf16", "int8"], default="float32",
-        help="of the model's weights; bf16 and int8 take less time on a CPU; default float32",
+        "--precision", choices=["float32", "bf16", "int8", "auto"], default="float32",
+        help="of the model's weights; auto: what is fastest here, which the report names; default"
+        " float32, so that a seed gives the same music everywhere",
     )  # fmt: skip
     add(
         "--seed", type=between(0, MAX_SEED, int), default=0, metavar="N",
@@ -211,6 +220,8 @@ def load_model(args: argparse.Namespace) -> tuple[CMT, str]:
     cuda = torch.cuda.is_available()
     if args.gpus is not None and not cuda:
         raise InputError(f"-g {args.gpus}: no CUDA device here; leave -g out for the CPU")
+    if cuda and (args.gpus or 0) >= (count := torch.cuda.device_count()):
+        raise InputError(f"-g {args.gpus}: there are {count} GPUs here, counted from 0")
     if cuda and args.precision == "int8":
         raise InputError("--precision int8 is for CPUs; use bf16 on a GPU")
     model, _ = checkpoint.load(args.ckpt, f"cuda:{args.gpus or 0}" if cuda else "cpu")

@@ -9,6 +9,7 @@ Source: paper, figure 2.
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from cmt.files import replacing
+from cmt.files import write_together
 from cmt.grid import Grid
 from cmt.music.vocabulary import DRUMS, INSTRUMENTS, TICKS_PER_BAR
 from cmt.music.words import Song
@@ -33,7 +34,8 @@ from cmt.rhythm import Curves, VideoRhythm
 
 # Inches
 WIDTH = 11.0  # of the axes
-LEFT, RIGHT, BOTTOM, EDGE = 0.85, 0.2, 0.5, 0.1
+LEFT, RIGHT, BOTTOM, EDGE = 1.0, 0.2, 0.5, 0.1
+LABEL = 0.4  # right edge of the axes' labels: what is left of LEFT is for the numbers
 GAP = 0.4  # above axes that have a title or a legend
 STRIP = 1.0  # height of the thumbnails, about
 SCENE_ROOM, NUMBER_ROOM = 0.7, 0.25  # widths for "scene 10" and "10"
@@ -120,8 +122,9 @@ def plot(
     with rc_context({"svg.hashsalt": "cmt", "pdf.fonttype": 42}):
         for path in map(Path, paths):
             dated = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-            with replacing(path) as temporary:
-                figure.savefig(temporary, dpi=DOTS, metadata=dated[path.suffix[1:].lower()])
+            kind, content = path.suffix[1:].lower(), io.BytesIO()
+            figure.savefig(content, format=kind, dpi=DOTS, metadata=dated[kind])
+            write_together({path: content.getvalue()})
 
 
 def _stack(panels: Sequence[Panel], duration: float, width: float) -> Figure:
@@ -138,8 +141,8 @@ def _stack(panels: Sequence[Panel], duration: float, width: float) -> Figure:
         axes.tick_params(labelsize=9)
         panel.draw(axes)
         axes.set_xlim(0, duration)
+        axes.yaxis.set_label_coords((LABEL - LEFT) / width, 0.5)
     axes.set_xlabel("time (s)", fontsize=9)
-    figure.align_ylabels()
     return figure
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from cmt.compose import Report, Settings
 from cmt.decoding import LOOPS
 from cmt.decoding.style import Style
-from cmt.files import InputError, replacing
+from cmt.files import InputError, replacing_all, write_together
 from cmt.form import Form
 from cmt.music.chords import HALVES, read_loops, write_loops
 from cmt.music.keys import Key
-from cmt.music.midi import load_score, write_midi
+from cmt.music.midi import load_score, to_midi
 from cmt.music.vocabulary import GENRES, TICKS_PER_BAR, TICKS_PER_BEAT
 from cmt.sound.performance import perform
 
@@ -77,16 +77,16 @@ def write(
     Raises:
         InputError: the folder cannot be written to.
     """
-    write_music(piece, midi)
     report = midi.with_name(f"{midi.name}.json")
-    content = {
-        **asdict(sources),
-        **to_json(piece.report),
-        "visual_beats": visual_beats(piece, midi),
-        **(extra or {}),
-    }
-    with replacing(report) as temporary:
-        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    with replacing_all([midi, report]) as (new_midi, new_report):
+        new_midi.write_bytes(as_midi(piece))
+        content = {
+            **asdict(sources),
+            **to_json(piece.report),
+            "visual_beats": visual_beats(piece, new_midi),
+            **(extra or {}),
+        }
+        new_report.write_text(json.dumps(content, indent=1), encoding="utf-8")
     drawn = [midi.with_name(f"{midi.name}.{suffix}") for suffix in pictures]
     if drawn:
         from cmt.plots import WIDTH, Music, plot
@@ -97,12 +97,18 @@ def write(
 
 
 def write_music(piece: Piece, midi: Path) -> None:
-    """Write a piece as MIDI, as it is played, with tempo map, and scenes and sections as markers.
-
-    Without scenes, as the original's rhythm has none, it is played as the original plays.
+    """Write a piece as MIDI; see `as_midi`.
 
     Raises:
         InputError: the folder cannot be written to.
+    """
+    write_together({midi: as_midi(piece)})
+
+
+def as_midi(piece: Piece) -> bytes:
+    """A piece as MIDI, as it is played, with tempo map, and scenes and sections as markers.
+
+    Without scenes, as the original's rhythm has none, it is played as the original plays.
     """
     control = piece.control
     take, settings = piece.take, piece.report.settings
@@ -113,7 +119,7 @@ def write_music(piece: Piece, midi: Path) -> None:
         )
         how = {"velocities": played.velocities, "delays": played.delays}
     markers = markers_of(control.scenes, take.form)
-    write_midi(piece.song, midi, control.grid.tempi, markers=markers, **how)
+    return to_midi(piece.song, control.grid.tempi, markers=markers, **how)
 
 
 def markers_of(scenes: Sequence[int], form: Form | None) -> list[tuple[int, str]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cmt.files import InputError, replacing
+from cmt.files import InputError, write_together
 from cmt.grid import Grid, Knot
 from cmt.music.vocabulary import BEATS_PER_BAR, TICKS_PER_BAR, seconds_to_ticks
 
@@ -121,17 +121,21 @@ def mean_per_bar(speed: np.ndarray, fps: float, tempo: float) -> tuple[float, ..
 
 
 def save_rhythm(path: str | Path, rhythm: VideoRhythm) -> None:
-    """Write `rhythm` as JSON with the original's keys.
+    """Write what `to_json` makes.
 
     Raises:
         InputError: the folder cannot be written to.
     """
-    with replacing(path) as temporary:
-        content = asdict(rhythm)
-        for name in ("knots", "scenes"):  # which the original's JSON has not
-            if not content[name]:
-                del content[name]
-        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    write_together({Path(path): to_json(rhythm)})
+
+
+def to_json(rhythm: VideoRhythm) -> bytes:
+    """JSON with the original's keys."""
+    content = asdict(rhythm)
+    for name in ("knots", "scenes"):  # which the original's JSON has not
+        if not content[name]:
+            del content[name]
+    return json.dumps(content, indent=1).encode()
 
 
 def load_rhythm(path: str | Path) -> VideoRhythm:

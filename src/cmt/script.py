@@ -7,9 +7,13 @@ import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, NoReturn
 
 from cmt.files import IN_CHECKOUT, InputError
+from cmt.terminal import steady_streams
+
+MOST = 2**32 - 1  # of whole numbers: all libraries take it
+MOST_PROCESSES = 1024
 
 
 class Parser(argparse.ArgumentParser):
@@ -21,8 +25,16 @@ class Parser(argparse.ArgumentParser):
         """See `ArgumentParser`."""
         given = list(sys.argv[1:] if args is None else args)
         end = given.index("--") if "--" in given else len(given)
+        for text in given[:end]:
+            if text[:1] == "-" and text not in self._option_string_actions and os.path.exists(text):  # noqa: PTH110 - of any length
+                self.error(f"{text}: to name this file, and no option, write ./{text}")
         given[:end] = map(self._as_declared, given[:end])
         return super().parse_known_args(given, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """End with a mistake in the command line, in one line; exit status 2."""
+        tell(f"error: {message}; {self.prog} --help shows what there is")
+        self.exit(2)
 
     def _as_declared(self, text: str) -> str:
         """An option, or the beginning of one, with the `-` and `_` that it was declared with."""
@@ -51,7 +63,8 @@ def between(
 ) -> Callable[[str], float]:
     """An argument type: numbers in a range, the ends among them as `inclusive` says, never NaN.
 
-    What is outside is refused by the parser, which names the option and the range.
+    What is outside is refused by the parser, which names the option and the range. Whole numbers go
+    up to `MOST`.
     """
     least = f"above {low:.10g}" if inclusive == "right" else f"from {low:.10g}"
     most = f" to below {high:.10g}" if inclusive == "left" else f" to {high:.10g}"
@@ -65,8 +78,8 @@ def between(
             value = math.nan
         above = low < value if inclusive == "right" else low <= value
         below = value < high if inclusive == "left" else value <= high
-        if not (above and below):
-            raise argparse.ArgumentTypeError(f"{asked}, not {text!r}")
+        if not (above and below) or (kind is int and value > MOST):
+            raise argparse.ArgumentTypeError(f"{asked}, not {text[:40]!r}")
         return value
 
     return convert
@@ -78,9 +91,27 @@ def jobs(text: str) -> int:
         value = int(text)
     except ValueError:
         value = 0
-    if value < 1 and value != -1:
-        raise argparse.ArgumentTypeError(f"give a number of processes, or -1, not {text!r}")
+    if not (1 <= value <= MOST_PROCESSES or value == -1):
+        raise argparse.ArgumentTypeError(
+            f"give a number of processes up to {MOST_PROCESSES}, or -1, not {text!r}"
+        )
     return value
+
+
+def tell(text: object) -> None:
+    """Print one line to stderr, whatever characters a file's name in it has."""
+    print(one_line(text), file=sys.stderr, flush=True)
+
+
+def one_line(text: object) -> str:
+    """The text with control characters and the like written as escapes."""
+    return "".join(map(_shown, str(text)))
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    return character.encode("unicode_escape", "backslashreplace").decode()
 
 
 # Of libgomp, read when PyTorch is loaded: by default a thread spins for milliseconds until the
@@ -91,27 +122,40 @@ SPINS = "2000"
 def run_script(main: Callable[[], None]) -> int:
     """Run a script's `main`; a user's mistake becomes one line on stderr and exit status 1.
 
-    So does a Python that lacks our packages. Ctrl-C ends with 130, an output that nobody reads any
-    more with 141, both quietly.
+    So does a Python that lacks our packages, a lack of memory, and a stdout that takes nothing;
+    the work is done all the same, then. Ctrl-C ends with 130, an output that nobody reads any more
+    with 141, both quietly.
     """
     os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+    with steady_streams() as lost:
+        status = _status(main)
+    if isinstance(lost.error, BrokenPipeError):
+        return status or 141
+    if lost.error:
+        tell(f"error: standard output: {lost.error.strerror}")
+        return status or 1
+    return status
+
+
+def _status(main: Callable[[], None]) -> int:
+    """The exit status of a script's `main`."""
     try:
         main()
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        tell(f"error: {error}")
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] == "cmt":
             raise
-        print(f"error: {lacking(error.name)}", file=sys.stderr)
-        return 1
+        tell(f"error: {lacking(error.name)}")
+    except MemoryError as error:
+        tell(f"error: there is not enough memory ({error}); close other programs or ask for less")
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        # Whoever read the output has gone, as `head` does; what Python still holds goes nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    return 0
+    except SystemExit as end:  # of the parser
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    else:
+        return 0
+    return 1
 
 
 def lacking(package: str) -> str:

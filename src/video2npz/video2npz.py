@@ -26,9 +26,10 @@ from pathlib import Path
 
 try:
     from cmt.files import INFERENCE, PICTURES, InputError, unused_name
-    from cmt.options import add_rhythm, check_rhythm, watched
+    from cmt.options import add_overwrite, add_rhythm, check_rhythm, watched
+    from cmt.outputs import check_outputs, only_run, refuse_to_replace
     from cmt.parallel import DASK_HELP, cluster, in_order
-    from cmt.script import parser, run_script
+    from cmt.script import parser, run_script, tell
 except ModuleNotFoundError as error:  # this script, unlike the others, does not lie beside `cmt`
     if error.name != "cmt":
         raise
@@ -59,6 +60,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         metavar="SCHEDULER",
         help=f"{DASK_HELP}; one worker a machine, as a video takes all cores",
     )
+    add_overwrite(options)
     add_rhythm(options)
     args = options.parse_args(argv)
     check_rhythm(options, args)
@@ -70,38 +72,45 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Analyse each video; a bad one is named and the others are still analysed."""
     arguments = parse(argv)
-    try:  # before minutes of work
-        arguments.out_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{arguments.out_dir}: cannot be made ({error.strerror}); choose another --out_dir"
-        ) from error
-
     names: set[str] = set()
     tasks = []
     for video in arguments.videos:
         output = arguments.out_dir / unused_name(video.stem, names)
         paths = (video.absolute(), output.absolute()) if arguments.dask else (video, output)
         tasks.append((*paths, arguments))
+    # Before minutes of work.
+    results = [results_of(output, arguments) for _, output, _ in tasks]
+    inputs = [*arguments.videos, *filter(None, [arguments.key_frames])]
+    check_outputs((path for files in results for path in files), inputs)
+    for files in results:
+        refuse_to_replace(files, mark=files[0], overwrite=arguments.overwrite)
     skipped = []
     with cluster(arguments.dask) as client:
-        results = (
+        done = (
             in_order(attempt, tasks, crashed, client=client) if client else starmap(attempt, tasks)
         )
-        for video, result in zip(arguments.videos, results, strict=True):
+        for video, result in zip(arguments.videos, done, strict=True):
             if isinstance(result, InputError):
-                print(f"skipped: {result}", file=sys.stderr)
+                tell(f"skipped: {result}")
                 skipped.append(video)
                 continue
             line, problems = result
             for problem in problems:
-                print(f"warning: {problem}; what could be decoded was used", file=sys.stderr)
+                tell(f"warning: {problem}; what could be decoded was used")
             print(line)
     if skipped and len(arguments.videos) > 1:
         listed = ", ".join(map(str, skipped))
-        print(f"skipped {len(skipped)} of {len(arguments.videos)}: {listed}", file=sys.stderr)
+        tell(f"skipped {len(skipped)} of {len(arguments.videos)}: {listed}")
     if len(skipped) == len(arguments.videos):
         raise InputError("no video could be used")
+
+
+def results_of(output: Path, arguments: argparse.Namespace) -> list[Path]:
+    """The files of a video: control words, rhythm, pictures."""
+    kinds = arguments.format if arguments.visualize else ()
+    endings = (".npz", ".json", *(f"_rhythm.{kind}" for kind in kinds))
+    # Not with_suffix: a name may have dots of its own.
+    return [output.with_name(f"{output.name}{ending}") for ending in endings]
 
 
 def attempt(
@@ -109,7 +118,8 @@ def attempt(
 ) -> tuple[str, list[str]] | InputError:
     """What `make` returns, or why it cannot."""
     try:
-        return make(video, output, arguments)
+        with only_run(output):
+            return make(video, output, arguments)
     except InputError as error:
         return error
 
@@ -129,8 +139,7 @@ def make(video: Path, output: Path, arguments: argparse.Namespace) -> tuple[str,
 
     began = time.perf_counter()
     analysis = watched(video, arguments, arguments.resolution)
-    # Not with_suffix: a name may have dots of its own.
-    npz = output.with_name(f"{output.name}.npz")
+    npz, *_ = results_of(output, arguments)
     written = write(analysis, npz, arguments.format if arguments.visualize else ())
     return (
         f"{analysis}, in {time.perf_counter() - began:.1f} s → {', '.join(map(str, written))}",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from torch import Tensor
 
 from cmt.control import CONTROL_COLUMNS
 from cmt.measures.obedience import control_error
+from cmt.model import fast as fast_module
 from cmt.model.fast import FastCMT, product
 from cmt.model.network import CMT
 from cmt.music.vocabulary import BAR, DRAWN, FIELD, FIELDS, INITIAL_TOKENS, MODEL_COLUMN
@@ -60,6 +63,23 @@ def test_chained_heads_are_the_model_s() -> None:
 
 
 @torch.no_grad()
+def test_the_fastest_precision_is_the_one_whose_products_are(
+    recorded_model: CMT, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(weight: Tensor, bias: Tensor, precision: str) -> Callable[[Tensor], Tensor]:
+        seconds = {"float32": 0.003, "bf16": 0.001, "int8": 0.002}[precision]
+
+        def multiply(x: Tensor) -> Tensor:
+            time.sleep(seconds)
+            return x
+
+        return multiply
+
+    monkeypatch.setattr(fast_module, "product", slow)
+    monkeypatch.setattr(fast_module, "TRIAL", 0.02)
+    assert fast_module.fastest(recorded_model, 1) == "bf16"
+
+
 @pytest.mark.parametrize(("precision", "tolerance"), [("bf16", 0.01), ("int8", 0.05)])
 def test_rounded_weights_are_near_it(recorded_model: CMT, precision: str, tolerance: float) -> None:
     hidden, logits = outputs(recorded_model, 2, precision)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import av
 import numpy as np
@@ -13,8 +13,10 @@ from symusic.core import NoteTick, ScoreTick, TempoTick, TrackTick
 
 from cmt.files import InputError
 from cmt.music.vocabulary import INSTRUMENTS
+from cmt.sound.bus import CEILING, LOUDNESS, limit
 from cmt.sound.film import mix, mux, video_duration, write_audio
-from cmt.sound.loudness import CEILING, LOUDNESS, SAMPLE_RATE, levels, limit, loudness
+from cmt.sound.loudness import SAMPLE_RATE, levels, loudness
+from cmt.sound.recording import Recording
 from cmt.sound.synthesis import FADE, TAIL, synthesise
 
 TICKS = 480  # per quarter
@@ -47,6 +49,11 @@ def band() -> ScoreTick:
             "Strings": [(0, 8, 67), (8, 8, 65)],
         }
     )
+
+
+def heard(*arguments: Any, **options: Any) -> np.ndarray:
+    """What a score sounds like, (2, samples)."""
+    return synthesise(*arguments, **options).mix[:, :]
 
 
 def tone(frequency: float, seconds: float, amplitude: float = 0.25) -> np.ndarray:
@@ -117,7 +124,7 @@ def test_an_a4_of_every_pitched_instrument_sounds_at_440_hz() -> None:
     for instrument in INSTRUMENTS:
         if instrument.is_drum:
             continue
-        samples = synthesise(score({instrument.name: [(0, 4, 69)]}))
+        samples = heard(score({instrument.name: [(0, 4, 69)]}))
         spectrum = np.abs(np.fft.rfft(samples[0, : 2 * SAMPLE_RATE] * np.hanning(2 * SAMPLE_RATE)))
         partials = [spectrum[round(880 * k) - 12 : round(880 * k) + 13].max() for k in range(1, 9)]
         near = spectrum[880 - 12 : 880 + 13]
@@ -130,7 +137,7 @@ def test_an_a4_of_every_pitched_instrument_sounds_at_440_hz() -> None:
 
 def test_octaves_are_octaves_over_the_whole_range() -> None:
     for pitch in range(33, 94, 12):
-        samples = synthesise(score({"Piano": [(0, 4, pitch)]}))
+        samples = heard(score({"Piano": [(0, 4, pitch)]}))
         middle = samples[0, SAMPLE_RATE // 4 : SAMPLE_RATE // 4 + 2**16]
         spectrum = np.abs(np.fft.rfft(middle, 2**17))
         correlation = np.fft.irfft(spectrum**2)[: 2**15]
@@ -142,27 +149,27 @@ def test_octaves_are_octaves_over_the_whole_range() -> None:
 
 
 def test_drums_of_program_114_sound_and_have_no_pitch() -> None:
-    samples = synthesise(score({"Drums": [(0, 0.25, 38)]}))
+    samples = heard(score({"Drums": [(0, 0.25, 38)]}))
     assert samples.any()
     power = np.abs(np.fft.rfft(samples[0, : SAMPLE_RATE // 2])) ** 2
     share = power / power.sum()
     entropy = -np.sum(share * np.log2(share + 1e-12))
-    piano = synthesise(score({"Piano": [(0, 0.25, 60)]}))
+    piano = heard(score({"Piano": [(0, 0.25, 60)]}))
     power = np.abs(np.fft.rfft(piano[0, : SAMPLE_RATE // 2])) ** 2
     share = power / power.sum()
     assert entropy > -np.sum(share * np.log2(share + 1e-12)) + 2  # bits
-    standard_kit = synthesise(score({"Drums": [(0, 0.25, 38)]}, program=0))
+    standard_kit = heard(score({"Drums": [(0, 0.25, 38)]}, program=0))
     np.testing.assert_array_equal(samples, standard_kit)
 
 
 def test_all_five_tracks_are_heard_in_the_mix() -> None:
-    whole = synthesise(band())
+    whole = heard(band())
     for instrument in INSTRUMENTS:
         without = band()
         for track in without.tracks:
             if track.name == instrument.name:
                 track.notes.clear()
-        rest = synthesise(without)
+        rest = heard(without)
         scale = np.vdot(rest, whole) / np.vdot(rest, rest)
         difference = levels(whole - np.float32(scale) * rest)[0] - levels(whole)[0]
         assert difference > -20, instrument.name  # dB
@@ -180,7 +187,7 @@ def test_loudness_reads_what_the_recommendation_says() -> None:
 
 
 def test_music_is_loud_and_never_clips() -> None:
-    samples = synthesise(band())
+    samples = heard(band())
     assert samples.dtype == np.float32 and samples.shape[0] == 2
     assert loudness(samples) == pytest.approx(LOUDNESS, abs=1)
     assert -22 < levels(samples)[0] < -14
@@ -194,7 +201,7 @@ def test_a_crowded_score_does_not_clip() -> None:
         for pitch in range(48, 72, 3):
             track.notes.append(NoteTick(0, 4 * TICKS, pitch, 127))
         crowd.tracks.append(track)
-    samples = synthesise(crowd)
+    samples = heard(crowd)
     assert np.abs(samples).max() <= CEILING
     flat = np.diff(samples[0, :SAMPLE_RATE]) == 0
     assert flat.mean() < 0.01  # no runs of samples at a limit
@@ -204,8 +211,9 @@ def test_limiter_leaves_what_is_low_and_keeps_peaks_under_the_ceiling() -> None:
     random = np.random.default_rng(0)
     loud = random.normal(0, 0.1, (2, 5 * SAMPLE_RATE)).astype(np.float32)
     loud[:, 2 * SAMPLE_RATE : 2 * SAMPLE_RATE + 100] *= 40
-    before = loud.copy()
-    limit(loud)
+    before, recording = loud, Recording([loud])
+    limit(recording)
+    loud = recording[:, :]
     assert np.abs(loud).max() <= CEILING * (1 + 1e-6)
     np.testing.assert_array_equal(loud[:, :SAMPLE_RATE], before[:, :SAMPLE_RATE])
     np.testing.assert_array_equal(loud[:, -SAMPLE_RATE:], before[:, -SAMPLE_RATE:])
@@ -213,7 +221,7 @@ def test_limiter_leaves_what_is_low_and_keeps_peaks_under_the_ceiling() -> None:
 
 @pytest.mark.parametrize("seconds", [3.0, 30.0])
 def test_duration_cuts_or_pads_to_the_sample_with_a_fade(seconds: float) -> None:
-    samples = synthesise(band(), duration=seconds)
+    samples = heard(band(), duration=seconds)
     assert samples.shape[1] == round(seconds * SAMPLE_RATE)
     assert np.abs(samples[:, -SAMPLE_RATE // 100 :]).max() < 0.01
     before = levels(samples[:, : -round(FADE * SAMPLE_RATE)])[0]
@@ -221,7 +229,7 @@ def test_duration_cuts_or_pads_to_the_sample_with_a_fade(seconds: float) -> None
 
 
 def test_without_a_duration_the_last_note_rings_out() -> None:
-    samples = synthesise(band())
+    samples = heard(band())
     assert samples.shape[1] == round((8 + TAIL) * SAMPLE_RATE)
     assert samples[:, round(8.2 * SAMPLE_RATE) : round(8.4 * SAMPLE_RATE)].any()
 
@@ -229,39 +237,45 @@ def test_without_a_duration_the_last_note_rings_out() -> None:
 def test_tempo_replaces_the_tempos_of_the_file() -> None:
     late = score({"Piano": [(4, 1, 60)]}, tempo=120)
     late.tempos.append(TempoTick(2 * TICKS, 150))
-    at_60, at_120 = synthesise(late, tempo=60), synthesise(late, tempo=120)
+    at_60, at_120 = heard(late, tempo=60), heard(late, tempo=120)
     assert at_60.shape[1] - 2 * SAMPLE_RATE == 2 * (at_120.shape[1] - 2 * SAMPLE_RATE)
     assert onset(at_60) == pytest.approx(4.0, abs=0.02)
-    assert onset(synthesise(late)) == pytest.approx(1 + 0.8, abs=0.02)
+    assert onset(heard(late)) == pytest.approx(1 + 0.8, abs=0.02)
 
 
 def test_a_slow_tempo_after_a_default_one_still_fills_the_duration() -> None:
     slow = score({"Strings": [(0, 200, 60)]}, tempo=30)
     slow.tempos[0].time = 8 * TICKS
-    samples = synthesise(slow, duration=60)
+    samples = heard(slow, duration=60)
     assert samples.shape[1] == 60 * SAMPLE_RATE
     assert levels(samples[:, 50 * SAMPLE_RATE : 55 * SAMPLE_RATE])[0] > -40
 
 
-def test_other_files_keep_their_volume_and_pan() -> None:
+def test_files_keep_their_volume_and_pan_and_have_ours_where_they_say_nothing() -> None:
     from symusic.core import ControlChangeTick
 
-    samples = {}
     for name in ("Lead", "Piano"):
         made = score({"Piano": [(0, 2, 60)]})
         made.tracks[0].name = name
-        made.tracks[0].controls.append(ControlChangeTick(0, 10, 0))  # hard left
-        samples[name] = synthesise(made)
-    left, right = (levels(samples["Lead"][side : side + 1])[0] for side in (0, 1))
-    assert left > right + 10
-    left, right = (levels(samples["Piano"][side : side + 1])[0] for side in (0, 1))
-    assert abs(left - right) < 10
+        to_the_left = {}
+        for pan in (None, 0, 127):
+            panned = made.copy()
+            if pan is not None:
+                panned.tracks[0].controls.append(ControlChangeTick(0, 10, pan))
+            samples = heard(panned)
+            left, right = (levels(samples[side : side + 1])[0] for side in (0, 1))
+            to_the_left[pan] = left - right
+        assert to_the_left[0] > 8 and to_the_left[127] < -8
+        if name == "Piano":
+            assert 1 < to_the_left[None] < to_the_left[0] - 3
+        else:
+            assert abs(to_the_left[None]) < 3  # the sample itself leans a little
 
 
 def test_no_notes_is_silence_of_the_right_length_and_is_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    samples = synthesise(score({}), duration=1.5)
+    samples = heard(score({}), duration=1.5)
     assert samples.shape == (2, round(1.5 * SAMPLE_RATE)) and not samples.any()
     assert "no notes" in caplog.text
 
@@ -274,7 +288,7 @@ def test_bad_inputs_are_named(tmp_path: Path) -> None:
     none = tmp_path / "none"
     for arguments in ((bad,), (cut,), (none,), (band(), bad), (band(), none)):
         with pytest.raises(InputError, match=str(arguments[-1])):
-            synthesise(*arguments)
+            heard(*arguments)
     with pytest.raises(InputError, match=r"\.wav, \.mp3, \.m4a"):
         write_audio(tmp_path / "song.ogg", np.zeros((2, 100), np.float32))
     assert sorted(tmp_path.iterdir()) == [bad, cut]
@@ -301,7 +315,7 @@ def test_files_keep_length_level_and_onset(tmp_path: Path, suffix: str) -> None:
 def test_onsets_of_music_are_where_the_midi_says(tmp_path: Path) -> None:
     midi = tmp_path / "one.mid"
     score({"Guitar": [(3.5, 1, 64)]}, tempo=96).dump_midi(str(midi))
-    samples = synthesise(midi, duration=4)
+    samples = heard(midi, duration=4)
     for suffix in (".wav", ".mp3", ".m4a"):
         write_audio(tmp_path / f"one{suffix}", samples)
         found = onset(read_sound(tmp_path / f"one{suffix}"))
@@ -376,7 +390,7 @@ def test_mix_keeps_the_own_sound_at_its_level(tmp_path: Path, name: str, start: 
     own[:, : SAMPLE_RATE // 2] = 0
     video = make_video(tmp_path / name, start=start, sound=own)
     music = tone(1000, 2.0)
-    mixed = mix(video, music, 0.5)
+    mixed = mix(video, music, 0.5)[:, :]
     second = mixed[:, round(0.75 * SAMPLE_RATE) : round(1.75 * SAMPLE_RATE)]
     assert amplitude_at(second, 440) == pytest.approx(0.25, rel=0.03)
     assert amplitude_at(second, 1000) == pytest.approx(0.125, rel=0.01)
@@ -397,5 +411,5 @@ def test_mix_without_own_sound_is_the_music_and_is_said(
                 packet.stream = copy
                 target.mux(packet)
     music = tone(1000, 2.0)
-    np.testing.assert_array_equal(mix(video, music, 0.5), music)
+    np.testing.assert_array_equal(mix(video, music, 0.5)[:, :], music)
     assert "no sound of its own" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -174,7 +175,9 @@ def download(page: Page, name: str, folder: Path) -> Path:
 
 
 def at(page: Page) -> float:
-    return float(page.get_by_role("slider", name="Place in the video").get_attribute("aria-valuenow") or 0)
+    return float(
+        page.get_by_role("slider", name="Place in the video").get_attribute("aria-valuenow") or 0
+    )
 
 
 def accessible(page: Page) -> None:
@@ -237,7 +240,8 @@ def test_the_timeline_by_keyboard(page: Page, excerpt: Path) -> None:
     assert at(page) == 4
     page.keyboard.press("Home")
     assert at(page) == 0
-    wide = "document.querySelector('.track').clientWidth / document.querySelector('#timeline').clientWidth"
+    widths = [f"document.querySelector('{name}').clientWidth" for name in (".track", "#timeline")]
+    wide = " / ".join(widths)
     page.keyboard.press("+")
     assert page.evaluate(wide) > 1.8
     page.keyboard.press("0")
@@ -246,7 +250,7 @@ def test_the_timeline_by_keyboard(page: Page, excerpt: Path) -> None:
     box = line.bounding_box()
     assert box
     page.mouse.click(box["x"] + 52 + 0.75 * (box["width"] - 52), box["y"] + box["height"] - 30)
-    assert at(page) == pytest.approx(3, abs=0.05)
+    expect(line).to_have_attribute("aria-valuenow", re.compile(r"^(2\.9[5-9]|3(\.0[0-5]?)?)"))
 
 
 def test_hits_are_left_out_and_added(page: Page, excerpt: Path) -> None:

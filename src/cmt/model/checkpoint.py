@@ -50,20 +50,23 @@ def save(path: str | Path, model: CMT, dtype: torch.dtype | None = None, **extra
         "vocabulary": _vocabulary(),
         **extra,
     }
-    with replacing(path) as temporary:
-        try:
-            torch.save(content, temporary)
-        except (OSError, RuntimeError) as error:
-            raise InputError(f"{path}: cannot be written ({error}); is the disk full?") from error
+    _write(path, content)
 
 
 def save_original(path: str | Path, model: CMT) -> None:
     """Write a bare state dict in the original's format, for its own scripts."""
-    with replacing(path) as temporary:
-        torch.save(
-            {ORIGINAL_PREFIX + name: tensor for name, tensor in model.state_dict().items()},
-            temporary,
-        )
+    weights = model.state_dict().items()
+    _write(path, {ORIGINAL_PREFIX + name: tensor for name, tensor in weights})
+
+
+def _write(path: str | Path, content: dict[str, Any]) -> None:
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:  # of its archive, which then misses what was not written
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[CMT, dict[str, Any]]:

@@ -6,6 +6,7 @@ does: first in, first out.
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cmt.files import InputError, replacing
+from cmt.files import InputError, write_together
 from cmt.music import smf
 from cmt.music.channels import DRUM_CHANNEL, score_of
 from cmt.music.vocabulary import (
@@ -228,20 +229,31 @@ def write_midi(
     velocities: NDArray[np.int64] | None = None,
     delays: NDArray[np.float64] | None = None,
 ) -> None:
-    """Write a song as five named tracks, 4 ticks per quarter; 480 with delays.
+    """Write what `to_midi` makes.
 
-    All five tracks are written, also those without notes, and every one ends with the song.
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    write_together({Path(path): to_midi(song, tempo, markers, velocities, delays)})
+
+
+def to_midi(
+    song: Song,
+    tempo: float | Sequence[tuple[int, float]],
+    markers: Sequence[tuple[int, str]] = (),
+    velocities: NDArray[np.int64] | None = None,
+    delays: NDArray[np.float64] | None = None,
+) -> bytes:
+    """A MIDI file of a song: five named tracks, 4 ticks per quarter; 480 with delays.
+
+    All five tracks are there, also those without notes, and every one ends with the song.
 
     Args:
         song: the notes.
-        path: the MIDI file to write.
         tempo: BPM, or a tempo map: (tick, BPM from there on), the first at tick 0.
         markers: (tick, text), ascending.
         velocities: (notes,) 1 … 127; 80 for all by default, as in the original.
         delays: (notes,) ticks, 0 … 1, by which each begins after its tick.
-
-    Raises:
-        InputError: the folder cannot be written to.
     """
     import mido
 
@@ -268,8 +280,9 @@ def write_midi(
             strict=True,
         )
         file.tracks.append(_track(instrument, played, end))
-    with replacing(path) as target:
-        file.save(target)
+    content = io.BytesIO()
+    file.save(file=content)
+    return content.getvalue()
 
 
 def _conductor(

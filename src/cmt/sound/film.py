@@ -9,13 +9,13 @@ import heapq
 import itertools
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
@@ -23,8 +23,11 @@ from av.audio import AudioStream
 from av.video import VideoStream
 
 from cmt.files import InputError, replacing
-from cmt.sound.loudness import SAMPLE_RATE, levels, limit
-from cmt.sound.synthesis import synthesise
+from cmt.sound.bus import limit
+from cmt.sound.ducking import FRAME, ducking
+from cmt.sound.loudness import SAMPLE_RATE, Samples, blocks, decibels, levels, loudness
+from cmt.sound.recording import Block, Recording, cut, enveloped, resampled, silence
+from cmt.sound.synthesis import Music, synthesise
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
@@ -57,21 +60,25 @@ class Soundtrack:
     """Music for a video, or for none; `soundtrack` makes it.
 
     Attributes:
-        music: (2, samples).
+        music: what a MIDI file sounds like.
         video: gives pictures, and the sound to keep.
         keep_audio: gain of the music, 0 … 1, over the video's own sound; None leaves that out.
+        duck: whether the music steps back where somebody speaks in that.
+        sample_rate: Hz, of sound files.
     """
 
-    music: np.ndarray
+    music: Music
     video: Path | None = None
     keep_audio: float | None = None
+    duck: bool = True
+    sample_rate: int = SAMPLE_RATE
 
     @cached_property
-    def mixed(self) -> np.ndarray:
-        """What is heard with the pictures, (2, samples)."""
+    def mixed(self) -> Recording:
+        """What is heard with the pictures."""
         if self.video is None or self.keep_audio is None:
-            return self.music
-        return mix(self.video, self.music, self.keep_audio)
+            return self.music.mix
+        return mix(self.video, self.music.mix, self.keep_audio, self.duck)
 
     def write(self, path: Path, pictures: Path | None = None) -> Written:
         """Write the music alone (.wav, .mp3, .m4a), or a video with it, by the path's suffix.
@@ -83,14 +90,27 @@ class Soundtrack:
         Raises:
             InputError: see `write_audio`, `mix` and `mux`.
         """
-        pictures = pictures or self.video
-        sound = self.music
+        pictures, sound = pictures or self.video, self.music.mix
         if pictures is None or path.suffix.lower() in AUDIO_CODECS:
-            write_audio(path, sound)
+            write_audio(path, sound, self.sample_rate)
         else:
             sound = self.mixed
             mux(pictures, sound, path)
         return Written(path, sound.shape[1] / SAMPLE_RATE, *levels(sound))
+
+    def write_stems(self, folder: Path) -> Iterator[Written]:
+        """Write each track as TRACK.wav, 32 bits: their sum is the mix before the bus.
+
+        Yields:
+            Each file as soon as it is written.
+
+        Raises:
+            InputError: the folder cannot be written to.
+        """
+        for name, stem in self.music.stems.items():
+            path = folder / f"{name}.wav"
+            write_audio(path, stem, codec="pcm_f32le")
+            yield Written(path, stem.shape[1] / SAMPLE_RATE, *levels(stem))
 
 
 def soundtrack(
@@ -100,6 +120,11 @@ def soundtrack(
     soundfont: Path | None = None,
     tempo: float | None = None,
     keep_audio: float | None = None,
+    duck: bool = True,
+    fade_in: float = 0.0,
+    fade_out: float | None = None,
+    sample_rate: int = SAMPLE_RATE,
+    stems: bool = False,
 ) -> Soundtrack:
     """Play a MIDI file, as long as the video if there is one.
 
@@ -109,12 +134,20 @@ def soundtrack(
         soundfont: see `cmt.sound.synthesis.synthesise`.
         tempo: BPM, in place of the file's tempos.
         keep_audio: see `Soundtrack`.
+        duck: see `Soundtrack`.
+        fade_in: seconds, see `synthesise`, as for the next.
+        fade_out: seconds.
+        sample_rate: Hz, of sound files.
+        stems: whether the tracks are kept one by one, too.
 
     Raises:
         InputError: MIDI, video or SoundFont cannot be read.
     """
     duration = None if video is None else video_duration(video)
-    return Soundtrack(synthesise(midi, soundfont, tempo, duration), video, keep_audio)
+    music = synthesise(
+        midi, soundfont, tempo, duration, fade_in=fade_in, fade_out=fade_out, stems=stems
+    )
+    return Soundtrack(music, video, keep_audio, duck, sample_rate)
 
 
 def render(
@@ -122,11 +155,17 @@ def render(
     outputs: Sequence[Path],
     video: Path | None = None,
     *,
-    soundfont: Path | None = None,
-    tempo: float | None = None,
-    keep_audio: float | None = None,
+    stems: Path | None = None,
+    **options: Any,
 ) -> Iterator[Written]:
     """Synthesise once, then write every output; see `soundtrack` and `Soundtrack.write`.
+
+    Args:
+        midi: the file.
+        outputs: sounds, and videos if there is one.
+        video: what the music is for.
+        stems: a folder that gets each track, see `Soundtrack.write_stems`.
+        options: of `soundtrack`.
 
     Yields:
         Each file as soon as it is written.
@@ -136,9 +175,11 @@ def render(
     """
     for output in outputs:
         check_output(output, video)
-    played = soundtrack(midi, video, soundfont=soundfont, tempo=tempo, keep_audio=keep_audio)
+    played = soundtrack(midi, video, stems=stems is not None, **options)
     for output in outputs:
         yield played.write(output)
+    if stems is not None:
+        yield from played.write_stems(stems)
 
 
 def check_output(path: Path, video: Path | None) -> None:
@@ -155,16 +196,24 @@ def check_output(path: Path, video: Path | None) -> None:
         raise InputError(f"{path}: has an unknown suffix; use one of {kinds}")
 
 
-def write_audio(path: str | Path, samples: np.ndarray) -> None:
-    """Write samples (2, samples) as WAV (16 bits), MP3 or M4A (AAC), by the path's suffix.
+def write_audio(
+    path: str | Path, samples: Samples, rate: int = SAMPLE_RATE, codec: str | None = None
+) -> None:
+    """Write samples (2, n) as WAV (16 bits), MP3 or M4A (AAC), by the path's suffix.
+
+    Args:
+        path: the file.
+        samples: at `SAMPLE_RATE`.
+        rate: Hz, of the file.
+        codec: another than that of the suffix.
 
     Raises:
         InputError: another suffix, or the folder cannot be written.
     """
-    codec = _codec(path, AUDIO_CODECS)
+    codec = codec or _codec(path, AUDIO_CODECS)
     with replacing(path) as temporary, av.open(str(temporary.absolute()), "w") as target:
-        stream = _add_sound(target, codec)
-        for packet in _encode(stream, samples):
+        stream = _add_sound(target, codec, rate)
+        for packet in _encode(stream, resampled(blocks(samples), rate)):
             target.mux(packet)
 
 
@@ -188,28 +237,40 @@ def has_sound(path: str | Path) -> bool:
         return bool(source.streams.audio)
 
 
-def mix(path: str | Path, music: np.ndarray, balance: float) -> np.ndarray:
+def mix(path: str | Path, music: Samples, balance: float, duck: bool = True) -> Recording:
     """Lay music under a video's own sound.
 
     Args:
         path: video file.
         music: (2, samples), from the first frame on.
         balance: gain of the music, 0 … 1; the video's sound keeps its level.
+        duck: whether the music steps back where somebody speaks in that sound.
 
     Returns:
-        (2, samples) float32, peaks at most `cmt.sound.loudness.CEILING`; the music alone, with a
+        As many samples, true peaks at most `cmt.sound.bus.CEILING`; the music alone, with a
         warning, if the video has no sound.
 
     Raises:
         InputError: not a video that can be read.
     """
+    if not has_sound(path):
+        log.warning("%s: has no sound of its own to keep", path)
+        return Recording(blocks(music))
+    own = Recording(silence(music.shape[1]))
+    for first, part in _own_sound(path):
+        own.put(first, part)
+    stepped = ducking(own, loudness(music) + decibels(balance)) if duck else np.ones(1)
+    laid_under = enveloped(blocks(music), balance * stepped, FRAME)
+    mixed = Recording(voice + part for voice, part in zip(own, laid_under, strict=True))
+    limit(mixed)
+    return mixed
+
+
+def _own_sound(path: str | Path) -> Iterator[tuple[int, np.ndarray]]:
+    """A video's own sound in parts: the sample from the first frame on, and (2, samples)."""
     start, _ = _span(path)
     with _open_video(path) as (source, _):
-        if not source.streams.audio:
-            log.warning("%s: has no sound of its own to keep", path)
-            return music
         sound = source.streams.audio[0]
-        mixed = music * np.float32(balance)
         resampler = av.AudioResampler("fltp", "stereo", SAMPLE_RATE)
         position = -math.inf  # sample where the next part is expected
         for packet in source.demux(sound):
@@ -221,12 +282,11 @@ def mix(path: str | Path, music: np.ndarray, balance: float) -> np.ndarray:
                 stamp = round(((part.time or 0) - start) * SAMPLE_RATE)
                 # Time stamps may be rounded to milliseconds; only a real gap moves the sound.
                 position = stamp if abs(stamp - position) > SAMPLE_RATE / 20 else position
-                _add_at(mixed, part.to_ndarray(), int(position))
+                yield int(position), part.to_ndarray()
                 position += part.samples
-    return limit(mixed)
 
 
-def mux(path: str | Path, samples: np.ndarray, out: str | Path) -> None:
+def mux(path: str | Path, samples: Samples, out: str | Path) -> None:
     """Write a video with this sound in place of its own; its frames are copied as they are.
 
     Time stamps, rotation and codec stay; sound starts with the first frame. Other streams
@@ -259,9 +319,9 @@ def mux(path: str | Path, samples: np.ndarray, out: str | Path) -> None:
                 f"{out}: {Path(out).suffix} cannot hold {video.codec_context.name} video; "
                 "choose a name that ends in .mkv"
             ) from error
-        samples = samples[:, : round((end - start) * SAMPLE_RATE)]
+        heard = cut(blocks(samples), round((end - start) * SAMPLE_RATE))
         packets = heapq.merge(
-            _copied(source, video, copy), _encode(sound, samples, start), key=_decoding_time
+            _copied(source, video, copy), _encode(sound, heard, start), key=_decoding_time
         )
         for packet in packets:
             target.mux(packet)
@@ -308,22 +368,22 @@ def _span(path: str | Path) -> tuple[float, float]:
     return float(min(starts) * base), float(max(ends) * base)
 
 
-def _add_sound(target: OutputContainer, codec: str) -> AudioStream:
-    stream = target.add_stream(codec, rate=SAMPLE_RATE, layout="stereo")
+def _add_sound(target: OutputContainer, codec: str, rate: int = SAMPLE_RATE) -> AudioStream:
+    stream = target.add_stream(codec, rate=rate, layout="stereo")
     assert isinstance(stream, AudioStream)
     stream.bit_rate = BIT_RATE
     return stream
 
 
-def _encode(stream: AudioStream, samples: np.ndarray, start: float = 0.0) -> Iterator[av.Packet]:
-    """Packets of the samples, a second at a time; the first is heard at `start` seconds."""
-    offset = round(start * SAMPLE_RATE)
-    for first in range(0, samples.shape[1], SAMPLE_RATE):
-        second = np.ascontiguousarray(samples[:, first : first + SAMPLE_RATE])
-        frame = av.AudioFrame.from_ndarray(second, format="fltp", layout="stereo")
-        frame.sample_rate = SAMPLE_RATE
-        frame.time_base = Fraction(1, SAMPLE_RATE)
-        frame.pts = offset + first
+def _encode(stream: AudioStream, sound: Iterable[Block], start: float = 0.0) -> Iterator[av.Packet]:
+    """Packets of blocks at the stream's rate; the first sample is heard at `start` seconds."""
+    first = round(start * stream.rate)
+    for block in sound:
+        frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
+        frame.sample_rate = stream.rate
+        frame.time_base = Fraction(1, stream.rate)
+        frame.pts = first
+        first += block.shape[1]
         yield from stream.encode(frame)
     yield from stream.encode(None)
 
@@ -338,10 +398,3 @@ def _copied(source: InputContainer, stream: VideoStream, copy: VideoStream) -> I
 def _decoding_time(packet: av.Packet) -> float:
     ticks = packet.pts if packet.dts is None else packet.dts
     return (ticks or 0) * float(packet.time_base or 0)
-
-
-def _add_at(samples: np.ndarray, sound: np.ndarray, first: int) -> None:
-    """Add sound (2, n) from sample `first` on, in place; what lies outside is dropped."""
-    skipped = max(0, -first)
-    part = samples[:, first + skipped : max(0, first + sound.shape[1])]
-    part += sound[:, skipped : skipped + part.shape[1]]

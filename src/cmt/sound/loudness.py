@@ -1,4 +1,4 @@
-"""How loud samples are, and how loud they are made.
+"""How loud samples are.
 
 Samples are float32 arrays (2, samples) in [−1, 1] at 48 kHz, the rate the synthesizer renders
 and one that AAC, MP3 and Opus all take.
@@ -7,81 +7,118 @@ and one that AAC, MP3 and Opus all take.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 SAMPLE_RATE = 48_000  # Hz
-LOUDNESS = -16.0  # LUFS
-CEILING = 10 ** (-1 / 20)  # highest peak, −1 dBFS
-MAX_LIMITING = 2.0  # a peak is turned down by no more than this: 6 dB
+HOP = SAMPLE_RATE // 10  # samples: gated blocks are four of these, three shared with the next
+CELL = 64  # samples, of which a peak and a power are kept
+ABSOLUTE_GATE = -70.0  # LUFS
+OFFSET = -0.691  # LUFS of a mean square of 1
+
+# ITU-R BS.1770-4, its filters for 48 kHz: high shelf, high pass.
+WEIGHTING = np.array(
+    [
+        [1.53512485958697, -2.69169618940638, 1.19839281085285,
+         1, -1.69065929318241, 0.73248077421585],
+        [1, -2, 1, 1, -1.99004745483398, 0.99007225036621],
+    ]
+)  # fmt: skip
 
 
-def loudness(samples: np.ndarray) -> float:
-    """Integrated loudness in LUFS (ITU-R BS.1770-4, its filters for 48 kHz); −inf for silence.
+class Samples(Protocol):
+    """What can be read like an array (2, n)."""
 
-    Args:
-        samples: (2, samples).
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Channels and samples."""
+
+    def __getitem__(self, where: tuple[slice, slice], /) -> NDArray[np.float32]:
+        """Some of the samples."""
+
+
+class Meter:
+    """Reads a stream of samples: its weighted power and its peaks, cell by cell.
+
+    Attributes:
+        power: (cells,) mean square of the weighted samples, both channels added.
+        peaks: (cells,) the largest absolute sample.
     """
-    from scipy.signal import sosfilt
 
-    high_shelf = [1.53512485958697, -2.69169618940638, 1.19839281085285]
-    high_shelf += [1, -1.69065929318241, 0.73248077421585]
-    high_pass = [1, -2, 1, 1, -1.99004745483398, 0.99007225036621]
-    filters = np.array([high_shelf, high_pass])
-    state = np.zeros((2, 2, 2))
-    hop = SAMPLE_RATE // 10  # blocks of four hops, three of them shared with the next
-    power = []
-    for first in range(0, samples.shape[1] - hop + 1, 600 * hop):
-        minute = samples[:, first : first + 600 * hop]
-        weighted, state = sosfilt(filters, minute[:, : minute.shape[1] // hop * hop], zi=state)
-        power.append(np.square(weighted).reshape(2, -1, hop).mean(axis=2).sum(axis=0))
-    if not power:
-        return -np.inf
-    blocks = np.convolve(np.concatenate(power), np.full(4, 1 / 4), "valid")
+    def __init__(self) -> None:
+        self._state = np.zeros((len(WEIGHTING), 2, 2))
+        self._power: list[NDArray] = []
+        self._peaks: list[NDArray] = []
+
+    def read(self, block: NDArray[np.float32]) -> None:
+        """Read the next samples (2, n); of all but the last, n is a multiple of `CELL`."""
+        from scipy.signal import sosfilt
+
+        weighted, self._state = sosfilt(WEIGHTING, block, zi=self._state)
+        starts = np.arange(0, block.shape[1], CELL)
+        if len(starts):
+            square = np.einsum("cn,cn->n", weighted, weighted)
+            self._power.append(np.add.reduceat(square, starts) / CELL)
+            self._peaks.append(np.maximum.reduceat(np.abs(block).max(axis=0), starts))
+
+    def reading(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """Read blocks and pass them on."""
+        for block in blocks:
+            self.read(block)
+            yield block
+
+    @property
+    def power(self) -> NDArray[np.float64]:
+        """See the class."""
+        return np.concatenate([np.zeros(0), *self._power])
+
+    @property
+    def peaks(self) -> NDArray[np.float32]:
+        """See the class."""
+        return np.concatenate([np.zeros(0, np.float32), *self._peaks])
+
+
+def integrated(power: NDArray[np.float64]) -> float:
+    """Integrated loudness in LUFS of weighted power (cells,), gated; −inf for silence."""
+    cells = HOP // CELL
+    hops = power[: len(power) // cells * cells].reshape(-1, cells).mean(axis=1)
+    if len(hops) < 4:
+        return -math.inf
+    blocks = np.convolve(hops, np.full(4, 1 / 4), "valid")
     for relative_to_mean in (False, True):
-        gate = blocks.mean() / 10 if relative_to_mean else 10 ** ((-70 + 0.691) / 10)
+        gate = blocks.mean() / 10 if relative_to_mean else 10 ** ((ABSOLUTE_GATE - OFFSET) / 10)
         blocks = blocks[blocks > gate]
         if not blocks.size:
-            return -np.inf
-    return float(-0.691 + 10 * np.log10(blocks.mean()))
+            return -math.inf
+    return float(OFFSET + 10 * np.log10(blocks.mean()))
 
 
-def levels(samples: np.ndarray) -> tuple[float, float]:
-    """RMS and highest peak in dBFS; −200 for silence."""
-    rms = np.linalg.norm(samples) / max(samples.size, 1) ** 0.5
-    peak = max(samples.max(initial=0), -samples.min(initial=0))
-    return 20 * math.log10(max(rms, 1e-10)), 20 * math.log10(max(peak, 1e-10))
+def loudness(samples: Samples) -> float:
+    """Integrated loudness of samples (2, n) in LUFS (ITU-R BS.1770-4); −inf for silence."""
+    meter = Meter()
+    for block in blocks(samples):
+        meter.read(block)
+    return integrated(meter.power)
 
 
-def normalise(samples: np.ndarray) -> np.ndarray:
-    """Bring music (2, samples) to `LOUDNESS`, in place; less when that limits peaks too much."""
-    level = loudness(samples)
-    if np.isfinite(level):
-        peak = max(samples.max(), -samples.min())
-        samples *= np.float32(min(10 ** ((LOUDNESS - level) / 20), MAX_LIMITING * CEILING / peak))
-    return limit(samples)
+def levels(samples: Samples) -> tuple[float, float]:
+    """RMS and highest peak of samples (2, n) in dBFS; −200 for silence."""
+    square, peak = 0.0, 0.0
+    for block in blocks(samples):
+        square += float(np.vdot(block, block))
+        peak = max(peak, float(np.abs(block).max()))
+    return decibels(math.sqrt(square / max(math.prod(samples.shape), 1))), decibels(peak)
 
 
-def limit(samples: np.ndarray) -> np.ndarray:
-    """Turn down, in place, what is above `CEILING`, gliding over 21 ms on either side.
+def blocks(samples: Samples, size: int = SAMPLE_RATE) -> Iterator[NDArray[np.float32]]:
+    """Samples (2, n), so many at a time."""
+    for first in range(0, samples.shape[1], size):
+        yield samples[:, first : first + size]
 
-    Args:
-        samples: (2, samples) float32 at any level.
-    """
-    from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
-    block, glide = 64, 16  # samples, blocks
-    starts = np.arange(0, samples.shape[1], block)
-    if not starts.size:
-        return samples
-    highest = np.maximum.reduceat(samples, starts, axis=1).max(axis=0)
-    lowest = np.minimum.reduceat(samples, starts, axis=1).min(axis=0)
-    gain = np.minimum(1, CEILING / np.maximum(np.maximum(highest, -lowest), CEILING))
-    # The window of the minimum is one block wider on each side than that of the mean, so that
-    # interpolated gains stay under what their block needs.
-    gain = uniform_filter1d(minimum_filter1d(gain, 2 * glide + 3), 2 * glide + 1)
-    for first in range(0, samples.shape[1], SAMPLE_RATE):
-        second = samples[:, first : first + SAMPLE_RATE]
-        position = np.arange(first, first + second.shape[1])
-        second *= np.interp(position, starts + block / 2, gain).astype(np.float32)
-    return samples
+def decibels(amplitude: float) -> float:
+    """An amplitude in dB, at least −200."""
+    return 20 * math.log10(max(amplitude, 1e-10))

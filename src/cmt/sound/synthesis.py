@@ -1,55 +1,45 @@
-"""MIDI to samples with a SoundFont.
-
-The synthesizer is rustysynth (wheel `midirenderer`): it reads a SoundFont's root keys, envelopes
-and filters, follows volume, pan, pedal and pitch-bend messages and has reverb.
-`symusic.Synthesizer` ignores all of these, the root keys too: with TimGM6mb an A4 of its piano is
-heard at 1659 Hz.
-"""
+"""A MIDI file → its music as it is heard: played, mixed, and through the bus."""
 
 from __future__ import annotations
 
 import importlib.util
-import io
 import logging
 import math
-import wave
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from cmt.files import InputError
 from cmt.music.midi import MAX_MINUTES, load_score
-from cmt.sound.loudness import SAMPLE_RATE, normalise
+from cmt.sound import bus, mixing, synthesizer
+from cmt.sound.loudness import SAMPLE_RATE, Meter
+from cmt.sound.recording import Block, Recording, silence
+from cmt.sound.segments import STEP, lines
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
 
 TAIL = 2.0  # s that the last notes may ring
 FADE = 1.0  # s at the end
+LONGEST_FADE = 1 / 4  # share of the music, of a fade that nobody asked for
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Channel:
-    """How one of the five tracks sits in the mix: MIDI controllers 7, 10 and 91, 0 … 127."""
+class Music:
+    """What a MIDI file sounds like.
 
-    volume: int
-    pan: int
-    reverb: int
+    Attributes:
+        mix: as it is heard.
+        stems: each track by a name, if they were asked for: their sum is the mix before the bus.
+    """
 
-
-# At equal velocities TimGM6mb's five programs differ by 12 LU. Over a dozen pieces these volumes
-# bring drums, bass and piano level, with guitar 2 and strings 3 LU behind them.
-MIX = {
-    "Drums": Channel(volume=127, pan=64, reverb=30),
-    "Piano": Channel(volume=109, pan=48, reverb=40),
-    "Guitar": Channel(volume=76, pan=84, reverb=40),
-    "Bass": Channel(volume=103, pan=64, reverb=15),
-    "Strings": Channel(volume=53, pan=54, reverb=60),
-}
+    mix: Recording
+    stems: dict[str, Recording]
 
 
 def default_soundfont() -> Path:
@@ -64,26 +54,30 @@ def synthesise(
     soundfont: str | Path | None = None,
     tempo: float | None = None,
     duration: float | None = None,
-) -> np.ndarray:
-    """Play a MIDI file: loudness normalised, with a fade at the end.
+    *,
+    fade_in: float = 0.0,
+    fade_out: float | None = None,
+    stems: bool = False,
+) -> Music:
+    """Play a MIDI file.
 
-    Any General MIDI file is played as it asks to be. A file whose tracks are all named after the
-    five instruments is mixed by `MIX`. Program 114, which the drum track carries, is no drum kit:
-    the synthesizer falls back to the standard kit.
+    Any General MIDI file is played as it asks to be; where the tracks are all named after the five
+    instruments, `cmt.sound.mixing.MIX` says what they do not. Program 114, which the drum track
+    carries, is no drum kit: the synthesizer falls back to the standard kit.
 
     Args:
         midi: path, or a score in ticks.
         soundfont: SoundFont 2 file; `default_soundfont` if None.
         tempo: BPM of the whole piece in place of the file's tempos.
         duration: seconds to cut or pad to; by default the last note's end and `TAIL`.
-
-    Returns:
-        (2, samples) float32, loudness and peaks as `normalise` has them.
+        fade_in: seconds.
+        fade_out: seconds; by default `FADE`, less of short music.
+        stems: whether the tracks are given one by one, too.
 
     Raises:
         InputError: MIDI or SoundFont cannot be read.
     """
-    from symusic.core import ControlChangeTick, TempoTick, TextMetaTick
+    from symusic.core import TempoTick
 
     if isinstance(midi, str | Path):
         score = load_score(midi, MAX_MINUTES if duration is None else math.inf)
@@ -92,55 +86,40 @@ def synthesise(
     if tempo is not None:
         score.tempos.clear()
         score.tempos.append(TempoTick(0, tempo))
-    tracks = [track for track in score.tracks if len(track.notes)]
-    if all(track.name in MIX for track in tracks):
-        for track in tracks:
-            channel = MIX[track.name]
-            settings = {7: channel.volume, 10: channel.pan, 91: channel.reverb}
-            for number, value in settings.items():
-                track.controls.append(ControlChangeTick(0, number, value))
-
-    timed: Any = score.to("second")
-    end = max((note.end for track in timed.tracks for note in track.notes), default=0)
-    seconds = end + TAIL if duration is None else duration
-    length = round(seconds * SAMPLE_RATE)
-    if not tracks:
+    names = [track.name for track in score.tracks if len(track.notes)]
+    playing = lines(score, mixing.settings(names))
+    end = max((int(line.released.max()) for line in playing), default=0) * STEP / SAMPLE_RATE
+    length = round((end + TAIL if duration is None else duration) * SAMPLE_RATE)
+    if not playing:
         log.warning("%s: no notes; the sound is silence", midi)
-        return np.zeros((2, length), np.float32)
+        return Music(Recording(silence(length)), {})
+    if fade_out is None:
+        fade_out = min(FADE, LONGEST_FADE * length / SAMPLE_RATE)
 
-    # The synthesizer stops at the last message: a later one lets the notes ring. It is put where
-    # it is late enough at the fastest tempo, 120 BPM until the first.
-    fastest = max([120, *(tempo.qpm for tempo in score.tempos)])
-    beats = (max(seconds - end, 0) + 0.1) * fastest / 60
-    score.markers.append(TextMetaTick(score.end() + round(beats * score.ticks_per_quarter), "end"))
-    samples = _render(score, tracks, Path(soundfont or default_soundfont()))[:, :length]
-    fade = min(round(FADE * SAMPLE_RATE), length // 4)
-    samples[:, length - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
-    return normalise(samples)
+    fonts = [Path(soundfont or default_soundfont())] * len(playing)
+    dry = synthesizer.tracks(playing, fonts, length)
+    blocks = mixing.in_room(dry, playing, apart=stems)
+    blocks = mixing.faded(blocks, length, fade_in, fade_out)
+    apart = {name: Recording() for name in _unique(names)} if stems else {}
+    meter = Meter()
+    mix = Recording(meter.reading(_summed(blocks, list(apart.values()))))
+    if not meter.peaks.any():
+        log.warning("%s: its notes are too soft to be heard; the sound is silence", midi)
+    bus.master(mix, meter)
+    return Music(mix, apart)
 
 
-def _render(score: ScoreTick, tracks: list, soundfont: Path) -> np.ndarray:
-    """The sum of the tracks, (2, samples); not more than MIDI's channels or 16 bits at a time."""
-    import midirenderer
-    from symusic.core import TrackTickList
+def _summed(blocks: Iterator[NDArray[np.float32]], stems: list[Recording]) -> Iterator[Block]:
+    """Sums of blocks (tracks, 2, samples), each of which goes to its stem, if there are any."""
+    for block in blocks:
+        for track, stem in zip(block, stems, strict=False):
+            stem.append(track)
+        yield block.sum(axis=0)
 
-    score = score.copy()
-    score.tracks = TrackTickList(tracks)
-    if len(tracks) <= 15:
-        try:
-            wav = midirenderer.render_wave_from(soundfont.read_bytes(), score.dumps_midi())
-        except OSError as error:
-            raise InputError(
-                f"{soundfont}: cannot be read ({error.strerror}); give --soundfont a .sf2 file"
-            ) from error
-        except RuntimeError as error:
-            raise InputError(
-                f"{soundfont}: not a SoundFont 2 ({error}); give --soundfont a .sf2 file"
-            ) from error
-        with wave.open(io.BytesIO(wav)) as file:
-            pcm = np.frombuffer(file.readframes(file.getnframes()), np.int16)
-        clipped = pcm.max() == 2**15 - 1 or pcm.min() == -(2**15)
-        if not clipped or len(tracks) == 1:
-            return pcm.reshape(-1, 2).T / np.float32(2**15)
-    half = len(tracks) // 2
-    return _render(score, tracks[:half], soundfont) + _render(score, tracks[half:], soundfont)
+
+def _unique(names: list[str]) -> list[str]:
+    """Names of files: of tracks, numbered where two have the same or none."""
+    from cmt.files import unused_name
+
+    used: set[str] = set()
+    return [unused_name(name or "track", used) for name in names]

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import csv
+import io
 import time
 from pathlib import Path
 from typing import Any
 
-from cmt.files import replacing
+from cmt.files import replacing, write_together, writing_to
 from cmt.training.loop import TrainingState
+
+
+def log_files(folder: Path, name: str) -> tuple[Path, Path, Path]:
+    """Text, table and picture of a run."""
+    return folder / f"{name}.log", folder / f"{name}.csv", folder / f"{name}.png"
 
 
 class TrainingLog:
@@ -24,23 +30,25 @@ class TrainingLog:
     """
 
     def __init__(self, folder: Path, name: str, resume: bool) -> None:
-        self.text = folder / f"{name}.log"
-        self.table = folder / f"{name}.csv"
-        self.picture = folder / f"{name}.png"
+        self.text, self.table, self.picture = log_files(folder, name)
         if not (resume and self.text.is_file()):
-            with replacing(self.text):
-                pass
+            write_together({self.text: b""})
         self.board: Any = None
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             return
-        self.board = SummaryWriter(str(folder / name))
+        with writing_to(folder / name):
+            self.board = SummaryWriter(str(folder / name))
 
     def write(self, line: str) -> None:
         """Print a line and append it, with the time, to the text log."""
         print(line, flush=True)
-        with self.text.open("a", encoding="utf-8") as file:
+        # What a name has that is no text is written as Python would.
+        with (
+            writing_to(self.text),
+            self.text.open("a", encoding="utf-8", errors="backslashreplace") as file,
+        ):
             file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {line}\n")
 
     def epoch(self, progress: TrainingState) -> None:
@@ -57,9 +65,10 @@ class TrainingLog:
             writer.writerows(progress.history)
         self._draw(progress)
         if self.board is not None:
-            for epoch, name, train, held in rows:
-                self.board.add_scalars(name, {"train": train, "validation": held}, epoch)
-            self.board.flush()
+            with writing_to(self.text.with_suffix("")):
+                for epoch, name, train, held in rows:
+                    self.board.add_scalars(name, {"train": train, "validation": held}, epoch)
+                self.board.flush()
 
     def _draw(self, progress: TrainingState) -> None:
         """Draw a panel of training and validation curves per attribute and for their mean."""
@@ -81,5 +90,6 @@ class TrainingLog:
             if index in (1, 5):
                 axes.set_ylabel("loss (nats)")
         figure.axes[0].legend()
-        with replacing(self.picture) as temporary:
-            figure.savefig(temporary, dpi=110)
+        content = io.BytesIO()
+        figure.savefig(content, format="png", dpi=110)
+        write_together({self.picture: content.getvalue()})

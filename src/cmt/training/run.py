@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,12 +13,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from cmt.files import InputError, checksum, git_revision, replacing
+from cmt.files import InputError, checksum, git_revision, temporary, writing_to
 from cmt.model import checkpoint, stored
 from cmt.model.network import CMT
 from cmt.music.dataset import read_dataset
+from cmt.outputs import check_outputs, only_run
 from cmt.training.config import RunConfig
-from cmt.training.log import TrainingLog
+from cmt.training.log import TrainingLog, log_files
 from cmt.training.loop import TrainingState, has_bf16, train
 from cmt.training.ranks import Ranks, joined, launch
 from cmt.training.songs import Songs, batches, padding_share, split
@@ -48,7 +51,7 @@ def _one_rank(config: RunConfig) -> None:
     precision = config.precision
     bf16 = has_bf16(device) if precision == "auto" else precision == "bfloat16"
     config = replace(config, training=replace(config.training, bf16=bf16))
-    with joined(device) as ranks:
+    with joined(device) as ranks, _alone(config) if ranks.first else nullcontext():
         model, resumed = _model(config, source, ranks.device)
         training, validation = _read_songs(config, model.config.has_keys)
         log = None
@@ -73,9 +76,28 @@ def _one_rank(config: RunConfig) -> None:
             log.write(_last_line(config, progress))
 
 
+@contextmanager
+def _alone(config: RunConfig) -> Iterator[None]:
+    """Make sure that results can be written, and that no other run of this name writes its own.
+
+    Raises:
+        InputError: one of these is not so.
+    """
+    log, last = log_files(config.log_dir, config.name), config.folder / stored.LAST
+    read = [config.data, *([config.start] if config.start else [])]
+    check_outputs([last, *log], read)
+    with only_run(config.folder), only_run(log[0]):
+        _check_name(config)  # again: another run may have ended just now
+        yield
+
+
 def _check_name(config: RunConfig) -> None:
     """Neither overwrite a run nor resume one that is not there."""
     last = config.folder / stored.LAST
+    kept = sorted(config.folder.glob(stored.BEST.format("*")))
+    # A run that was killed in its first epoch may begin again: it has left its log.
+    if kept and not last.is_file() and not log_files(config.log_dir, config.name)[0].is_file():
+        raise InputError(f"{kept[0]}: a model of this name exists; choose another -n")
     if config.resume and not last.is_file():
         raise InputError(f"{last}: there is no run to go on with; leave out --resume")
     if last.is_file() and not config.resume:
@@ -175,9 +197,8 @@ def check_room(folder: Path, model: nn.Module) -> None:
         InputError: the folder is read-only, or the disk lacks room for a checkpoint and its
             successor.
     """
-    with replacing(folder / "writable") as probe:
-        probe.write_bytes(b"")
-    (folder / "writable").unlink()
+    with writing_to(folder), temporary(folder / stored.LAST):
+        pass
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     needed = 8 * weights  # weights and two moments, twice, and the best
     free = shutil.disk_usage(folder).free

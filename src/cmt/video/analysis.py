@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from tqdm import tqdm
 
-from cmt.control import Control, save_control
-from cmt.rhythm import Curves, VideoRhythm, save_rhythm
+from cmt.control import Control, to_npz
+from cmt.files import write_together
+from cmt.rhythm import Curves, VideoRhythm, to_json
 from cmt.video.flow import FlowMethod, measure_motion
 from cmt.video.frames import VideoFrames
 from cmt.video.observation import SIDE, Observation, observe
@@ -175,8 +176,7 @@ def write(analysis: Analysis, npz: Path, formats: Sequence[str] = ()) -> list[Pa
     """
     rhythm, control = analysis.rhythm, analysis.control
     beside = npz.with_suffix(".json")
-    save_control(npz, control, analysis.curves)
-    save_rhythm(beside, rhythm)
+    write_together({npz: to_npz(control, analysis.curves), beside: to_json(rhythm)})
     pictures = [npz.with_name(f"{npz.stem}_rhythm.{kind}") for kind in formats]
     if pictures:
         draw(analysis, pictures)

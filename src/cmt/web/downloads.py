@@ -27,7 +27,7 @@ def find(take: Path, kind: str) -> Path | None:
 
 def name_of(video: str, take: Path, path: Path) -> str:
     """What a file is called at home: holiday_music_1.mp4, holiday_music_1_Drums.mp3."""
-    stem = re.sub(r"[^\w\-]+", "_", video.rpartition(".")[0] or video).strip("_") or "video"
+    stem = re.sub(r"[^\w\- ]+", "_", video.rpartition(".")[0] or video).strip("_ ") or "video"
     part = f"_{path.stem}" if path.parent.name == "stems" else ""
     suffix = ".json" if path.name.endswith(".json") else path.suffix
     return f"{stem}_music_{take.name}{part}{suffix}"

@@ -106,6 +106,7 @@ class App {
       } finally {
         this.upload = null;
       }
+      this.show(await session.state()); // what was told while it was sent has not been shown
     });
   }
 

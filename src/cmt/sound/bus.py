@@ -1,0 +1,192 @@
+"""The bus of a mix: stages that each take and give blocks, and the level all is brought to.
+
+Music is brought to `LOUDNESS` and under `CEILING` whatever its level was. Source of the compressor:
+Giannoulis, Massberg and Reiss, "Digital dynamic range compressor design", JAES 60 (2012).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmt.sound.loudness import CELL, SAMPLE_RATE, Meter, integrated
+from cmt.sound.recording import BLOCK, Block, Recording, enveloped
+
+LOUDNESS = -14.0  # LUFS
+CEILING = 10 ** (-1.5 / 20)  # highest true peak: lossy codecs add up to half a decibel to it
+MAX_LIMITING = 10 ** (8 / 20)  # a peak is turned down by no more than this
+WORKING_LEVEL = -18.0  # LUFS that the stages are given
+SOFTEST = -40.0  # LU below its peak: no more is made of a single click
+
+SHELF_FREQUENCY, SHELF_GAIN = 6000.0, 4.0  # Hz, dB
+SIDE_FREQUENCY, SIDE_GAIN = 250.0, 3.0  # Hz, dB
+RATIO, THRESHOLD, KNEE = 2.0, -20.0, 8.0  # dB of the detector; dB around the threshold
+ATTACK, RELEASE = 0.03, 0.25  # s
+GLIDE = 16  # cells, 21 ms, over which the limiter's gain goes down and up
+REFINED = 0.7  # share of the ceiling from which on peaks between samples are looked for
+OVERSAMPLING, TAPS = 4, 24
+
+Stage = Callable[[Iterator[Block]], Iterator[Block]]
+
+
+def shelf(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Lift what is above `SHELF_FREQUENCY`: SoundFonts are darker than records."""
+    yield from _filtered(blocks, _high_shelf(SHELF_FREQUENCY, SHELF_GAIN))
+
+
+def widen(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Lift the difference of left and right above `SIDE_FREQUENCY`; the sum stays as it is."""
+    from scipy.signal import sosfilt
+
+    sections = _high_shelf(SIDE_FREQUENCY, SIDE_GAIN)
+    state = np.zeros((1, 2), np.float32)
+    for block in blocks:
+        middle, side = (block[0] + block[1]) / 2, (block[0] - block[1]) / 2
+        side, state = sosfilt(sections, side, zi=state)
+        yield np.stack([middle + side, middle - side])
+
+
+def glue(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Compress 2:1 what is above the threshold, slowly, left and right alike."""
+    attack, release = (math.exp(-CELL / (SAMPLE_RATE * time)) for time in (ATTACK, RELEASE))
+    reduction = 0.0  # dB
+    for block in blocks:
+        starts = np.arange(0, block.shape[1], CELL)
+        square = np.add.reduceat((block**2).sum(axis=0), starts) / (2 * CELL)
+        over = 10 * np.log10(square + 1e-12) - THRESHOLD
+        knee = np.clip(over + KNEE / 2, 0, KNEE) ** 2 / (2 * KNEE)
+        wanted = (1 - 1 / RATIO) * np.where(over > KNEE / 2, over, knee)
+        smooth = np.empty(len(wanted) + 1)
+        smooth[0] = reduction
+        for index, aim in enumerate(wanted.tolist(), start=1):
+            rate = attack if aim > reduction else release
+            reduction = smooth[index] = aim + rate * (reduction - aim)
+        edges = np.append(starts, block.shape[1])
+        gain = np.interp(np.arange(block.shape[1]), edges, 10 ** (-smooth / 20))
+        yield block * gain.astype(np.float32)
+
+
+STAGES: tuple[Stage, ...] = (shelf, widen, glue)
+
+
+def master(mix: Recording, meter: Meter) -> None:
+    """Put a mix through the bus, in place: `STAGES` at `WORKING_LEVEL`, then level and limiter.
+
+    Args:
+        mix: at any level; silence stays silence.
+        meter: that has read it.
+    """
+    if not (peak := float(meter.peaks.max(initial=0))):
+        return
+    # However soft music is, none of it lies below the gate.
+    level = integrated(meter.power / peak**2)
+    gain = np.float32(10 ** ((WORKING_LEVEL - max(level, SOFTEST)) / 20) / peak)
+    blocks: Iterator[Block] = (gain * block for block in mix)
+    for stage in STAGES:
+        blocks = stage(blocks)
+    meter = Meter()
+    mix.replace(meter.reading(blocks))
+    limit(mix, make_up(meter))
+
+
+def make_up(meter: Meter) -> float:
+    """The gain with which what was read has `LOUDNESS` once limited; less where peaks forbid it."""
+    power, peaks = meter.power, meter.peaks
+    highest = MAX_LIMITING * CEILING / max(float(peaks.max()), 1e-10)
+    gain = min(10 ** ((LOUDNESS - integrated(power)) / 20), highest)
+    for _ in range(4):  # what the limiter takes is given back, of which it takes a little, too
+        limited = integrated(power * (gain * limiting(gain * peaks)) ** 2)
+        gain = min(gain * 10 ** ((LOUDNESS - limited) / 20), highest)
+    return gain
+
+
+def limit(sound: Recording, gain: float = 1.0) -> None:
+    """Amplify in place, and turn down what is then above `CEILING`, between samples too."""
+    starts = range(0, sound.shape[1], BLOCK)
+    peaks = [cell_peaks(_around(sound, start), gain) for start in starts]
+    gains = gain * limiting(np.concatenate([np.zeros(0), *peaks]))
+    if len(gains):
+        sound.replace(enveloped(sound, gains, CELL, first=CELL / 2))
+
+
+def limiting(peaks: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The limiter's gain in cells with these peaks: it glides over 21 ms on either side."""
+    from scipy.ndimage import minimum_filter1d, uniform_filter1d
+
+    wanted = np.minimum(1, CEILING / np.maximum(peaks, CEILING))
+    # The window of the minimum is one cell wider on each side than that of the mean, so that
+    # interpolated gains stay under what their cell needs.
+    return uniform_filter1d(minimum_filter1d(wanted, 2 * GLIDE + 3), 2 * GLIDE + 1)
+
+
+def _around(sound: Recording, first: int) -> Block:
+    """A block from a sample on, with `TAPS` samples on either side; zeros where there are none."""
+    low, high = first - TAPS, min(first + BLOCK, sound.shape[1]) + TAPS
+    block = sound[:, max(low, 0) : high]
+    return np.pad(block, ((0, 0), (max(-low, 0), high - max(low, 0) - block.shape[1])))
+
+
+def cell_peaks(samples: Block, gain: float = 1.0) -> NDArray[np.float32]:
+    """True peaks of cells: of the samples and, where these are high, of three between each two.
+
+    Args:
+        samples: (2, n), of which the first and the last `TAPS` only tell what is between others.
+        gain: that they are given before they are measured.
+
+    Returns:
+        (cells,)
+    """
+    count = samples.shape[1] - 2 * TAPS
+    cells = -(-count // CELL)
+    padded = gain * np.pad(samples, ((0, 0), (0, cells * CELL - count)))
+    peaks = np.abs(padded[:, TAPS:-TAPS]).max(axis=0).reshape(cells, CELL).max(axis=1)
+    high = np.flatnonzero(peaks > REFINED * CEILING)
+    # Of sample n, those from n − TAPS / 2 + 1 to n + TAPS / 2.
+    windows = np.lib.stride_tricks.sliding_window_view(padded, TAPS, axis=1)
+    windows = windows[:, TAPS // 2 + 1 :][:, : cells * CELL].reshape(2, cells, CELL, TAPS)
+    between = np.abs(windows[:, high] @ _interpolation()).max(axis=(0, 2, 3), initial=0)
+    peaks[high] = np.maximum(peaks[high], between)
+    return peaks
+
+
+@cache
+def _interpolation() -> NDArray[np.float32]:
+    """(TAPS, 3): weights of samples in the values a quarter, a half, three quarters after one."""
+    distance = (
+        np.arange(1, OVERSAMPLING) / OVERSAMPLING - np.arange(1 - TAPS // 2, TAPS // 2 + 1)[:, None]
+    )
+    window = np.cos(np.pi * distance / (TAPS + 2)) ** 2
+    return (np.sinc(distance) * window).astype(np.float32)
+
+
+def _filtered(blocks: Iterator[Block], sections: NDArray[np.float32]) -> Iterator[Block]:
+    from scipy.signal import sosfilt
+
+    state = np.zeros((len(sections), 2, 2), np.float32)
+    for block in blocks:
+        block, state = sosfilt(sections, block, zi=state)
+        yield block
+
+
+@cache
+def _high_shelf(frequency: float, gain: float) -> NDArray[np.float32]:
+    """One second-order section (R. Bristow-Johnson's audio EQ cookbook, slope 0.7)."""
+    amplitude, slope = 10 ** (gain / 40), 0.7
+    w = 2 * math.pi * frequency / SAMPLE_RATE
+    alpha = math.sin(w) / 2 * math.sqrt((amplitude + 1 / amplitude) * (1 / slope - 1) + 2)
+    up, down, root = amplitude + 1, amplitude - 1, 2 * math.sqrt(amplitude) * alpha
+    b = [
+        amplitude * (up + down * math.cos(w) + root),
+        -2 * amplitude * (down + up * math.cos(w)),
+        amplitude * (up + down * math.cos(w) - root),
+    ]
+    a = [
+        up - down * math.cos(w) + root,
+        2 * (down - up * math.cos(w)),
+        up - down * math.cos(w) - root,
+    ]
+    return (np.array([[*b, *a]]) / a[0]).astype(np.float32)

@@ -1,0 +1,173 @@
+"""Tracks to a mix: how loud each is, where, without what lies below it, and in which room.
+
+Volume, pan and room are MIDI's own controllers 7, 10 and 91, so that other programs hear a file
+as we do. What a file itself says of these goes before what is said here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmt.music.midi import instrument_of
+from cmt.sound.loudness import SAMPLE_RATE
+from cmt.sound.segments import PAN, REVERB, VOLUME, Line
+
+
+@dataclass(frozen=True)
+class Channel:
+    """How a track sits in the mix.
+
+    Attributes:
+        volume: MIDI controller 7, 0 … 127: 40 dB a decade.
+        pan: MIDI controller 10, 0 (left) … 127.
+        reverb: MIDI controller 91, 0 … 127: the send to the room.
+        low_cut: Hz, below which other tracks have the room.
+    """
+
+    volume: int
+    pan: int
+    reverb: int
+    low_cut: float
+
+    @property
+    def controllers(self) -> dict[int, int]:
+        """MIDI controllers and their values."""
+        return {VOLUME: self.volume, PAN: self.pan, REVERB: self.reverb}
+
+
+# Drums, bass and what they carry stay in the middle; the others make room for each other.
+MIX = {
+    "Drums": Channel(volume=127, pan=64, reverb=30, low_cut=35),
+    "Piano": Channel(volume=109, pan=44, reverb=40, low_cut=110),
+    "Guitar": Channel(volume=76, pan=88, reverb=40, low_cut=110),
+    "Bass": Channel(volume=103, pan=64, reverb=8, low_cut=35),
+    "Strings": Channel(volume=53, pan=50, reverb=60, low_cut=160),
+}
+
+ROOM_SECONDS = 0.9  # until the room is 60 dB down
+ROOM_LENGTH = 1.0  # s
+PREDELAY = 0.012  # s
+BRIGHT, DULL = 9000.0, 2500.0  # Hz: what the room gives back at first, and in the end
+ROOM_LOW_CUT = 220.0  # Hz
+ROOM_LEVEL = 10 ** (-6 / 20)  # of what comes back at a full send
+ROOM_SEED = 16
+
+
+def settings(names: Sequence[str]) -> dict[str, dict[int, int]]:
+    """What tracks of these names do where they do not say it; nothing unless all are of `MIX`."""
+    if any(name not in MIX for name in names):
+        return {}
+    return {name: MIX[name].controllers for name in names}
+
+
+def in_room(
+    blocks: Iterator[NDArray[np.float32]], lines: Sequence[Line], *, apart: bool
+) -> Iterator[NDArray[np.float32]]:
+    """Cut tracks below, and add what the room gives back.
+
+    Args:
+        blocks: float32 (tracks, 2, samples), dry.
+        lines: the tracks.
+        apart: whether each track has the room for itself.
+
+    Yields:
+        (tracks, 2, samples) if `apart`, else their sum, (1, 2, samples).
+    """
+    sends = np.array([line.send for line in lines], np.float32)[:, None]
+    cuts = [MIX[instrument_of(line.program, line.drums)].low_cut for line in lines]
+    room = Room(len(lines) if apart else 1)
+    for dry in low_cut(blocks, cuts):
+        sent = sends * dry.mean(axis=1)
+        if not apart:
+            dry, sent = (sound.sum(axis=0, keepdims=True) for sound in (dry, sent))
+        yield dry + room(sent)
+
+
+def faded(
+    blocks: Iterator[NDArray[np.float32]], length: int, fade_in: float, fade_out: float
+) -> Iterator[NDArray[np.float32]]:
+    """Fade blocks (…, samples) in and out.
+
+    Args:
+        blocks: of the sound.
+        length: of all, in samples.
+        fade_in: seconds from the first sample on.
+        fade_out: seconds up to the last.
+    """
+    risen, fallen = (max(round(seconds * SAMPLE_RATE), 1) for seconds in (fade_in, fade_out))
+    first = 0
+    for block in blocks:
+        at = np.arange(first, first := first + block.shape[-1])
+        gain = np.minimum((at + 1) / risen, (length - at) / fallen)
+        yield block * np.minimum(gain, 1).astype(np.float32)
+
+
+def low_cut(
+    blocks: Iterator[NDArray[np.float32]], frequencies: Sequence[float]
+) -> Iterator[NDArray[np.float32]]:
+    """Take from each track (tracks, 2, samples) what lies below its frequency, 12 dB an octave."""
+    from scipy.signal import butter, sosfilt
+
+    filters = [
+        butter(2, frequency, "highpass", fs=SAMPLE_RATE, output="sos").astype(np.float32)
+        for frequency in frequencies
+    ]
+    states = [np.zeros((1, 2, 2), np.float32) for _ in filters]
+    for block in blocks:
+        for track, sections in enumerate(filters):
+            if block[track].any() or states[track].any():
+                block[track], states[track] = sosfilt(sections, block[track], zi=states[track])
+        yield block
+
+
+class Room:
+    """A short room that gives back, to the left and right, what one channel sends.
+
+    Args:
+        tracks: that it is given at a time, each heard apart.
+    """
+
+    def __init__(self, tracks: int) -> None:
+        response = impulse_response()
+        self._tail = np.zeros((tracks, 2, response.shape[1] - 1), np.float32)
+
+    def __call__(self, sent: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(tracks, samples) to (tracks, 2, samples), with what rings on from before."""
+        from scipy.signal import fftconvolve
+
+        samples = sent.shape[1]
+        heard = fftconvolve(sent[:, None, :], impulse_response()[None], axes=2)
+        heard[..., : self._tail.shape[2]] += self._tail
+        self._tail = heard[..., samples:]
+        return heard[..., :samples]
+
+
+@cache
+def impulse_response() -> NDArray[np.float32]:
+    """The room: noise, other to the left than to the right, that decays and grows dull.
+
+    Noise of an exponential decay is what a diffuse room answers (Moorer, "About this reverberation
+    business", 1979).
+
+    Returns:
+        (2, samples) float32.
+    """
+    from scipy.signal import butter, sosfilt
+
+    samples = round(ROOM_LENGTH * SAMPLE_RATE)
+    time = np.arange(samples) / SAMPLE_RATE
+    noise = np.random.default_rng(ROOM_SEED).normal(size=(2, samples))
+    bright, dull = (
+        sosfilt(butter(1, [ROOM_LOW_CUT, top], "bandpass", fs=SAMPLE_RATE, output="sos"), noise)
+        for top in (BRIGHT, DULL)
+    )
+    share = np.minimum(time / ROOM_SECONDS, 1)
+    response = (bright * (1 - share) + dull * share) * 10 ** (-3 * time / ROOM_SECONDS)
+    response *= ROOM_LEVEL / np.sqrt((response**2).sum(axis=1).mean())
+    delay = round(PREDELAY * SAMPLE_RATE)
+    return np.pad(response, ((0, 0), (delay, 0)))[:, :samples].astype(np.float32)

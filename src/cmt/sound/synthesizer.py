@@ -1,0 +1,129 @@
+"""Notes to samples with a SoundFont, in processes of their own.
+
+The synthesizer is rustysynth (wheel `midirenderer`): it reads a SoundFont's root keys, envelopes
+and filters, and follows volume, pan, pedal and pitch-bend messages. `symusic.Synthesizer` ignores
+all of these, the root keys too: with TimGM6mb an A4 of its piano is heard at 1659 Hz. A file that
+crashes it ends its process, not ours.
+"""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmt.files import InputError
+from cmt.music.midi import DRUM_CHANNEL
+from cmt.parallel import in_order
+from cmt.sound.loudness import SAMPLE_RATE
+from cmt.sound.recording import BLOCK
+from cmt.sound.segments import CONTROL, EXPRESSION, PART, PROGRAM, STEP, Line, Part
+
+SOFTER = 64, 32, 16, 8  # expression, where the whole, 127, is too loud for 16 bits
+HIGHEST = 2**15 - 1
+
+
+def tracks(lines: Sequence[Line], fonts: Sequence[Path], length: int) -> Iterator[NDArray]:
+    """Play tracks, each alone and dry, on all cores.
+
+    Args:
+        lines: of a score.
+        fonts: the SoundFont of each.
+        length: samples.
+
+    Yields:
+        Float32 (tracks, 2, samples), a second at a time.
+
+    Raises:
+        InputError: a SoundFont cannot be read.
+    """
+    windows = [(first, min(first + PART, length)) for first in range(0, length, PART)]
+    with ThreadPoolExecutor(1) as ahead:  # while a window is being heard the next is played
+        waiting = [ahead.submit(_window, lines, fonts, *window) for window in windows[:1]]
+        for number, (first, last) in enumerate(windows):
+            played = waiting.pop().result()
+            waiting += [ahead.submit(_window, lines, fonts, *w) for w in windows[number + 1 :][:1]]
+            for start in range(0, last - first, BLOCK):
+                samples = min(BLOCK, last - first - start)
+                block = np.zeros((len(lines), 2, samples), np.float32)
+                for track, pcm, gain in played:
+                    block[track] = pcm[start : start + samples].T
+                    block[track] *= np.float32(gain * lines[track].gain / 2**15)
+                yield block
+
+
+def _window(
+    lines: Sequence[Line], fonts: Sequence[Path], first: int, last: int
+) -> list[tuple[int, NDArray[np.int16], float]]:
+    """Tracks that sound from one sample to another: their numbers, what `play` made of them."""
+    parts = {number: part for number, line in enumerate(lines) if (part := line.part(first, last))}
+    tasks = [(part, fonts[number]) for number, part in parts.items()]
+    played = in_order(play, tasks, _lost)
+    return [(number, *result) for number, result in zip(parts, played, strict=True)]
+
+
+def play(part: Part, soundfont: Path) -> tuple[NDArray[np.int16], float]:
+    """Play a part: (samples, 2) of 16 bits, and the gain that they are to be given.
+
+    Raises:
+        InputError: the SoundFont cannot be read.
+    """
+    for expression in (None, *SOFTER):
+        pcm = _render(_midi(part, expression), soundfont)
+        if pcm.min(initial=0) >= -HIGHEST and pcm.max(initial=0) < HIGHEST:
+            break
+    gain = 1.0 if expression is None else (127 / expression) ** 2
+    return pcm[part.skipped : part.skipped + part.samples], gain
+
+
+def _midi(part: Part, expression: int | None) -> bytes:
+    """A MIDI file of one channel, whose quarters are seconds."""
+    import mido
+
+    channel = DRUM_CHANNEL if part.drums else 0
+    tick = (
+        2  # a step's; its events come a tick before it, as what comes after it waits for the next
+    )
+    track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)])
+    if expression is not None:
+        track.append(mido.Message.from_bytes([CONTROL | channel, EXPRESSION, expression]))
+    now = 0
+    for step, status, one, two in part.events.tolist():
+        data = [one] if status == PROGRAM else [one, two]
+        then = max(tick * step - 1, 0)
+        track.append(mido.Message.from_bytes([status | channel, *data], then - now))
+        now = then
+    # The synthesizer stops at the last message.
+    end = tick * (-(-(part.skipped + part.samples) // STEP) + 1)
+    track.append(mido.Message("note_off", channel=channel, time=max(end - now, 0)))
+    file = mido.MidiFile(ticks_per_beat=tick * SAMPLE_RATE // STEP, tracks=[track])
+    written = io.BytesIO()
+    file.save(file=written)
+    return written.getvalue()
+
+
+def _render(midi: bytes, soundfont: Path) -> NDArray[np.int16]:
+    import midirenderer
+
+    try:
+        wav = midirenderer.render_wave_from(soundfont.read_bytes(), midi)
+    except OSError as error:
+        raise InputError(
+            f"{soundfont}: cannot be read ({error.strerror}); give --soundfont a .sf2 file"
+        ) from error
+    except RuntimeError as error:
+        raise InputError(
+            f"{soundfont}: not a SoundFont 2 ({error}); give --soundfont a .sf2 file"
+        ) from error
+    with wave.open(io.BytesIO(wav)) as file:
+        return np.frombuffer(file.readframes(file.getnframes()), np.int16).reshape(-1, 2)
+
+
+def _lost(part: Part, soundfont: Path) -> NoReturn:
+    raise InputError(f"{soundfont}: crashes the synthesizer; give --soundfont another .sf2 file")

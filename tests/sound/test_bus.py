@@ -1,0 +1,182 @@
+"""The mix and its bus: what joins, what adds up, how loud it is in the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyloudnorm
+import pytest
+from scipy.signal import resample_poly
+from symusic.core import ControlChangeTick, NoteTick, ScoreTick, TempoTick, TrackTick
+
+from cmt.sound import bus, mixing, segments, synthesizer
+from cmt.sound.loudness import SAMPLE_RATE, Meter, integrated, loudness
+from cmt.sound.recording import Recording, resampled
+from cmt.sound.synthesis import default_soundfont, synthesise
+
+TICKS = 480
+
+
+def piece(seconds: int, velocity: int = 80) -> ScoreTick:
+    """Strings that are held and overlap, a piano under its pedal, drums; 120 BPM."""
+    score = ScoreTick(TICKS)
+    score.tempos.append(TempoTick(0, 120))
+    strings, piano, drums = (
+        TrackTick("Strings", 48, False), TrackTick("Piano", 0, False), TrackTick("Drums", 0, True)
+    )  # fmt: skip
+    beats = 2 * seconds
+    for beat in range(0, beats, 3):
+        strings.notes.append(NoteTick(beat * TICKS, 5 * TICKS, 55 + beat % 7, velocity))
+    for beat in range(beats):
+        piano.notes.append(NoteTick(beat * TICKS, TICKS // 2, 50 + beat % 12, velocity))
+        drums.notes.append(NoteTick(beat * TICKS, 100, 46 if beat % 2 else 42, velocity))
+    for beat in range(0, beats, 4):
+        for at, value in ((0, 127), (3.9, 0)):
+            piano.controls.append(ControlChangeTick(int((beat + at) * TICKS), 64, value))
+    score.tracks.extend([strings, piano, drums])
+    return score
+
+
+def true_peak(samples: np.ndarray) -> float:
+    """By 8 × oversampling, apart from the code under test, in dBTP."""
+    return float(20 * np.log10(np.abs(resample_poly(samples, 8, 1, axis=1)).max()))
+
+
+def test_parts_join_as_if_all_had_been_played_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = segments.lines(piece(12), {})
+    fonts = [default_soundfont()] * len(lines)
+    length = 12 * SAMPLE_RATE
+    whole = np.concatenate(list(synthesizer.tracks(lines, fonts, length)), axis=2)
+    monkeypatch.setattr(synthesizer, "PART", segments.GRAIN)  # borders within notes, every 2.5 s
+    monkeypatch.setattr(segments, "RINGING", 4.0)
+    joined = np.concatenate(list(synthesizer.tracks(lines, fonts, length)), axis=2)
+    assert np.abs(whole).max(axis=(1, 2)).min() > 0.01
+    np.testing.assert_allclose(joined, whole, atol=1 / 2**15)  # which they are rounded to
+    assert (joined != whole).mean() < 1e-4
+
+
+def test_what_is_held_for_long_sounds_on_in_later_parts() -> None:
+    score = ScoreTick(TICKS)
+    score.tempos.append(TempoTick(0, 120))
+    drone = TrackTick("organ", 19, False)
+    drone.notes.append(NoteTick(0, 400 * TICKS, 60, 80))
+    drone.controls.append(ControlChangeTick(0, 7, 90))
+    score.tracks.append(drone)
+    (line,) = segments.lines(score, {})
+    part = line.part(segments.PART, segments.PART + 10 * segments.GRAIN)
+    assert part is not None
+    assert part.skipped == segments.HELD * SAMPLE_RATE  # not from the beginning on
+    pcm, _ = synthesizer.play(part, default_soundfont())
+    assert len(pcm) == 10 * segments.GRAIN and np.abs(pcm).max(axis=1).mean() > 300
+
+
+@pytest.mark.parametrize("level", [-3, -40])
+def test_loudness_is_that_of_pyloudnorm(level: float) -> None:
+    random = np.random.default_rng(0)
+    noise = random.normal(0, 0.1, (2, 20 * SAMPLE_RATE)) * 10 ** (level / 20)
+    noise *= np.repeat([1, 0.001, 0.3, 1], 5 * SAMPLE_RATE)  # silence and soft parts, to be gated
+    samples = np.cumsum(noise, axis=1)
+    samples = (samples - resample_poly(samples[:, ::100], 100, 1, axis=1)).astype(np.float32)
+    theirs = pyloudnorm.Meter(SAMPLE_RATE).integrated_loudness(samples.T.astype(float))
+    assert loudness(samples) == pytest.approx(theirs, abs=0.1)
+
+
+def test_soft_music_is_as_loud_as_any() -> None:
+    """Velocity 30 at expression 40; volume 10, as in shared/cases/midi."""
+    for number, value, velocity in ((11, 40, 30), (7, 10, 90)):
+        score = ScoreTick(TICKS)
+        score.tempos.append(TempoTick(0, 120))
+        track = TrackTick("", 0, False)
+        track.controls.append(ControlChangeTick(0, number, value))
+        for beat in range(16):
+            track.notes.append(NoteTick(beat * TICKS, TICKS, 60 + beat % 5, velocity))
+        score.tracks.append(track)
+        samples = synthesise(score).mix[:, :]
+        assert loudness(samples) == pytest.approx(bus.LOUDNESS, abs=0.5)
+        # It is not made of a few steps of 16 bits.
+        assert len(np.unique(np.abs(samples[0]))) > 10_000
+
+
+def test_a_mix_is_brought_to_its_level_and_under_the_ceiling_between_samples_too() -> None:
+    samples = synthesise(piece(8)).mix[:, :]
+    assert loudness(samples) == pytest.approx(bus.LOUDNESS, abs=0.5)
+    assert true_peak(samples) < -1.3
+    # A tone at a quarter of the rate, between whose samples the peaks lie: 3 dB above them.
+    wave = np.sin(np.pi / 2 * np.arange(SAMPLE_RATE) + np.pi / 4) * np.hanning(SAMPLE_RATE) * 0.9
+    sound = Recording([np.stack([wave, wave]).astype(np.float32)])
+    assert true_peak(sound[:, :]) > -1.0
+    louder = 10 ** (3 / 20)
+    bus.limit(sound, louder)
+    assert true_peak(sound[:, :]) < -1.4
+    edge = slice(0, SAMPLE_RATE // 8)
+    np.testing.assert_allclose(sound[:, edge][0], louder * wave[edge], atol=1e-5)
+
+
+def test_stems_add_up_to_the_mix_before_the_bus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus, "master", lambda mix, meter: None)
+    apart = synthesise(piece(6), duration=5.0, fade_in=1.0, fade_out=2.0, stems=True)
+    together = synthesise(piece(6), duration=5.0, fade_in=1.0, fade_out=2.0)
+    assert list(apart.stems) == ["Strings", "Piano", "Drums"]
+    total = sum(stem[:, :].astype(float) for stem in apart.stems.values())
+    assert total.shape == (2, 5 * SAMPLE_RATE)
+    np.testing.assert_allclose(apart.mix[:, :], total, atol=1e-6)
+    np.testing.assert_allclose(together.mix[:, :], total, atol=1e-5)
+    rms = [np.sqrt(np.mean(together.mix[:, a : a + 4800] ** 2)) for a in (0, 96_000, 235_200)]
+    assert rms[0] < 0.2 * rms[1] and rms[2] < 0.1 * rms[1]
+
+
+def test_the_room_is_short_and_other_to_the_left_than_to_the_right() -> None:
+    left, right = mixing.impulse_response()
+    assert abs(np.corrcoef(left, right)[0, 1]) < 0.1
+    energy = np.cumsum(left[::-1] ** 2)[::-1]
+    down = np.argmax(energy < energy[0] * 1e-6) / SAMPLE_RATE  # 60 dB
+    assert 0.5 < down < mixing.ROOM_LENGTH
+
+
+def test_glue_takes_half_of_what_is_above_its_threshold() -> None:
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    for over in (-10, 12):
+        amplitude = np.sqrt(2) * 10 ** ((bus.THRESHOLD + over) / 20)
+        wave = (amplitude * np.sin(2 * np.pi * 1000 * time)).astype(np.float32)
+        *_, last = bus.glue(iter([np.stack([wave, wave])] * 3))
+        taken = 20 * np.log10(np.abs(last).max() / amplitude)
+        assert taken == pytest.approx(-max(over, 0) / bus.RATIO, abs=0.2)
+
+
+def test_meters_read_streams_as_they_read_the_whole() -> None:
+    random = np.random.default_rng(0)
+    samples = random.normal(0, 0.1, (2, 5 * SAMPLE_RATE + 1000)).astype(np.float32)
+    meter = Meter()
+    meter.read(samples)
+    assert integrated(meter.power) == pytest.approx(loudness(samples), abs=1e-6)
+    assert meter.peaks.max() == np.abs(samples).max()
+
+
+@pytest.mark.parametrize("rate", [44_100, 96_000])
+def test_another_sample_rate_keeps_length_to_the_sample_and_pitch(rate: int) -> None:
+    time = np.arange(SAMPLE_RATE * 5 // 2 + 17) / SAMPLE_RATE
+    wave = np.sin(2 * np.pi * 440 * time).astype(np.float32)
+    recording = Recording([np.stack([wave, wave])])
+    made = np.concatenate(list(resampled(recording, rate)), axis=1)
+    assert made.shape[1] == round(len(wave) * rate / SAMPLE_RATE)
+    expected = np.sin(2 * np.pi * 440 * np.arange(made.shape[1]) / rate)
+    assert np.abs(made[0] - expected)[rate // 10 : -rate // 10].max() < 0.01
+
+
+def test_a_recording_longer_than_memory_is_kept_in_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("cmt.sound.recording.IN_MEMORY", 100_000)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    random = np.random.default_rng(0)
+    samples = random.normal(size=(2, 3 * SAMPLE_RATE + 5)).astype(np.float32)
+    recording = Recording([samples[:, :1000], samples[:, 1000:]])
+    np.testing.assert_array_equal(recording[:, 999:200_000], samples[:, 999:200_000])
+    recording.replace(2 * block for block in recording)
+    np.testing.assert_array_equal(recording[:, :], 2 * samples)
+    recording.put(-10, samples[:, :20])
+    recording.put(samples.shape[1] - 3, samples[:, :20])
+    np.testing.assert_array_equal(recording[:, :10], samples[:, 10:20])
+    np.testing.assert_array_equal(recording[:, -3:], samples[:, :3])
+    assert recording.shape == samples.shape
