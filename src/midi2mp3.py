@@ -16,6 +16,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+from cmt.options import add_sound, sound
 from cmt.outputs import check_outputs
 from cmt.script import between, parser, run_script
 
@@ -29,7 +30,6 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--input", required=True, type=Path, help="MIDI file", metavar="MIDI")
     add("--output", required=True, type=Path, nargs="+", metavar="FILE")
     add("--tempo", type=between(*TEMPOS), metavar="BPM", help="in place of the file's tempos")
-    add("--soundfont", type=Path, metavar="SF2", help="default: TimGM6mb, which pretty_midi brings")
     add("--video", type=Path, help="gives the length, and pictures to videos")
     add(
         "--keep-audio",
@@ -39,6 +39,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         metavar="BALANCE",
         help="lay the music under the video's own sound, with this gain, 0 to 1 (default 0.5)",
     )
+    add_sound(options)
     return options.parse_args(argv)
 
 
@@ -55,9 +56,8 @@ def main(argv: list[str] | None = None) -> None:
         arguments.input,
         arguments.output,
         arguments.video,
-        soundfont=arguments.soundfont,
         tempo=arguments.tempo,
-        keep_audio=arguments.keep_audio,
+        **sound(arguments),
     )
     for file in written:
         now = time.perf_counter()

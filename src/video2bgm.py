@@ -24,10 +24,12 @@ from cmt.options import (
     add_composition,
     add_overwrite,
     add_rhythm,
+    add_sound,
     check_composition,
     check_rhythm,
     load_model,
     settings,
+    sound,
     watched,
 )
 from cmt.outputs import check_outputs, only_run, refuse_to_replace
@@ -56,9 +58,14 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="keep the video's own sound and lay the music under it, with this gain, 0 to 1, after"
         " a `=` (%(const)g)",
     )  # fmt: skip
-    add("--soundfont", type=Path, metavar="FILE", help="other instruments (.sf2)")
     add("--visualize", action="store_true", help="pictures, too: NAME_rhythm.png, NAME.mid.png")
+    add(
+        "--markers", action="store_true",
+        help="scenes, sections and hits for editors, too: NAME.markers.csv and .edl, and hits as"
+        " markers in NAME.mid",
+    )  # fmt: skip
     add_overwrite(options)
+    add_sound(options)
     add_rhythm(options)
     add_composition(options)
     # Without a `=`, what follows --keep-audio is a video.
@@ -124,6 +131,8 @@ def files_of(video: Path, args: argparse.Namespace) -> tuple[list[Path], list[Pa
     rhythm, music = [".npz", ".json"], [".mid", ".mid.json", ".mp3"]
     if args.visualize:
         rhythm, music = [*rhythm, "_rhythm.png"], [*music, ".mid.png"]
+    if args.markers:
+        music += [".markers.csv", ".markers.edl"]
     folder = args.out_dir
     return (
         [folder / f"{video.stem}{ending}" for ending in rhythm],
@@ -145,7 +154,7 @@ def video2bgm(
     from cmt.video import analysis
 
     pictures = ("png",) if args.visualize else ()
-    (npz, *_), (midi, _, sound, *_) = files_of(video, args)
+    (npz, *_), (midi, _, mp3, *_) = files_of(video, args)
     print(f"== {video}", flush=True)
     with stage("video → rhythm"):
         found = watched(video, args)
@@ -161,15 +170,19 @@ def video2bgm(
         (piece,) = compose(network, found.control, settings(args))
         sources = results.Sources(npz.name, found.control.checksum, str(args.ckpt), weights)
         panels = analysis.panels(found) if pictures else None
-        music_files = results.write(piece, midi, sources, pictures=pictures, video=panels)
+        fps = found.frames.fps if args.markers else None
+        music_files = results.write(
+            piece, midi, sources, pictures=pictures, video=panels, markers_at=fps
+        )
         print(f"{midi}: {piece.report}")
     with stage("music → sound"):
-        written = film.render(
-            midi, [sound, result], video, soundfont=args.soundfont, keep_audio=args.keep_audio
-        )
+        asked = sound(args)
+        if args.stems and len(args.videos) > 1:
+            asked["stems"] = args.stems / video.stem
+        written = film.render(midi, [mp3, result], video, **asked)
         for file in tqdm(written, video.name, 2, unit="file", leave=False, disable=None):
             print(file)
-    print(*rhythm_files, *music_files, sound, result, sep="\n", flush=True)
+    print(*rhythm_files, *music_files, mp3, result, sep="\n", flush=True)
 
 
 @contextmanager

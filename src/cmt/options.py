@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cmt.decoding import LOOPS
 from cmt.files import DEFAULT_CHECKPOINT, InputError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 RHYTHMS = ("true", "original")
 FLOWS = ("exact", "single", "fast")
 MAX_SEED = 2**32 - 1
+MAX_FADE = 3600.0  # seconds
+SAMPLE_RATES = (44_100, 48_000)  # Hz: nothing lies above what these hold
 EXACT_ONLY = ("instruments", "beat_instruments", "key", "chords", "progression")
 
 
@@ -58,6 +60,30 @@ def add_overwrite(options: argparse.ArgumentParser) -> None:
     options.add_argument(
         "--overwrite", action="store_true", help="replace files that no earlier run has made, too"
     )
+
+
+def add_sound(options: argparse.ArgumentParser) -> None:
+    """Add the options that `sound` reads."""
+    add = options.add_argument_group("the sound").add_argument
+    add("--soundfont", type=Path, metavar="SF2", help="other instruments (.sf2)")
+    add(
+        "--duck", action=argparse.BooleanOptionalAction, default=True,
+        help="with --keep-audio, the music steps back where somebody speaks; default: yes",
+    )  # fmt: skip
+    seconds = between(0, MAX_FADE)
+    add("--fade-in", type=seconds, default=0.0, metavar="SECONDS", help="default 0")
+    add("--fade-out", type=seconds, metavar="SECONDS", help="default 1, less of short music")
+    add(
+        "--sample-rate", type=int, choices=SAMPLE_RATES, default=48_000,
+        help="of sound files, Hz; default 48000, which videos always have",
+    )  # fmt: skip
+    add("--stems", type=Path, metavar="DIR", help="each track as a WAV file, before the bus, too")
+
+
+def sound(args: argparse.Namespace) -> dict[str, Any]:
+    """What the command line asks of `cmt.sound.film.render`."""
+    names = ("soundfont", "keep_audio", "duck", "fade_in", "fade_out", "sample_rate", "stems")
+    return {name: getattr(args, name) for name in names}
 
 
 def add_rhythm(options: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from cmt.decoding import LOOPS
 from cmt.decoding.style import Style
 from cmt.files import InputError, replacing_all, write_together
 from cmt.form import Form
+from cmt.markers import Marker, as_csv, as_edl
 from cmt.music.chords import HALVES, read_loops, write_loops
 from cmt.music.keys import Key
 from cmt.music.midi import load_score, to_midi
@@ -59,6 +60,7 @@ def write(
     pictures: Sequence[str] = (),
     video: Video | None = None,
     width: float | None = None,
+    markers_at: float | None = None,
 ) -> list[Path]:
     """Write NAME.mid, the report NAME.mid.json, and pictures NAME.mid.png and the like.
 
@@ -70,6 +72,8 @@ def write(
         pictures: their formats, among `cmt.files.PICTURES`.
         video: drawn above the music.
         width: of the pictures' axes, inches; None is the usual.
+        markers_at: frames a second of NAME.markers.csv and NAME.markers.edl; None writes neither,
+            and no hits into the MIDI file.
 
     Returns:
         The files, in this order.
@@ -78,8 +82,16 @@ def write(
         InputError: the folder cannot be written to.
     """
     report = midi.with_name(f"{midi.name}.json")
-    with replacing_all([midi, report]) as (new_midi, new_report):
-        new_midi.write_bytes(as_midi(piece))
+    marked: dict[Path, bytes] = {}
+    if markers_at is not None:
+        found = moments(piece)
+        csv, edl = (midi.with_suffix(f".markers.{kind}") for kind in ("csv", "edl"))
+        marked[csv] = as_csv(found, markers_at).encode()
+        marked[edl] = as_edl(found, markers_at, midi.stem).encode()
+    with replacing_all([midi, report, *marked]) as (new_midi, new_report, *new_marked):
+        new_midi.write_bytes(as_midi(piece, hits=markers_at is not None))
+        for path, content_of_it in zip(new_marked, marked.values(), strict=True):
+            path.write_bytes(content_of_it)
         content = {
             **asdict(sources),
             **to_json(piece.report),
@@ -93,7 +105,7 @@ def write(
 
         music = Music(piece.song, piece.take.plan, piece.control.grid)
         plot(drawn, video, music, width or WIDTH)
-    return [midi, report, *drawn]
+    return [midi, report, *marked, *drawn]
 
 
 def write_music(piece: Piece, midi: Path) -> None:
@@ -105,10 +117,14 @@ def write_music(piece: Piece, midi: Path) -> None:
     write_together({midi: as_midi(piece)})
 
 
-def as_midi(piece: Piece) -> bytes:
+def as_midi(piece: Piece, hits: bool = False) -> bytes:
     """A piece as MIDI, as it is played, with tempo map, and scenes and sections as markers.
 
     Without scenes, as the original's rhythm has none, it is played as the original plays.
+
+    Args:
+        piece: what was made.
+        hits: whether visual beats are markers, too.
     """
     control = piece.control
     take, settings = piece.take, piece.report.settings
@@ -119,6 +135,8 @@ def as_midi(piece: Piece) -> bytes:
         )
         how = {"velocities": played.velocities, "delays": played.delays}
     markers = markers_of(control.scenes, take.form)
+    if hits:
+        markers = sorted([*markers, *((tick, "hit") for tick in take.plan.beats)])
     return to_midi(piece.song, control.grid.tempi, markers=markers, **how)
 
 
@@ -128,6 +146,20 @@ def markers_of(scenes: Sequence[int], form: Form | None) -> list[tuple[int, str]
     for section in form.sections if form else ():
         names.setdefault(section.start, []).append(str(section))
     return [(bar * TICKS_PER_BAR, ": ".join(names[bar])) for bar in sorted(names)]
+
+
+def moments(piece: Piece) -> list[Marker]:
+    """Scenes, sections and hits of a piece, ascending."""
+    scenes = [(bar, "scene", f"scene {n}") for n, bar in enumerate(piece.control.scenes, start=1)]
+    form = piece.take.form
+    sections = [(part.start, "section", str(part)) for part in form.sections] if form else []
+    placed = [(bar * TICKS_PER_BAR, kind, name) for bar, kind, name in (*scenes, *sections)]
+    placed += [(tick, "hit", "hit") for tick in piece.take.plan.beats]
+    seconds = piece.control.grid.seconds
+    return [
+        Marker(tick, float(seconds(tick)), kind, name)
+        for tick, kind, name in sorted(placed, key=lambda moment: moment[0])
+    ]
 
 
 def visual_beats(piece: Piece, midi: Path) -> list[dict[str, float | int | None]]:

@@ -64,9 +64,8 @@ def joined(speaking: NDArray[np.bool_]) -> NDArray[np.bool_]:
     from scipy.ndimage import binary_closing, binary_opening
 
     pause, word = (round(time * SAMPLE_RATE / FRAME) for time in (PAUSE, WORD))
-    worded = binary_opening(speaking, np.ones(word))
-    around = np.pad(worded, pause)
-    return binary_closing(around, np.ones(pause))[pause : pause + len(worded)]
+    bridged = binary_closing(np.pad(speaking, pause), np.ones(pause))
+    return binary_opening(bridged, np.ones(word))[pause : pause + len(speaking)]
 
 
 def speech(sound: Samples) -> NDArray[np.bool_]:
