@@ -20,6 +20,7 @@ from cmt.model.network import CMT
 from cmt.music.midi import read_midi
 from cmt.rhythm import load_rhythm
 from cmt.sound.film import has_sound, video_duration
+from cmt.web.downloads import pack
 from cmt.web.sessions import Session, read_json
 from cmt.web.studio import Studio
 from conftest import SMALL
@@ -35,6 +36,11 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Studio:
     ckpt = tmp_path_factory.mktemp("exp") / "model.pt"
     checkpoint.save(ckpt, CMT(SMALL))
     return Studio(ckpt, max_minutes=1)
+
+
+def report_of(folder: Path, name: str) -> int:
+    """Notes that an instrument plays in a take."""
+    return int(read_json(folder / "music.mid.json")["notes"][name])
 
 
 def do(studio: Studio, session: Session, **order: Any) -> Any:
@@ -105,6 +111,9 @@ def test_takes_can_be_made_again(studio: Studio, session: Session, tmp_path: Pat
         assert {note[3] for note in roll["notes"]} <= {"Piano", "Bass"}
         assert all(0 <= start < end <= 4.01 for start, end, *_ in roll["notes"])
         assert f"of {len(roll['heard'])}" in take["words"][0]
+        assert take["stems"] == [name for name in ("Piano", "Bass") if report_of(folder, name)]
+        assert {path.stem for path in folder.glob("stems/*.mp3")} == set(take["stems"])
+        assert len(pack(folder, "holiday.mp4").read_bytes()) > 10_000
 
     # The take alone from its settings on the page, and from its JSON by the script.
     do(studio, session, kind="compose", asked=takes[1]["settings"])

@@ -51,6 +51,7 @@ class Asked:
         takes: how many.
         seed: of the first.
         keep_audio: gain of the music, 0 … 1, over the video's own sound; None leaves that out.
+        duck: whether the music steps back where somebody speaks in that.
         kept: numbers of the hits that the music is to meet; None is all.
         added: others that it is to meet.
         preview: whether only the beginning is asked for.
@@ -65,6 +66,7 @@ class Asked:
     takes: int
     seed: int
     keep_audio: float | None
+    duck: bool
     kept: frozenset[int] | None
     added: tuple[Hit, ...]
     preview: bool
@@ -82,6 +84,7 @@ def choices() -> dict[str, Any]:
         "instruments": list(INSTRUMENT_CLASS),
         "keys": list(map(str, KEYS)),
         "timbres": {},
+        "duck": True,
     }
 
 
@@ -105,6 +108,7 @@ def read(content: Any) -> Asked:
         takes=int(number(content, "takes", 1, MAX_TAKES, 2)),
         seed=int(number(content, "seed", 0, MAX_SEED, 0)),
         keep_audio=balance if content.get("keep_audio") else None,
+        duck=content.get("duck") is not False,
         kept=kept,
         added=added,
         preview=bool(content.get("preview")),

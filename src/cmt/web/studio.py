@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cmt import results
 from cmt.control import Control
 from cmt.files import DEFAULT_CHECKPOINT, InputError, checksum
-from cmt.measures.synchrony import NEAR
 from cmt.music.vocabulary import DEFAULT_TEMPO
 from cmt.rhythm import VideoRhythm, load_rhythm, save_rhythm
 from cmt.sound import film
@@ -26,21 +24,13 @@ from cmt.video.analysis import analyse
 from cmt.video.events import find_events
 from cmt.video.frames import VideoFrames
 from cmt.video.observation import SIDE, observe
-from cmt.web import words
-from cmt.web.sessions import read_json, write_json
-from cmt.web.settings import PREVIEW, Asked, FieldError, read
-from cmt.web.timeline import (
-    Thumbnails,
-    heard_of,
-    hits_of,
-    notes_of,
-    on_grid,
-    sections_of,
-    speed_of,
-)
+from cmt.web.sessions import write_json
+from cmt.web.settings import PREVIEW, Asked, read
+from cmt.web.takes import about_the_video, write_take
+from cmt.web.timeline import Thumbnails, hits_of, on_grid, speed_of
 
 if TYPE_CHECKING:
-    from cmt.compose import Piece, Settings
+    from cmt.compose import Settings
     from cmt.model.network import CMT
 
 # Is told the share that is done, 0 … 1, the stage, and what is being done in words; what it raises
@@ -117,7 +107,7 @@ class Studio:
         """
         path = folder / "video"
         tell(0.1, "looking", "Looking at the video.")
-        with _about_the_video(path):
+        with about_the_video(path):
             frames = VideoFrames(path)
             duration = (frames.expected or 0) / frames.fps
             self._check(duration)
@@ -164,7 +154,7 @@ class Studio:
             FieldError: it can no longer be read, or turns out to be longer than allowed.
         """
         path = folder / "video"
-        with _about_the_video(path):
+        with about_the_video(path):
             frames = VideoFrames(path)
             playable = frames.codec in PLAYABLE
             watched = 0.95 if playable else 0.6
@@ -227,54 +217,7 @@ class Studio:
             tell(share, "playing", f"Playing take {number} of {len(pieces)}.")
             take = new / "takes" / str(number)
             take.mkdir(parents=True)
-            self._write(take, piece, sources, folder, asked, content)
-
-    def _write(
-        self,
-        take: Path,
-        piece: Piece,
-        sources: results.Sources,
-        folder: Path,
-        asked: Asked,
-        content: dict[str, Any],
-    ) -> None:
-        """Write the files of a take, which are called `music`."""
-        video = folder / "video"
-        given = {**content, "seed": piece.report.settings.seed, "takes": 1}
-        midi, _ = results.write(
-            piece,
-            take / "music.mid",
-            sources,
-            extra={"keep_audio": asked.keep_audio, "page": given},
-        )
-        with _about_the_video(video):
-            if asked.preview:
-                film.soundtrack(midi).write(take / "music.mp3")
-            else:
-                _write_film(film.soundtrack(midi, video, keep_audio=asked.keep_audio), take)
-        hits = read_json(folder / "timeline.json")["hits"]
-        heard = heard_of(hits, asked, results.visual_beats(piece, midi), piece.report.duration)
-        grid = piece.control.grid
-        write_json(
-            take / "roll.json",
-            {
-                "notes": notes_of(midi),
-                "sections": sections_of(piece.report.form, grid, piece.report.duration),
-                "bars": on_grid(load_rhythm(folder / "rhythm.json"), [], grid.tempo)["bars"],
-                "heard": heard,
-            },
-        )
-        write_json(
-            take / "take.json",
-            {
-                "words": [words.of_hits(heard, NEAR), words.of_piece(piece.report)],
-                "preview": asked.preview,
-                "duration": piece.report.duration,
-                "settings": given,
-                "research": words.research(piece.report),
-                "stems": [],
-            },
-        )
+            write_take(take, piece, sources, folder, asked, content)
 
 
 def _settings(asked: Asked) -> Settings:
@@ -292,23 +235,3 @@ def _settings(asked: Asked) -> Settings:
         seed=asked.seed,
         rank=True,
     )
-
-
-def _write_film(played: film.Soundtrack, take: Path) -> None:
-    """Write sounds, and the video with its music, as MP4 if its codec has a place there."""
-    played.write(take / "music.mp3")
-    played.write(take / "music.wav")
-    try:
-        played.write(take / "music.mp4")
-    except InputError:
-        played.write(take / "music.mkv")
-
-
-@contextmanager
-def _about_the_video(path: Path) -> Iterator[None]:
-    """Errors about `path` speak of this video, and are of that field."""
-    try:
-        yield
-    except InputError as error:
-        message = str(error).replace(f"{path}:", "This video")
-        raise FieldError("video", f"{message.rstrip('.')}.") from error

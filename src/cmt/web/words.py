@@ -36,14 +36,14 @@ RIGHTS = (
 )
 
 
-def span(seconds: float) -> str:
-    """A time in words: seconds up to two minutes, then minutes."""
-    return f"{seconds:.0f} seconds" if seconds < 120 else f"{seconds / 60:.0f} minutes"
-
-
 def listed(names: Sequence[str]) -> str:
     """Some names: "cuts, impacts and turns"."""
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+def counted(number: int, name: str) -> str:
+    """A number of things: "1 bar", "2 bars"."""
+    return f"{number} {name}{'' if number == 1 else 's'}"
 
 
 def of_hits(heard: Sequence[dict[str, Any]], near: float) -> str:
@@ -64,7 +64,7 @@ def of_piece(report: Report) -> str:
     names = [name.lower() for name, notes in report.notes.items() if notes]
     key = f" in {report.form.key}" if report.form else ""
     return (
-        f"{report.bars} bars{key} at {report.tempo:.0f} beats a minute"
+        f"{counted(report.bars, 'bar')}{key} at {report.tempo:.0f} beats a minute"
         f" for {listed(names) or 'nobody'}."
     )
 
@@ -76,13 +76,13 @@ def research(report: Report) -> list[dict[str, str]]:
         (
             "Control error, density",
             f"{error.density:.3f}",
-            f"How far the onsets of each of {report.bars_controlled} bars are from those that the"
-            " motion asks for: root mean square, in sixteenths of a bar's 16. 0 is exact.",
+            f"How far the onsets of {counted(report.bars_controlled, 'bar')} are from those that"
+            " the motion asks for: root mean square, in sixteenths of a bar's 16. 0 is exact.",
         ),
         (
             "Control error, strength",
             f"{error.strength:.3f}",
-            f"How far the notes struck at once at each of {report.visual_beats} visual beats are"
+            f"How far the notes struck at once at {counted(report.visual_beats, 'visual beat')} are"
             " from those asked for: root mean square, in the most there can be. 0 is exact.",
         ),
         (

@@ -1,0 +1,111 @@
+"""The files of a take, and what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cmt import results
+from cmt.files import InputError
+from cmt.measures.synchrony import NEAR
+from cmt.rhythm import load_rhythm
+from cmt.sound import film
+from cmt.web import words
+from cmt.web.sessions import read_json, write_json
+from cmt.web.settings import Asked, FieldError
+from cmt.web.timeline import heard_of, notes_of, on_grid, sections_of
+
+if TYPE_CHECKING:
+    from cmt.compose import Piece
+
+
+def write_take(
+    take: Path,
+    piece: Piece,
+    sources: results.Sources,
+    session: Path,
+    asked: Asked,
+    content: dict[str, Any],
+) -> None:
+    """Write all that a visitor sees, hears and takes home of a take.
+
+    Args:
+        take: an empty folder; the files in it are called `music`, as `cmt.web.downloads` knows.
+        piece: what was made.
+        sources: of it.
+        session: folder of the session, with the video.
+        asked: what was asked for.
+        content: the same as the page sent it: told in the settings file, it opens there again.
+
+    Raises:
+        FieldError: the video can no longer be read.
+    """
+    given = {**content, "seed": piece.report.settings.seed, "takes": 1}
+    extra = {"keep_audio": asked.keep_audio, "page": given}
+    midi, _ = results.write(piece, take / "music.mid", sources, extra=extra)
+    stems = _write_sound(midi, take, session / "video", asked, piece)
+    hits, end = read_json(session / "timeline.json")["hits"], piece.report.duration
+    heard = heard_of(hits, asked, results.visual_beats(piece, midi), end)
+    grid = piece.control.grid
+    bars = on_grid(load_rhythm(session / "rhythm.json").until(end), [], grid.tempo)["bars"]
+    roll = {
+        "notes": notes_of(midi),
+        "sections": sections_of(piece.report.form, grid, end),
+        "bars": bars,
+        "heard": heard,
+    }
+    write_json(take / "roll.json", roll)
+    said = {
+        "words": [words.of_hits(heard, NEAR), words.of_piece(piece.report)],
+        "preview": asked.preview,
+        "duration": end,
+        "suffix": "mkv" if (take / "music.mkv").exists() else "mp4",
+        "settings": given,
+        "research": words.research(piece.report),
+        "stems": stems,
+    }
+    write_json(take / "take.json", said)
+
+
+def _write_sound(midi: Path, take: Path, video: Path, asked: Asked, piece: Piece) -> list[str]:
+    """Write the music, its stems and, but for a preview, the video with it.
+
+    Returns:
+        Names of the instruments that have a stem.
+    """
+    with about_the_video(video):
+        played = film.soundtrack(
+            midi,
+            None if asked.preview else video,
+            keep_audio=asked.keep_audio,
+            duck=asked.duck,
+            stems=True,
+        )
+        played.write(take / "music.mp3")
+        heard = [name for name in played.music.stems if piece.report.notes.get(name)]
+        for name in heard:
+            film.write_audio(take / "stems" / f"{name}.mp3", played.music.stems[name])
+        if not asked.preview:
+            played.write(take / "music.wav")
+            _write_film(played, take)
+    return heard
+
+
+def _write_film(played: film.Soundtrack, take: Path) -> None:
+    """Write the video with its music, as MP4 if its codec has a place there."""
+    try:
+        played.write(take / "music.mp4")
+    except InputError:
+        played.write(take / "music.mkv")
+
+
+@contextmanager
+def about_the_video(path: Path) -> Iterator[None]:
+    """Errors about `path` speak of this video, and are of that field."""
+    try:
+        yield
+    except InputError as error:
+        message = str(error).replace(f"{path}:", "This video")
+        raise FieldError("video", f"{message.rstrip('.')}.") from error
