@@ -147,6 +147,8 @@ def _model(
     if config.resume:
         last = config.folder / stored.LAST
         model, resumed = checkpoint.load(last, device)
+        if not isinstance(resumed.get("data"), dict):
+            raise InputError(f"{last}: tells no run to go on with; start anew with -p")
         for key, value in source.items():
             if resumed["data"].get(key) != value:
                 raise InputError(
