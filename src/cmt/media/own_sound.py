@@ -12,6 +12,8 @@ from av.audio.frame import AudioFrame
 
 from cmt.media.source import Source, sound_of
 
+FULL_SCALE = {"uint8": 2**7, "int16": 2**15, "int32": 2**31}
+MOST_CHANNELS = 8  # that are mixed by their places
 # Stamps are rounded, and jitter where they tell when a packet came: what lasts for so long and is
 # so much is a gap, or a clock that runs off.
 LASTING, GAP = 0.25, 0.005  # seconds
@@ -71,7 +73,7 @@ def _stamped(source: Source, rate: int) -> Iterator[tuple[float, np.ndarray]]:
     """Parts (2, n) and when they begin, seconds from the first picture; NaN: unknown."""
     placed = source.clock.placing()
     resampler, kind = None, None
-    for frame in _frames(source):
+    for frame in map(_mixable, _frames(source)):
         time = np.nan if frame.time is None else placed(frame.time)
         if kind != (kind := (frame.format.name, frame.layout.name, frame.sample_rate)):
             if resampler is not None:
@@ -83,6 +85,22 @@ def _stamped(source: Source, rate: int) -> Iterator[tuple[float, np.ndarray]]:
             time = np.nan
     if resampler is not None:
         yield from ((np.nan, part.to_ndarray()) for part in resampler.resample(None))
+
+
+def _mixable(frame: AudioFrame) -> AudioFrame:
+    """A frame whose channels have places: those of one that tells none are mixed to one."""
+    if frame.layout.nb_channels <= MOST_CHANNELS and "channels" not in frame.layout.name:
+        return frame
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    mean = samples.mean(axis=0, keepdims=True, dtype=np.float64)
+    if samples.dtype == np.uint8:
+        mean -= 2**7  # its silence
+    mean /= FULL_SCALE.get(samples.dtype.name, 1)
+    mono = AudioFrame.from_ndarray(mean.astype(np.float32), "fltp", "mono")
+    mono.sample_rate, mono.pts, mono.time_base = frame.sample_rate, frame.pts, frame.time_base
+    return mono
 
 
 def _frames(source: Source) -> Iterator[AudioFrame]:
