@@ -20,7 +20,7 @@ LOUDNESS = -14.0  # LUFS
 # Highest true peak: at this loudness music is then as dense as records are, 13 to 14 dB from its
 # root mean square to its peaks, and what lossy codecs add, half a decibel, has room.
 CEILING = 10 ** (-4 / 20)
-MAX_LIMITING = 10 ** (12 / 20)  # a peak is turned down by no more than this
+MAX_LIMITING = 10 ** (14 / 20)  # a peak is turned down by no more than this
 WORKING_LEVEL = -18.0  # LUFS that the stages are given
 SOFTEST = -40.0  # LU below its peak: no more is made of a single click
 
