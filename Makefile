@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo web test lint docs bench clean
+.PHONY: demo web test lint docs bench fuzz clean
 
 demo: .venv/installed
 	src/video2bgm.sh videos/sample.mp4 -o inference/sample.mp4
@@ -21,6 +21,11 @@ lint: .venv/tested
 # The pages of the package, from its docstrings; tests/test_docs.py checks what they refer to.
 docs: .venv/tested
 	$(BIN)/pdoc --docformat google --output-directory docs/api cmt
+
+# Damaged files for each reader, so many seconds long; docs/reliability.md tells what came of it.
+SECONDS = 60
+fuzz: .venv/tested
+	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
 
 bench: .venv/installed
 	for benchmark in benchmarks/*.py; do \

@@ -76,18 +76,14 @@ def main(argv: list[str] | None = None) -> None:
         )
     if not args.export:
         return
-    names = [name_of(match.about, match.index) for match in matches]
     digits = len(str(len(matches)))
     exported = [
-        args.export / f"{rank:0{digits}}_{file_name(name)}.mid"
-        for rank, name in enumerate(names, start=1)
+        args.export / f"{rank:0{digits}}_{file_name(name_of(match.about, match.index))}.mid"
+        for rank, match in enumerate(matches, start=1)
     ]
     check_outputs(exported, [args.video, args.library])
-    for match, name, midi in zip(matches, names, exported, strict=True):
-        try:
-            song = words_to_song(match.words)
-        except ValueError as error:
-            raise InputError(f"{args.library}: piece {name}: {error}") from error
+    for match, midi in zip(matches, exported, strict=True):
+        song = words_to_song(match.words)
         write_midi(song.until(control.end), midi, control.grid.tempi)
         print(midi)
 

@@ -51,6 +51,11 @@ def main(argv: list[str] | None = None) -> None:
 
     from cmt.sound import film
 
+    for output in arguments.output:
+        film.check_output(output, arguments.video)
+        is_film = output.suffix.lower() in film.VIDEO_CODECS
+        if is_film and (reason := film.why_encoded(arguments.video, output)):
+            print(f"{output}: its pictures will be encoded anew: {reason}", flush=True)
     started = time.perf_counter()
     written = film.render(
         arguments.input,

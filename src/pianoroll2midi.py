@@ -78,13 +78,12 @@ def midi_names(rolls: list[Path], in_dir: Path) -> dict[Path, Path]:
 
 def convert(roll: Path, out: Path) -> str | None:
     """Write a piano roll as MIDI; the reason if that cannot be done."""
-    import pypianoroll
+    from cmt.music.pianorolls import read_rolls
+    from cmt.untrusted import naming
 
     try:
-        score = to_score(pypianoroll.load(roll))
-    except Exception as error:  # whatever numpy, zipfile or json say of such a file
-        return f"{roll}: not a usable piano roll ({error})"
-    try:
+        with naming(roll, "not a usable piano roll", "take one of the Lakh Pianoroll Dataset"):
+            score = to_score(read_rolls(roll))
         with replacing(out) as target:
             target.write_bytes(score.dumps_midi())  # not by its library, which tells no error
     except InputError as error:

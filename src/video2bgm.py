@@ -5,7 +5,7 @@
 
 Writes, for each video, NAME.npz and NAME.json (its rhythm), NAME.mid and NAME.mid.json (the music
 and how well it follows), NAME.mp3, and the video with that music. A video that cannot be used is
-named and skipped.
+named and skipped, and the exit status is 1 then.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Go the whole way for each video."""
+def main(argv: list[str] | None = None) -> int:
+    """Go the whole way for each video; the exit status is 1 if any was skipped."""
     args = parse(argv)
     if not args.ckpt.exists():  # before minutes of work
         raise InputError(f"{args.ckpt}: no such checkpoint; give another -c")
@@ -102,6 +102,7 @@ def main(argv: list[str] | None = None) -> None:
         tell(f"skipped: {video}")
     if len(skipped) == len(args.videos):
         raise InputError("no video could be used")
+    return int(bool(skipped))
 
 
 def result_for(video: Path, args: argparse.Namespace, made: dict[str, Path]) -> Path:
@@ -156,6 +157,8 @@ def video2bgm(
     pictures = ("png",) if args.visualize else ()
     (npz, *_), (midi, _, mp3, *_) = files_of(video, args)
     print(f"== {video}", flush=True)
+    if reason := film.why_encoded(video, result):
+        print(f"its pictures will be encoded anew: {reason}", flush=True)
     with stage("video → rhythm"):
         found = watched(video, args)
         rhythm_files = analysis.write(found, npz, pictures)

@@ -14,7 +14,7 @@ from cmt.files import InputError
 from cmt.grid import Knot
 from cmt.music.dataset import write_dataset
 from cmt.music.midi import read_midi
-from cmt.music.vocabulary import BAR, DEFAULT_TEMPO
+from cmt.music.vocabulary import BAR, DEFAULT_TEMPO, METRICAL
 from cmt.music.words import NOTE_DTYPE, Song, song_to_words
 
 # Two bars of a video that ends on tick 27: two onset positions each, a visual beat of three notes.
@@ -114,7 +114,7 @@ def test_wrong_options(video: Path, library: Path, wrong: list[str]) -> None:
 
 def test_inputs_that_cannot_be_used(tmp_path: Path, video: Path, library: Path) -> None:
     for arguments, cause in (
-        ((tmp_path / "none.npz", library), "none.npz: no control words"),
+        ((tmp_path / "none.npz", library), "none.npz: cannot be read"),
         ((library, library), "library.npz: no control words"),
         ((video, tmp_path / "none.npz"), "none.npz: cannot be read"),
         ((video, video), "clip.npz: not a data set"),
@@ -122,7 +122,7 @@ def test_inputs_that_cannot_be_used(tmp_path: Path, video: Path, library: Path) 
         with pytest.raises(InputError, match=cause):
             match.main([str(argument) for argument in arguments])
     empty = tmp_path / "empty.npz"
-    write_dataset(empty, [(np.zeros((1, 10), int), {"id": "nothing"})])
+    write_dataset(empty, [(np.array([[METRICAL, BAR, *[0] * 8], [0] * 10]), {"id": "nothing"})])
     with pytest.raises(InputError, match="no piece has a bar"):
         match.main([str(video), str(empty)])
     save_control(video, Control(np.array([[BAR, 3, 0, 0, 0, 1]]), TEMPO, 0.0))

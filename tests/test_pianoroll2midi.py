@@ -1,6 +1,8 @@
 """Piano rolls → MIDI: the notes the original writes, and the tempo map it loses."""
 
+import io
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -114,3 +116,32 @@ def test_nothing_usable_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty.npz").touch()
     with pytest.raises(InputError, match="none of its"):
         pianoroll2midi.main(arguments)
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "reason"),
+    [
+        ("pianoroll_0_csc_shape", [2**40, 128], "declares 1099511627776 steps"),
+        ("pianoroll_0_csc_shape", [24, 4], "24 steps of 4 pitches"),
+        ("pianoroll_0_csc_indices", [10**6], "pianoroll_0_csc_indices[0] is 1000000"),
+        ("pianoroll_0_csc_indices", [-1], "pianoroll_0_csc_indices[0] is -1"),
+        ("pianoroll_0_csc_indptr", np.arange(129), "pianoroll_0_csc_indptr["),
+        ("tempo", np.array([object()]), "`tempo` is object"),
+    ],
+)
+def test_indices_that_are_not_there_crash_nothing(
+    member: str, value: object, reason: str, tmp_path: Path
+) -> None:
+    roll = np.zeros((24, 128), np.uint8)
+    roll[3, 60] = 64
+    save_roll(tmp_path / "a.npz", roll)
+    with zipfile.ZipFile(tmp_path / "a.npz") as source:
+        members = {name: source.read(name) for name in source.namelist()}
+    changed = io.BytesIO()
+    np.save(changed, np.array(value), allow_pickle=True)
+    members[f"{member}.npy"] = changed.getvalue()
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as target:
+        for name, data in members.items():
+            target.writestr(name, data)
+    said = pianoroll2midi.convert(tmp_path / "a.npz", tmp_path / "a.mid")
+    assert said is not None and "a.npz: not a usable piano roll" in said and reason in said

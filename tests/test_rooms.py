@@ -14,9 +14,10 @@ from cmt.files import REPOSITORY
 SOURCE = REPOSITORY / "src" / "cmt"
 # From the lowest up: each imports from those before it alone, if from any.
 ROOMS = (
-    "files", "outputs", "terminal", "script", "parallel", "key_frames", "markers", "music", "grid",
-    "rhythm", "control", "plan", "form", "model", "training", "decoding", "measures", "sound",
-    "plots", "video", "compose", "options", "results", "web",
+    "files", "media", "untrusted", "outputs", "terminal", "script", "parallel", "key_frames",
+    "markers", "music", "grid", "rhythm", "control_table", "control", "plan", "form", "model",
+    "training", "decoding", "measures", "sound", "plots", "video", "compose", "options", "results",
+    "web",
 )  # fmt: skip
 STRANGERS = [("decoding", "training"), ("music", "video"), ("model", "video"), ("video", "model")]
 MAX_LINES, MAX_FUNCTION = 400, 60

@@ -16,6 +16,7 @@ import video2bgm
 from cmt.files import REPOSITORY, InputError
 from cmt.model import checkpoint
 from cmt.model.network import CMT
+from cmt.script import run_script
 from cmt.sound.film import video_duration
 from video2npz import video2npz
 
@@ -71,7 +72,7 @@ def test_bad_videos_are_named_and_the_model_is_read_once(
     out = tmp_path / "out"
     videos = [str(path) for path in (bad, excerpt, twin, other)]
     common = ["--out_dir", str(out), "-c", str(model), "--rhythm", "original", "--flow", "fast"]
-    video2bgm.main(["--keep-audio", *videos, *common])
+    assert run_script(lambda: video2bgm.main(["--keep-audio", *videos, *common])) == 1
     assert len(loads) == 1
     said = capsys.readouterr()
     assert f"skipped: {bad}\nskipped: {twin}" in said.err

@@ -11,26 +11,44 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 
-from cmt.files import InputError, write_together
+from cmt.control_table import CONTROL_COLUMNS, check_words
+from cmt.files import write_together
 from cmt.grid import Grid, Knot, on_beats
 from cmt.music.vocabulary import (
     BAR,
     DEFAULT_TEMPO,
+    MAX_TEMPO,
+    MIN_TEMPO,
     TICKS_PER_BAR,
     TICKS_PER_BEAT,
     tick_seconds,
 )
-from cmt.rhythm import Curves, VideoRhythm, VisualBeat, load_rhythm
+from cmt.rhythm import (
+    FASTEST,
+    LONGEST,
+    SHORTEST,
+    Curves,
+    VideoRhythm,
+    VisualBeat,
+    checked_knots,
+    checked_scenes,
+    is_rhythm,
+    load_rhythm,
+)
+from cmt.untrusted import archive, naming, number, read_array, within
 
-CONTROL_COLUMNS = ("beat", "density", "strength", "i_beat", "n_beat", "p_beat")
+NO_CONTROL = "no control words", "make it with video2npz.py"
+# Of the longest video at the highest tempo: a word for each tick and each bar.
+MAX_WORDS = int(LONGEST * MAX_TEMPO / 60 * (TICKS_PER_BEAT + 1 / 4))
+MAX_FRAMES = int(LONGEST * 240)  # of the longest video, taken by a high-speed camera
 
 # A class is the number of thresholds that a value reaches. Both tables are the original's:
 # quantiles of its videos matched to quantiles of its music.
@@ -293,16 +311,19 @@ def load_curves(path: str | Path) -> Curves | None:
     """The curves in an npz of control words; None if it holds none, as the original's.
 
     Raises:
-        InputError: the file is missing or no npz.
+        InputError: the file is missing or no npz, or has values that no video has.
     """
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            if "saliency" not in data:
-                return None
-            unit = str(data["unit"]) if "unit" in data else Curves.unit
-            return Curves(float(data["fps"]), data["speed"], data["saliency"], unit)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: cannot be read ({error}); make it with video2npz.py") from error
+    with naming(path, *NO_CONTROL), archive(path) as data:
+        if "saliency.npy" not in data.namelist():
+            return None
+        unit = str(read_array(data, "unit", "U", (), 64)) if _has(data, "unit") else Curves.unit
+        fps = number(float(read_array(data, "fps", "f", (), 8)), "fps", 0.01, 1000)
+        speed, saliency = (
+            read_array(data, name, "f", (None,), MAX_FRAMES * 8) for name in ("speed", "saliency")
+        )
+        for name, curve in (("speed", speed), ("saliency", saliency)):
+            within(curve, name, 0, FASTEST)
+        return Curves(fps, speed, saliency, unit)
 
 
 def load_control(path: str | Path) -> Control:
@@ -312,40 +333,62 @@ def load_control(path: str | Path) -> Control:
     metadata.json beside it, if that has as many ticks as the words say.
 
     Raises:
-        InputError: the file is missing or holds no control words.
+        InputError: the file is missing, holds no control words, or has values that no video has.
     """
     path = Path(path)
-    remedy = "make it with video2npz.py"
-    try:
-        if path.is_file() and not zipfile.is_zipfile(path):
-            raise ValueError("not an npz file")
-        with np.load(path, allow_pickle=False) as data:
-            words = data["input"]
-            tempo, duration = (
-                float(data[key]) if key in data else None for key in ("tempo", "duration")
-            )
-            seconds = data["seconds"].astype(float) if "seconds" in data else None
-            rows = data["knots"].tolist() if "knots" in data else ()
-            knots = tuple(Knot(int(tick), float(second)) for tick, second in rows)
-            scenes = tuple(map(int, data["scenes"])) if "scenes" in data else ()
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: no control words ({error}); {remedy}") from error
-    if words.ndim != 2 or words.shape[1] != len(CONTROL_COLUMNS) or words.dtype.kind not in "iu":
-        raise InputError(
-            f"{path}: `input` is {words.dtype} {words.shape}, not integers"
-            f" (words, {len(CONTROL_COLUMNS)}); {remedy}"
-        )
-    if len(words) == 0 or words[0, CONTROL_COLUMNS.index("n_beat")] < 1:
-        raise InputError(f"{path}: holds no bar; {remedy}")
-    if seconds is not None and seconds.shape != (len(words),):
-        raise InputError(f"{path}: `seconds` is {seconds.shape}, not ({len(words)},); {remedy}")
-    control = Control(words, tempo, duration, knots, seconds, scenes)
-    if tempo is None or duration is None:
+    with naming(path, *NO_CONTROL), archive(path) as data:
+        control = _of_arrays(data)
+    if control.tempo is None or control.duration is None:
         for beside in (path.with_suffix(".json"), path.with_name("metadata.json")):
-            try:
-                rhythm = load_rhythm(beside)
-            except InputError:
-                continue
-            if rhythm.n_beat == control.n_beat:
+            rhythm = load_rhythm(beside) if beside.is_file() and is_rhythm(beside) else None
+            if rhythm and rhythm.n_beat == control.n_beat:
                 return replace(control, tempo=rhythm.tempo, duration=rhythm.duration)
     return control
+
+
+def _of_arrays(data: ZipFile) -> Control:
+    """What the arrays of an npz ask for.
+
+    Raises:
+        KeyError, ValueError: there is no `input`, or it is no control; see `check_words`.
+    """
+    words = read_array(data, "input", "iu", (None, len(CONTROL_COLUMNS)), MAX_WORDS * 6 * 8)
+    check_words(words)
+    words = words.astype(np.int64)
+    bars = int(np.count_nonzero(words[:, 0] == BAR))
+    tempo, duration = (
+        number(float(read_array(data, name, "fiu", (), 8)), name, low, high)
+        if _has(data, name)
+        else None
+        for name, low, high in (
+            ("tempo", MIN_TEMPO, MAX_TEMPO),
+            ("duration", SHORTEST, LONGEST),
+        )
+    )
+    seconds = scenes = None
+    knots: list[list[float]] = []
+    if _has(data, "seconds"):
+        seconds = read_array(data, "seconds", "fiu", (len(words),), MAX_WORDS * 8).astype(float)
+        within(seconds, "seconds", 0, LONGEST)
+    if _has(data, "knots"):
+        knots = read_array(data, "knots", "fiu", (None, 2), MAX_WORDS * 2 * 8).tolist()
+    if _has(data, "scenes"):
+        scenes = read_array(data, "scenes", "iu", (None,), MAX_WORDS * 8).tolist()
+    control = Control(
+        words,
+        tempo,
+        duration,
+        checked_knots([(tick, second) for tick, second in knots]),
+        seconds,
+        checked_scenes(scenes or [], bars),
+    )
+    if tempo and duration and abs(control.grid.begun(duration) - control.n_beat) > TICKS_PER_BAR:
+        raise ValueError(
+            f"n_beat is {control.n_beat}, and {duration:g} s at {tempo:g} BPM have"
+            f" {control.grid.begun(duration)} ticks"
+        )
+    return control
+
+
+def _has(data: ZipFile, name: str) -> bool:
+    return f"{name}.npy" in data.namelist()

@@ -5,16 +5,33 @@ Source: paper section 3; original: video2metadata.py.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from cmt.files import InputError, write_together
+from cmt.files import write_together
 from cmt.grid import Grid, Knot
-from cmt.music.vocabulary import BEATS_PER_BAR, TICKS_PER_BAR, seconds_to_ticks
+from cmt.music.vocabulary import (
+    BEATS_PER_BAR,
+    MAX_TEMPO,
+    MIN_TEMPO,
+    TICKS_PER_BAR,
+    TICKS_PER_BEAT,
+    seconds_to_ticks,
+)
+from cmt.untrusted import naming, number, read_json, whole
+
+# Seconds of a video: a picture at 1,000 a second; longer than any film, and its control words are
+# still few.
+SHORTEST, LONGEST = 1e-3, 6 * 3600.0
+HEAVIEST = 1e3  # of visual beats, which are 0 … 1 but for what analyses differ in
+FASTEST = 1e4  # of the speeds, px/frame or heights/s: what crosses the picture in each frame
 
 
 @dataclass(frozen=True)
@@ -142,32 +159,110 @@ def load_rhythm(path: str | Path) -> VideoRhythm:
     """Read a rhythm from JSON, ours or the original's metadata.json.
 
     Raises:
-        InputError: the file is missing or is no such JSON.
+        InputError: the file is missing or is no such JSON, or has a value that no video has.
     """
-    try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-        rhythm = VideoRhythm(
-            duration=float(data["duration"]),
-            tempo=float(data["tempo"]),
-            vbeats=tuple(
-                VisualBeat(
-                    float(beat["start_time"]),
-                    int(beat["bar"]),
-                    int(beat["tick"]),
-                    float(beat["weight"]),
-                )
-                for beat in data["vbeats"]
-            ),
-            flow_magnitude_per_bar=tuple(map(float, data["flow_magnitude_per_bar"])),
-            knots=tuple(
-                Knot(int(knot["tick"]), float(knot["second"])) for knot in data.get("knots", ())
-            ),
-            scenes=tuple(map(int, data.get("scenes", ()))),
+    with naming(path, "not the rhythm of a video", "make it with video2npz.py"):
+        return _of_json(read_json(path))
+
+
+def is_rhythm(path: str | Path) -> bool:
+    """Whether a JSON file is meant to be one: it tells a duration and a tempo.
+
+    Raises:
+        InputError: it is no JSON.
+    """
+    with naming(path, "damaged", "remove it, or make it again with video2npz.py"):
+        content = read_json(path)
+    return isinstance(content, dict) and {"duration", "tempo"} <= content.keys()
+
+
+def _of_json(content: Any) -> VideoRhythm:
+    """The rhythm that JSON tells.
+
+    Raises:
+        ValueError: it is none, or a value is outside its range.
+    """
+    if not isinstance(content, dict):
+        raise ValueError("no object")
+    duration = number(content.get("duration"), "duration", SHORTEST, LONGEST)
+    tempo = number(content.get("tempo"), "tempo", MIN_TEMPO, MAX_TEMPO)
+    speeds = _list(content.get("flow_magnitude_per_bar"), "flow_magnitude_per_bar")
+    # The original's bars can outlast the video by rounding.
+    bars = max(len(speeds), math.ceil(seconds_to_ticks(duration, tempo) / TICKS_PER_BAR)) + 1
+    if len(speeds) > most_bars(duration):
+        raise ValueError(f"flow_magnitude_per_bar has {len(speeds)} bars, {duration:g} s have not")
+    return VideoRhythm(
+        duration=duration,
+        tempo=tempo,
+        vbeats=tuple(
+            VisualBeat(
+                number(_of(beat, "start_time"), f"vbeats[{index}].start_time", 0, LONGEST),
+                whole(_of(beat, "bar"), f"vbeats[{index}].bar", 0, bars),
+                whole(_of(beat, "tick"), f"vbeats[{index}].tick", 0, TICKS_PER_BAR - 1),
+                number(_of(beat, "weight"), f"vbeats[{index}].weight", 0, HEAVIEST),
+            )
+            for index, beat in enumerate(_list(content.get("vbeats"), "vbeats"))
+        ),
+        flow_magnitude_per_bar=tuple(
+            number(speed, f"flow_magnitude_per_bar[{index}]", 0, FASTEST)
+            for index, speed in enumerate(speeds)
+        ),
+        knots=checked_knots(
+            [
+                (_of(knot, "tick"), _of(knot, "second"))
+                for knot in _list(content.get("knots", []), "knots")
+            ]
+        ),
+        scenes=checked_scenes(_list(content.get("scenes", []), "scenes"), bars),
+    )
+
+
+def _list(value: object, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise ValueError(f"{name} is no list")
+    return value
+
+
+def _of(value: object, key: str) -> Any:
+    return value.get(key) if isinstance(value, dict) else None
+
+
+def most_bars(duration: float) -> float:
+    """Bars that a video of so many seconds may have: at the highest tempo, and some more."""
+    return duration * MAX_TEMPO / 60 / BEATS_PER_BAR + 2
+
+
+def checked_knots(pairs: Sequence[tuple[Any, Any]]) -> tuple[Knot, ...]:
+    """The knots of a file.
+
+    Raises:
+        ValueError: they are no grid: not from (0, 0) on, not ascending, or of no tempo of music.
+    """
+    most = int(LONGEST * MAX_TEMPO / 60 * TICKS_PER_BEAT)
+    knots = tuple(
+        Knot(
+            whole(tick, f"knots[{index}].tick", 0, most),
+            float(number(second, f"knots[{index}].second", 0, LONGEST)),
         )
-        if not (0 < rhythm.duration < math.inf and 0 < rhythm.tempo < math.inf):
-            raise ValueError("duration and tempo must be positive")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: not the rhythm of a video ({error!r}); make it with video2npz.py"
-        ) from error
-    return rhythm
+        for index, (tick, second) in enumerate(pairs)
+    )
+    if knots and knots[0] != Knot(0, 0.0):
+        raise ValueError(f"knots[0] is {knots[0].tick}, {knots[0].second:g}, not 0, 0")
+    for index, (before, after) in enumerate(itertools.pairwise(knots), start=1):
+        ticks, seconds = after.tick - before.tick, after.second - before.second
+        # One tick may last half as long as others, or one and a half times.
+        if ticks < 1 or not MIN_TEMPO / 2 <= ticks / max(seconds, 1e-9) * 15 <= MAX_TEMPO * 2:
+            raise ValueError(f"knots[{index}] is {ticks} ticks and {seconds:g} s after the last")
+    return knots
+
+
+def checked_scenes(bars: Sequence[Any], end: int) -> tuple[int, ...]:
+    """First bars of scenes, of a file.
+
+    Raises:
+        ValueError: they do not ascend from 0 on, or there is no such bar.
+    """
+    scenes = tuple(whole(bar, f"scenes[{index}]", 0, end) for index, bar in enumerate(bars))
+    if scenes and (scenes[0] != 0 or any(a >= b for a, b in itertools.pairwise(scenes))):
+        raise ValueError("scenes do not ascend from 0 on")
+    return scenes

@@ -119,8 +119,10 @@ def _shown(character: str) -> str:
 SPINS = "2000"
 
 
-def run_script(main: Callable[[], None]) -> int:
+def run_script(main: Callable[[], int | None]) -> int:
     """Run a script's `main`; a user's mistake becomes one line on stderr and exit status 1.
+
+    A number that `main` returns is the status.
 
     So does a Python that lacks our packages, a lack of memory, and a stdout that takes nothing;
     the work is done all the same, then. Ctrl-C ends with 130, an output that nobody reads any more
@@ -137,10 +139,10 @@ def run_script(main: Callable[[], None]) -> int:
     return status
 
 
-def _status(main: Callable[[], None]) -> int:
+def _status(main: Callable[[], int | None]) -> int:
     """The exit status of a script's `main`."""
     try:
-        main()
+        return main() or 0
     except InputError as error:
         tell(f"error: {error}")
     except ModuleNotFoundError as error:
@@ -153,8 +155,6 @@ def _status(main: Callable[[], None]) -> int:
         return 130
     except SystemExit as end:  # of the parser
         return end.code if isinstance(end.code, int) else int(end.code is not None)
-    else:
-        return 0
     return 1
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import pickle
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -95,3 +99,54 @@ def test_another_vocabulary_is_refused(small_model: CMT, tmp_path: Path) -> None
     torch.save(content, tmp_path / "a.pt")
     with pytest.raises(InputError, match="another vocabulary"):
         checkpoint.load(tmp_path / "a.pt")
+
+
+def config_of(content: dict[str, Any], **values: object) -> None:
+    content["config"].update(values)
+
+
+def weight_of(content: dict[str, Any], change: Callable[[torch.Tensor], object]) -> None:
+    name = next(iter(content["model"]))
+    content["model"][name] = change(content["model"][name])
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda c: config_of(c, n_layers=2**31), "n_layers is 2147483648"),
+        (lambda c: config_of(c, d_ff=2**15), r"its config asks for \(32768"),
+        (lambda c: config_of(c, d_ff=2**40), "d_ff is 1099511627776"),
+        (lambda c: config_of(c, d_model=-1), "d_model is -1"),
+        (lambda c: config_of(c, dropout=math.nan), "dropout is nan"),
+        (lambda c: config_of(c, sizes=(2**40,) * 7), r"sizes\[0\] is 1099511627776"),
+        (lambda c: config_of(c, more=1), "more"),
+        (lambda c: weight_of(c, lambda w: w * math.nan), "no finite numbers"),
+        (lambda c: weight_of(c, lambda w: torch.zeros(1).expand(2**20, 2**12)), "and has fewer"),
+        (lambda c: weight_of(c, lambda w: w.to_sparse()), "sparse"),
+        (lambda c: weight_of(c, lambda w: w.to(torch.int8)), "int8"),
+        (lambda c: weight_of(c, lambda w: "x"), "is no weight"),
+        (lambda c: c.update(model=[]), "its weights are a list"),
+    ],
+)
+def test_what_no_model_has_is_refused_in_a_line(
+    damage: Callable[[dict[str, Any]], None], reason: str, small_model: CMT, tmp_path: Path
+) -> None:
+    checkpoint.save(tmp_path / "a.pt", small_model)
+    content = torch.load(tmp_path / "a.pt", weights_only=True)
+    damage(content)
+    torch.save(content, tmp_path / "a.pt")
+    with pytest.raises(InputError, match=rf"a\.pt: not a checkpoint .*{reason}") as told:
+        checkpoint.load(tmp_path / "a.pt")
+    assert "\n" not in str(told.value)
+
+
+def test_a_compressed_archive_is_no_checkpoint(small_model: CMT, tmp_path: Path) -> None:
+    checkpoint.save(tmp_path / "a.pt", small_model)
+    with (
+        zipfile.ZipFile(tmp_path / "a.pt") as stored,
+        zipfile.ZipFile(tmp_path / "b.pt", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in stored.namelist():
+            packed.writestr(name, stored.read(name))
+    with pytest.raises(InputError, match=r"b\.pt: .*is compressed"):
+        checkpoint.load(tmp_path / "b.pt")

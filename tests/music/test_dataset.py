@@ -14,7 +14,7 @@ from test_words import REFERENCE, reference_words
 
 from cmt.files import InputError
 from cmt.music.dataset import read_dataset, write_dataset
-from cmt.music.vocabulary import COLUMNS, MAX_WORDS
+from cmt.music.vocabulary import BAR, COLUMNS, MAX_WORDS
 
 
 def about(words: np.ndarray) -> dict[str, object]:
@@ -23,6 +23,7 @@ def about(words: np.ndarray) -> dict[str, object]:
 
 def longest_song() -> np.ndarray:
     words = np.ones((MAX_WORDS, len(COLUMNS)), np.int64)
+    words[0, COLUMNS.index("beat")] = BAR
     words[-1] = 0
     return words
 

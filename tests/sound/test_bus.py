@@ -16,6 +16,7 @@ from cmt.sound.recording import Recording, resampled
 from cmt.sound.synthesis import default_soundfont, synthesise
 
 TICKS = 480
+CEILING = 20 * np.log10(bus.CEILING)  # dBTP
 
 
 def piece(seconds: int, velocity: int = 80) -> ScoreTick:
@@ -101,15 +102,15 @@ def test_soft_music_is_as_loud_as_any() -> None:
 def test_a_mix_is_brought_to_its_level_and_under_the_ceiling_between_samples_too() -> None:
     samples = synthesise(piece(8)).mix[:, :]
     assert loudness(samples) == pytest.approx(bus.LOUDNESS, abs=0.5)
-    assert true_peak(samples) < -1.3
+    assert true_peak(samples) < CEILING + 0.1
     # A tone at a quarter of the rate, between whose samples the peaks lie: 3 dB above them.
     wave = np.sin(np.pi / 2 * np.arange(SAMPLE_RATE) + np.pi / 4) * np.hanning(SAMPLE_RATE) * 0.9
     sound = Recording([np.stack([wave, wave]).astype(np.float32)])
     assert true_peak(sound[:, :]) > -1.0
     louder = 10 ** (3 / 20)
     bus.limit(sound, louder)
-    assert true_peak(sound[:, :]) < -1.4
-    edge = slice(0, SAMPLE_RATE // 8)
+    assert true_peak(sound[:, :]) < CEILING + 0.1
+    edge = slice(0, SAMPLE_RATE // 10)
     np.testing.assert_allclose(sound[:, edge][0], louder * wave[edge], atol=1e-5)
 
 
@@ -132,6 +133,20 @@ def test_the_room_is_short_and_other_to_the_left_than_to_the_right() -> None:
     energy = np.cumsum(left[::-1] ** 2)[::-1]
     down = np.argmax(energy < energy[0] * 1e-6) / SAMPLE_RATE  # 60 dB
     assert 0.5 < down < mixing.ROOM_LENGTH
+
+
+def test_width_is_brought_to_what_records_have_within_reason() -> None:
+    random = np.random.default_rng(0)
+    middle, side = random.normal(0, 0.1, (2, 1, 2 * SAMPLE_RATE))
+    for before, given in ((-8.0, 0.0), (-11.0, 3.0), (-4.0, -4.0), (-30.0, 5.0), (6.0, -5.0)):
+        apart = side * 10 ** (before / 20)
+        sound = np.concatenate([middle + apart, middle - apart]).astype(np.float32)
+        gain = bus.side_gain(Recording([sound]))
+        assert gain == pytest.approx(given, abs=0.1)
+        (widened,) = bus.widen(iter([sound]), gain)
+        np.testing.assert_allclose(widened.sum(axis=0), sound.sum(axis=0), atol=1e-5)
+        difference = np.std(widened[0] - widened[1]) / np.std(sound[0] - sound[1])
+        assert 20 * np.log10(difference) == pytest.approx(given, abs=0.2)
 
 
 def test_glue_takes_half_of_what_is_above_its_threshold() -> None:

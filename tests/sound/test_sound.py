@@ -349,15 +349,14 @@ def test_mux_copies_the_pictures_bit_for_bit(
     assert new_bytes == old_bytes
     both = ~np.isnan(old_times) & ~np.isnan(new_times)
     assert both[:, 0].all()
-    np.testing.assert_allclose(new_times[both], old_times[both], atol=1e-3)
+    np.testing.assert_allclose(new_times[both], old_times[both] - start, atol=1e-3)
     assert video_duration(tmp_path / result) == pytest.approx(2.0, abs=1e-3)
     decoded = read_sound(tmp_path / result)
     assert decoded.shape[1] / SAMPLE_RATE == pytest.approx(2.0, abs=0.05)
     assert onset(decoded) == pytest.approx(0.5, abs=0.03)
     with av.open(str(tmp_path / result)) as target:
         assert [stream.type for stream in target.streams] == ["video", "audio"]
-        if not start:  # containers differ in whether they count what comes before
-            assert (target.duration or 0) / 1e6 == pytest.approx(2.0, abs=0.05)
+        assert (target.duration or 0) / 1e6 == pytest.approx(2.0, abs=0.05)
 
 
 def test_mux_keeps_rotation(tmp_path: Path) -> None:
@@ -375,7 +374,6 @@ def test_mux_refuses_what_cannot_be(tmp_path: Path) -> None:
     for out, cause in (
         (video, "the video itself"),
         (tmp_path / "." / "clip.mp4", "the video itself"),
-        (tmp_path / "out.webm", r"cannot hold h264 video; .*\.mkv"),
         (tmp_path / "out.gif", r"\.gif"),
     ):
         with pytest.raises(InputError, match=cause):

@@ -168,6 +168,19 @@ def test_a_pendulum_turns_softly_where_it_is_slowest() -> None:
     assert np.abs(offsets).max() < 0.04
 
 
+def test_nothing_turns_in_stillness() -> None:
+    """A pendulum that comes to rest after 6 s, before a camera that sees noise for 8 s more."""
+    scene, period, first = texture(5), 0.6, 0.41
+
+    def draw(t: float) -> np.ndarray:
+        swing = 0.25 * np.cos(np.pi * (min(t, 10 * period + first) - first) / period)
+        return disc(view(scene, 0), swing, 0, 0.12)
+
+    found = find_events(watch(draw, 14))
+    assert 9 <= len(found) <= 12
+    assert max(event.time for event in found) < 6.6
+
+
 @pytest.mark.parametrize("speed", [0.0, 0.3])
 def test_a_still_and_an_even_pan_have_no_event(speed: float) -> None:
     seen = watch(lambda t: view(texture(6), speed * t), 3)

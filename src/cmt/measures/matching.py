@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from cmt.files import InputError
 from cmt.measures.obedience import root_mean_square
 from cmt.music.dataset import stream_dataset
 from cmt.music.vocabulary import BAR, COLUMNS, EOS, INSTRUMENTS, NOTE, TICKS_PER_BAR
@@ -131,16 +130,13 @@ def best(library: str | Path, plan: Plan, k: int) -> list[Match]:
         left out.
 
     Raises:
-        InputError: the library cannot be read, or has a piece that is no music.
+        InputError: the library cannot be read; see `stream_dataset`.
     """
     # A heap with the worst on top: the farthest, of equals the last.
     found: list[tuple[float, int, Match]] = []
     songs = tqdm(stream_dataset(library), unit=" pieces", disable=None)
     for index, (words, about) in enumerate(songs):
-        try:
-            result = score(words, plan)
-        except ValueError as error:
-            raise InputError(f"{library}: piece {about.get('id', index)}: {error}") from error
+        result = score(words, plan)
         order = (-result.distance, -index)
         if result.bars == 0 or (len(found) == k and order < found[0][:2]):
             continue

@@ -11,6 +11,9 @@ state dicts whose names carry DataParallel's prefix `module.`.
 from __future__ import annotations
 
 import dataclasses
+import reprlib
+import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +25,11 @@ from cmt.model.config import CMTConfig
 from cmt.model.network import CMT
 from cmt.model.stored import find
 from cmt.music.vocabulary import FIELDS
+from cmt.untrusted import naming, number, whole
 
 ORIGINAL_PREFIX = "module."
 _DERIVED = "encoder_pos_emb.pe"
+WIDEST = 1 << 16  # of any layer, a hundred times what is published
 
 
 def save(path: str | Path, model: CMT, dtype: torch.dtype | None = None, **extra: Any) -> None:
@@ -84,29 +89,76 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[CMT, dic
         InputError: no such file, not a checkpoint, or made for another vocabulary.
     """
     path = find(path)
-    try:
+    with naming(path, "not a checkpoint that can be loaded safely", "train it again"):
+        _check_archive(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of a file that is none, whatever reading it as a pickle meets
-        raise InputError(
-            f"{path}: not a checkpoint that can be loaded safely"
-            f" ({type(error).__name__}: {str(error).partition('.')[0]})"
-        ) from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: not a checkpoint: it holds a {type(content).__name__}")
-    ours = "model" in content and "config" in content
-    weights: dict[str, Tensor] = content.pop("model") if ours else content
-    weights = {name.removeprefix(ORIGINAL_PREFIX): tensor for name, tensor in weights.items()}
-    try:
+    with naming(path, "not a checkpoint of this model", "train it again"):
+        if not isinstance(content, dict):
+            raise ValueError(f"it holds a {type(content).__name__}")
+        ours = "model" in content and "config" in content
+        weights = _checked(content.pop("model") if ours else content)
+        if ours and content["vocabulary"] != _vocabulary():
+            raise InputError(f"{path}: made for another vocabulary; train it again")
         config = CMTConfig(**content["config"]) if ours else CMTConfig.from_state_dict(weights)
+        _check_sizes(config, weights)
         model = CMT(config)
         if ours:
-            if content["vocabulary"] != _vocabulary():
-                raise InputError(f"{path}: made for another vocabulary; train it again")
             weights[_DERIVED] = model.state_dict()[_DERIVED]
         model.load_state_dict(weights)
-    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise InputError(f"{path}: not a checkpoint of this model ({error})") from error
     return model.to(device).eval(), {} if not ours else content
+
+
+def _check_archive(path: Path) -> None:
+    """A ValueError where an archive is compressed, and so of any size, however small its file."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as opened:
+            for member in opened.infolist():
+                if member.compress_type != zipfile.ZIP_STORED:
+                    raise ValueError(f"{member.filename} is compressed")
+
+
+def _checked(weights: object) -> dict[str, Tensor]:
+    """The weights of a file, under their names without prefix.
+
+    Raises:
+        ValueError: one is no finite array of numbers, or larger than what is stored of it.
+    """
+    if not isinstance(weights, dict):
+        raise ValueError(f"its weights are a {type(weights).__name__}")
+    for name, tensor in weights.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise ValueError(f"{reprlib.repr(name)} is no weight")
+        if tensor.layout != torch.strided or tensor.is_meta or not tensor.is_floating_point():
+            raise ValueError(f"{name} is {tensor.dtype}, {tensor.layout}, on {tensor.device}")
+        if tensor.untyped_storage().nbytes() < tensor.nbytes:
+            raise ValueError(f"{name} declares {tensor.nbytes:,} bytes, and has fewer")
+        if not torch.isfinite(tensor).all():
+            raise ValueError(f"{name} has values that are no finite numbers")
+    return {name.removeprefix(ORIGINAL_PREFIX): tensor for name, tensor in weights.items()}
+
+
+def _check_sizes(config: CMTConfig, weights: Mapping[str, Tensor]) -> None:
+    """See that a model of a config is as large as the weights that are there, before it is made.
+
+    Raises:
+        ValueError: it is not, or the config has values that no model has.
+    """
+    number(config.dropout, "dropout", 0, 1)
+    whole(config.n_layers, "n_layers", 1, len(weights))
+    whole(config.n_heads, "n_heads", 1, WIDEST)
+    for name in ("d_model", "d_ff", "initial_width"):
+        whole(getattr(config, name), name, 1, WIDEST)
+    for name in ("window", "chain"):
+        whole(getattr(config, name), name, 0, WIDEST)
+    for name in ("sizes", "widths", "initial_sizes", "windowed"):
+        for index, value in enumerate(getattr(config, name)):
+            whole(value, f"{name}[{index}]", 0, WIDEST)
+    with torch.device("meta"):
+        expected = {name: tensor.shape for name, tensor in CMT(config).state_dict().items()}
+    for name, shape in expected.items():
+        if name != _DERIVED and (name not in weights or weights[name].shape != shape):
+            has = tuple(weights[name].shape) if name in weights else "not there"
+            raise ValueError(f"{name} is {has}, and its config asks for {tuple(shape)}")
 
 
 def _vocabulary() -> list[list[Any]]:

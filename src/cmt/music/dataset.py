@@ -8,21 +8,30 @@ Original: midi2numpy_mix.py.
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import pickle
+import pickletools
+import reprlib
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cmt.files import InputError, replacing
 from cmt.music.vocabulary import COLUMNS, MAX_WORDS
-from cmt.music.words import WORD_DTYPE
+from cmt.music.words import check_words
+from cmt.untrusted import Member, archive, member, naming, parse_json, text, whole
+
+MAX_METADATA = 128 << 20  # bytes: of 200,000 songs, at four a character
+MAX_REPEATS = 1000  # of a song in an epoch
+LONGEST_TEXT = 4096  # characters: of a path, which a song's id is
 
 
 @dataclass(frozen=True)
@@ -125,72 +134,105 @@ def stream_dataset(path: str | Path) -> Iterator[tuple[np.ndarray, dict[str, Any
         (words, metadata) per song; words (length, 10) integers, the EOS row included.
 
     Raises:
-        InputError: the file is missing, damaged, of another layout, holds no song, or its pickle
-            asks for anything else; at the song where that shows.
+        InputError: the file is missing, damaged, of another layout, holds no song, has a value that
+            no song has, or its pickle asks for anything else; at the song where that shows.
     """
+    with (
+        naming(path, "not a data set of compound words", "make one with midi2numpy_mix.py"),
+        archive(path) as opened,
+    ):
+        metadata = _read_metadata(opened)
+        count = len(metadata)
+        with member(opened, "decoder_mask") as mask:
+            mask.expect("iub", (count, None))
+            _check_row(mask, MAX_WORDS)
+            lengths = [_length(row, song) for song, row in enumerate(mask.rows())]
+        with member(opened, "x") as x:
+            x.expect("iu", (count, None, len(COLUMNS)))
+            _check_row(x, MAX_WORDS * len(COLUMNS))
+            for song, (rows, length) in enumerate(zip(x.rows(), lengths, strict=True)):
+                yield _song(rows, length, song), metadata[song]
+
+
+def _check_row(array: Member, most: int) -> None:
+    """A ValueError where the rows of an array declare more values than a song has."""
+    if (size := math.prod(array.shape[1:])) > most:
+        raise ValueError(f"`{array.name}` declares {size:,} values a song, more than {most:,}")
+
+
+def _length(mask: NDArray[Any], song: int) -> int:
+    """Words of a song, the end included, by its row of the mask."""
+    length = int(np.count_nonzero(mask))
+    if not mask[:length].all():
+        raise ValueError(f"song {song}: its decoder_mask has gaps")
+    return length
+
+
+def _song(rows: NDArray[Any], length: int, song: int) -> NDArray[np.signedinteger[Any]]:
+    """The words of a song out of its padded rows."""
+    if length > len(rows) + 1:
+        raise ValueError(f"song {song}: {length} words, and rows for {len(rows)}")
+    # x lacks the last word of a song of full length; it is EOS, all zeros.
+    words = np.zeros((length, len(COLUMNS)), rows.dtype)
+    words[: len(rows)] = rows[:length]
     try:
-        with zipfile.ZipFile(path) as archive:
-            metadata = _read_metadata(archive)
-            lengths = [int(np.count_nonzero(mask)) for mask in _read_rows(archive, "decoder_mask")]
-            if not lengths:
-                raise ValueError("no song in it")
-            if len(lengths) != len(metadata):
-                raise ValueError(f"{len(lengths)} songs, metadata of {len(metadata)}")
-            songs = zip(_read_rows(archive, "x"), lengths, metadata, strict=True)
-            for rows, length, about in songs:
-                if rows.ndim != 2 or rows.shape[1] != len(COLUMNS) or length > len(rows) + 1:
-                    raise ValueError(f"x has songs of shape {rows.shape}")
-                # x lacks the last word of a song of full length; it is EOS, all zeros.
-                words = np.zeros(
-                    (length, len(COLUMNS)), WORD_DTYPE if rows.dtype.itemsize > 4 else rows.dtype
-                )
-                words[: len(rows)] = rows[:length]
-                yield words, about
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except Exception as error:  # whatever zipfile, zlib, pickle or json say of such a file
-        raise InputError(
-            f"{path}: not a data set of compound words ({error}); make one with midi2numpy_mix.py"
-        ) from error
+        check_words(words)
+    except ValueError as error:
+        raise ValueError(f"song {song}: {error}") from None
+    narrow = np.promote_types(np.int16, np.min_scalar_type(-int(words.max()) - 1))
+    return words.astype(narrow, copy=False)
 
 
-def _open_member(
-    archive: zipfile.ZipFile, name: str
-) -> tuple[IO[bytes], tuple[int, ...], np.dtype]:
-    """Open NAME.npy past its header, with its shape and type."""
-    member = archive.open(f"{name}.npy")
-    version = np.lib.format.read_magic(member)
-    read_header = {
-        (1, 0): np.lib.format.read_array_header_1_0,
-        (2, 0): np.lib.format.read_array_header_2_0,
-    }[version]
-    shape, fortran_order, dtype = read_header(member)
-    if fortran_order and len(shape) > 1:
-        raise ValueError(f"{name} is in Fortran order")
-    return member, shape, dtype
-
-
-def _read_rows(archive: zipfile.ZipFile, name: str) -> Iterator[np.ndarray]:
-    """Stream an array of integers along its first axis."""
-    member, shape, dtype = _open_member(archive, name)
-    with member:
-        if dtype.kind not in "iub" or len(shape) < 2:
-            raise ValueError(f"{name} is {dtype} of shape {shape}")
-        size = int(np.prod(shape[1:])) * dtype.itemsize
-        for _ in range(shape[0]):
-            yield np.frombuffer(member.read(size), dtype).reshape(shape[1:])
-
-
-def _read_metadata(archive: zipfile.ZipFile) -> list[dict[str, Any]]:
-    member, shape, dtype = _open_member(archive, "metadata")
-    with member:
-        if dtype.hasobject:
-            metadata = _PlainUnpickler(member).load().items
+def _read_metadata(opened: zipfile.ZipFile) -> list[dict[str, Any]]:
+    """The songs' dicts, of plain values: neither nested nor large when they are told."""
+    with member(opened, "metadata") as stored:
+        if stored.dtype.hasobject:
+            data = stored.file.read(MAX_METADATA + 1)
+            if len(data) > MAX_METADATA:
+                raise ValueError(f"more than {MAX_METADATA >> 20} MB of metadata")
+            _check_pickle(data)
+            metadata = _PlainUnpickler(io.BytesIO(data)).load().items
         else:
-            metadata = json.loads(str(np.frombuffer(member.read(), dtype).reshape(shape)[()]))
+            stored.expect("U", ())
+            metadata = parse_json(str(stored.read(MAX_METADATA)))
     if not isinstance(metadata, list) or not all(isinstance(about, dict) for about in metadata):
         raise ValueError("metadata is not a list of dicts")
-    return metadata
+    if not metadata:
+        raise ValueError("no song in it")
+    return [_about(about, song) for song, about in enumerate(metadata)]
+
+
+def _about(about: dict[str, Any], song: int) -> dict[str, Any]:
+    """What is told of a song, its id fit to be printed.
+
+    Raises:
+        ValueError: a value is not of its kind, or is nested.
+    """
+    about = dict(about)
+    for key, value in about.items():
+        name = f"song {song}: {reprlib.repr(key)}"
+        if key == "repeats":
+            whole(int(value) if str(value).isdecimal() else value, name, 0, MAX_REPEATS)
+        elif key == "instruments":
+            if not isinstance(value, list) or len(value) > MAX_WORDS:
+                raise ValueError(f"{name} is {reprlib.repr(value)}, no list")
+            about[key] = [text(instrument, name, LONGEST_TEXT) for instrument in value]
+        elif isinstance(value, str):
+            text(value, name, LONGEST_TEXT)
+        elif value is not None and not isinstance(value, int | float):
+            raise ValueError(f"{name} is {reprlib.repr(value)}, no text and no number")
+    if isinstance(about.get("id"), str):
+        about["id"] = "".join(
+            c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in about["id"]
+        )
+    return about
+
+
+def _check_pickle(data: bytes) -> None:
+    """A ValueError where a pickle numbers more objects than it can have: room is made for all."""
+    for operation, number, _ in pickletools.genops(data):
+        if operation.name in ("PUT", "BINPUT", "LONG_BINPUT") and int(number or 0) > len(data):
+            raise ValueError(f"its metadata numbers {number:,} objects")
 
 
 class _PickledArray:

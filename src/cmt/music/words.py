@@ -17,13 +17,16 @@ from cmt.music.vocabulary import (
     COLUMNS,
     DRUMS,
     EOS,
+    FIELDS,
     INSTRUMENTS,
     MAX_DURATION,
+    MAX_WORDS,
     METRICAL,
     NOTE,
     PITCHES,
     TICKS_PER_BAR,
 )
+from cmt.untrusted import within
 
 # tick: onset from the start of the song; duration in ticks; instrument: its class, 1 … 5.
 NOTE_DTYPE = np.dtype(
@@ -32,6 +35,13 @@ NOTE_DTYPE = np.dtype(
 
 # The widest type that any word needs.
 WORD_DTYPE = np.dtype(np.int32)
+
+# The highest value of each column in a data set.
+HIGHEST = {field.name: field.size - 1 - field.offset for field in FIELDS if field.width} | {
+    "strength": MAX_WORDS,
+    "i_beat": MAX_WORDS * TICKS_PER_BAR,
+    "n_beat": MAX_WORDS * TICKS_PER_BAR,
+}
 
 
 @dataclass(frozen=True)
@@ -186,6 +196,43 @@ def words_to_song(words: np.ndarray) -> Song:
     length = n_beat or TICKS_PER_BAR * (bar.max(initial=-1) + 1)
     last_end = np.max(notes["tick"] + notes["duration"], initial=0)
     return Song(notes[in_order], int(max(length, last_end)))
+
+
+def check_words(words: np.ndarray) -> None:
+    """See that words of a file are a song's, with its end or without.
+
+    A strength may be beyond what the model can tell.
+
+    Args:
+        words: (length, 10) integers.
+
+    Raises:
+        ValueError: a value is outside its range, or a word is where none of its kind can be; the
+            message tells place and value.
+    """
+    if len(words) < 2:
+        raise ValueError("it has no words")
+    column = {name: words[:, index] for index, name in enumerate(COLUMNS)}
+    for name, high in HIGHEST.items():
+        within(column[name], name, 0, high)
+    words = words.astype(np.int64)
+    column = {name: words[:, index] for index, name in enumerate(COLUMNS)}
+    note, end = column["type"] == NOTE, column["type"] == EOS
+    played = np.minimum.reduce([column[name] for name in ("pitch", "duration", "instr_type")])
+    late = column["i_beat"] > column["n_beat"]
+    back = np.diff(column["i_beat"], prepend=0) < 0
+    wrong = [
+        (end & (np.arange(len(words)) < len(words) - 1), "an end before the end"),
+        (note & (played < 1), "a note without pitch, duration or instrument"),
+        (~end & late, "later than the song's last tick"),
+        (~end & back, "before the last word's tick"),
+    ]
+    for where, reason in wrong:
+        if where.any():
+            row = int(np.argmax(where))
+            raise ValueError(f"word {row}, {words[row].tolist()}, is {reason}")
+    if column["type"][0] != METRICAL or column["beat"][0] != BAR:
+        raise ValueError(f"its first word, {words[0].tolist()}, is no bar")
 
 
 def _outside(values: np.ndarray, low: float, high: float) -> np.ndarray:

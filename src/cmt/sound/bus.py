@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +17,20 @@ from cmt.sound.loudness import CELL, SAMPLE_RATE, Meter, integrated
 from cmt.sound.recording import BLOCK, Block, Recording, enveloped
 
 LOUDNESS = -14.0  # LUFS
-CEILING = 10 ** (-1.5 / 20)  # highest true peak: lossy codecs add up to half a decibel to it
-MAX_LIMITING = 10 ** (8 / 20)  # a peak is turned down by no more than this
+# Highest true peak: at this loudness music is then as dense as records are, 13 to 14 dB from its
+# root mean square to its peaks, and what lossy codecs add, half a decibel, has room.
+CEILING = 10 ** (-4 / 20)
+MAX_LIMITING = 10 ** (14 / 20)  # a peak is turned down by no more than this
 WORKING_LEVEL = -18.0  # LUFS that the stages are given
 SOFTEST = -40.0  # LU below its peak: no more is made of a single click
 
-SHELF_FREQUENCY, SHELF_GAIN = 6000.0, 4.0  # Hz, dB
-SIDE_FREQUENCY, SIDE_GAIN = 250.0, 3.0  # Hz, dB
-RATIO, THRESHOLD, KNEE = 2.0, -20.0, 8.0  # dB of the detector; dB around the threshold
-ATTACK, RELEASE = 0.03, 0.25  # s
-GLIDE = 16  # cells, 21 ms, over which the limiter's gain goes down and up
-REFINED = 0.7  # share of the ceiling from which on peaks between samples are looked for
+SHELF_FREQUENCY, SHELF_GAIN = 6000.0, 6.0  # Hz, dB
+SIDE_FREQUENCY = 200.0  # Hz; below it all stays in the middle
+WIDTH, MAX_WIDENING = -8.0, 5.0  # dB: power of the difference to the sum's; most that is changed
+RATIO, THRESHOLD, KNEE = 2.0, -26.0, 8.0  # dB of the detector; dB around the threshold
+ATTACK, RELEASE = 0.005, 0.25  # s
+GLIDE = 6  # cells, 8 ms, over which the limiter's gain goes down and up
+REFINED = 0.4  # share of the ceiling from which on peaks between samples are looked for
 OVERSAMPLING, TAPS = 4, 24
 
 Stage = Callable[[Iterator[Block]], Iterator[Block]]
@@ -38,16 +41,28 @@ def shelf(blocks: Iterator[Block]) -> Iterator[Block]:
     yield from _filtered(blocks, _high_shelf(SHELF_FREQUENCY, SHELF_GAIN))
 
 
-def widen(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Lift the difference of left and right above `SIDE_FREQUENCY`; the sum stays as it is."""
+def widen(blocks: Iterator[Block], gain: float) -> Iterator[Block]:
+    """Give the difference of left and right a gain, in dB, above `SIDE_FREQUENCY`."""
     from scipy.signal import sosfilt
 
-    sections = _high_shelf(SIDE_FREQUENCY, SIDE_GAIN)
+    sections = _high_shelf(SIDE_FREQUENCY, gain)
     state = np.zeros((1, 2), np.float32)
     for block in blocks:
         middle, side = (block[0] + block[1]) / 2, (block[0] - block[1]) / 2
         side, state = sosfilt(sections, side, zi=state)
         yield np.stack([middle + side, middle - side])
+
+
+def side_gain(mix: Recording) -> float:
+    """What `widen` gives a mix so that it is about as wide as `WIDTH`, in dB.
+
+    SoundFonts differ by 8 dB: TimGM6mb's samples are narrow, FluidR3's piano fills the room.
+    """
+    middle = side = 1e-12
+    for block in mix:
+        middle += float(np.square(block[0] + block[1]).sum())
+        side += float(np.square(block[0] - block[1]).sum())
+    return min(max(WIDTH - 10 * math.log10(side / middle), -MAX_WIDENING), MAX_WIDENING)
 
 
 def glue(blocks: Iterator[Block]) -> Iterator[Block]:
@@ -70,11 +85,8 @@ def glue(blocks: Iterator[Block]) -> Iterator[Block]:
         yield block * gain.astype(np.float32)
 
 
-STAGES: tuple[Stage, ...] = (shelf, widen, glue)
-
-
 def master(mix: Recording, meter: Meter) -> None:
-    """Put a mix through the bus, in place: `STAGES` at `WORKING_LEVEL`, then level and limiter.
+    """Put a mix through the bus, in place: stages at `WORKING_LEVEL`, then level and limiter.
 
     Args:
         mix: at any level; silence stays silence.
@@ -86,7 +98,8 @@ def master(mix: Recording, meter: Meter) -> None:
     level = integrated(meter.power / peak**2)
     gain = np.float32(10 ** ((WORKING_LEVEL - max(level, SOFTEST)) / 20) / peak)
     blocks: Iterator[Block] = (gain * block for block in mix)
-    for stage in STAGES:
+    stages: tuple[Stage, ...] = (shelf, partial(widen, gain=side_gain(mix)), glue)
+    for stage in stages:
         blocks = stage(blocks)
     meter = Meter()
     mix.replace(meter.reading(blocks))
@@ -114,7 +127,7 @@ def limit(sound: Recording, gain: float = 1.0) -> None:
 
 
 def limiting(peaks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The limiter's gain in cells with these peaks: it glides over 21 ms on either side."""
+    """The limiter's gain in cells with these peaks: it glides over 8 ms on either side."""
     from scipy.ndimage import minimum_filter1d, uniform_filter1d
 
     wanted = np.minimum(1, CEILING / np.maximum(peaks, CEILING))

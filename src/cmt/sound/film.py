@@ -6,11 +6,8 @@ Samples are as in `cmt.sound.loudness`: float32 (2, samples) at 48 kHz.
 from __future__ import annotations
 
 import heapq
-import itertools
 import logging
-import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -20,9 +17,12 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 from av.audio import AudioStream
-from av.video import VideoStream
 
 from cmt.files import InputError, replacing
+from cmt.media.own_sound import own_sound
+from cmt.media.pictures import Way, copied, encoded, find_way
+from cmt.media.pictures import options as writing
+from cmt.media.source import Source, source_of
 from cmt.sound.bus import limit
 from cmt.sound.ducking import FRAME, ducking
 from cmt.sound.loudness import SAMPLE_RATE, Samples, blocks, decibels, levels, loudness
@@ -30,7 +30,7 @@ from cmt.sound.recording import Block, Recording, cut, enveloped, resampled, sil
 from cmt.sound.synthesis import Music, synthesise
 
 if TYPE_CHECKING:
-    from av.container import InputContainer, OutputContainer
+    from av.container import OutputContainer
 
 AUDIO_CODECS = {".wav": "pcm_s16le", ".mp3": "libmp3lame", ".m4a": "aac"}
 VIDEO_CODECS = {".mp4": "aac", ".mov": "aac", ".mkv": "aac", ".webm": "libopus"}
@@ -223,18 +223,16 @@ def video_duration(path: str | Path) -> float:
     Raises:
         InputError: not a video that can be read.
     """
-    start, end = _span(path)
-    return end - start
+    return source_of(path).clock.duration
 
 
 def has_sound(path: str | Path) -> bool:
-    """Whether a video has a sound of its own.
+    """Whether a video has a sound of its own that can be decoded.
 
     Raises:
         InputError: not a video that can be read.
     """
-    with _open_video(path) as (source, _):
-        return bool(source.streams.audio)
+    return source_of(path).has_sound
 
 
 def mix(path: str | Path, music: Samples, balance: float, duck: bool = True) -> Recording:
@@ -257,7 +255,7 @@ def mix(path: str | Path, music: Samples, balance: float, duck: bool = True) -> 
         log.warning("%s: has no sound of its own to keep", path)
         return Recording(blocks(music))
     own = Recording(silence(music.shape[1]))
-    for first, part in _own_sound(path):
+    for first, part in own_sound(source_of(path), SAMPLE_RATE):
         own.put(first, part)
     stepped = ducking(own, loudness(music) + decibels(balance)) if duck else np.ones(1)
     laid_under = enveloped(blocks(music), balance * stepped, FRAME)
@@ -266,31 +264,13 @@ def mix(path: str | Path, music: Samples, balance: float, duck: bool = True) -> 
     return mixed
 
 
-def _own_sound(path: str | Path) -> Iterator[tuple[int, np.ndarray]]:
-    """A video's own sound in parts: the sample from the first frame on, and (2, samples)."""
-    start, _ = _span(path)
-    with _open_video(path) as (source, _):
-        sound = source.streams.audio[0]
-        resampler = av.AudioResampler("fltp", "stereo", SAMPLE_RATE)
-        position = -math.inf  # sample where the next part is expected
-        for packet in source.demux(sound):
-            try:
-                frames = sound.codec_context.decode(packet)
-            except av.FFmpegError:
-                continue  # a damaged packet is a gap in the sound
-            for part in itertools.chain.from_iterable(map(resampler.resample, frames)):
-                stamp = round(((part.time or 0) - start) * SAMPLE_RATE)
-                # Time stamps may be rounded to milliseconds; only a real gap moves the sound.
-                position = stamp if abs(stamp - position) > SAMPLE_RATE / 20 else position
-                yield int(position), part.to_ndarray()
-                position += part.samples
-
-
 def mux(path: str | Path, samples: Samples, out: str | Path) -> None:
     """Write a video with this sound in place of its own; its frames are copied as they are.
 
-    Time stamps, rotation and codec stay; sound starts with the first frame. Other streams
-    (subtitles, data) are left out. MP4, MOV and Matroska get AAC, WebM gets Opus.
+    Rotation, aspect, codec and its tag, titles and languages stay; where the container cannot hold
+    the frames so, they are encoded anew, see `cmt.media.pictures`. Film and sound begin at 0 s with
+    the first frame shown. Other streams (subtitles, data) are left out. MP4, MOV and Matroska get
+    AAC, WebM gets Opus.
 
     Args:
         path: video file.
@@ -298,32 +278,43 @@ def mux(path: str | Path, samples: Samples, out: str | Path) -> None:
         out: .mp4, .mov, .mkv or .webm, not `path` itself.
 
     Raises:
-        InputError: the video cannot be read, or its codec has no place in such a container.
+        InputError: the video cannot be read, or the folder not be written to.
     """
     codec = _codec(out, VIDEO_CODECS)
     if Path(out).resolve() == Path(path).resolve():
         raise InputError(f"{out}: is the video itself; choose another name for the result")
-    start, end = _span(path)
+    source = source_of(path)
+    way = find_way(source, Path(out).suffix.lower())
+    try:
+        _write_film(source, way, samples, Path(out), codec)
+    except av.FFmpegError as error:
+        reason = error.strerror or error
+        if way.encoded or isinstance(error, OSError):
+            raise InputError(f"{out}: cannot be written ({reason})") from error
+        log.warning("%s: its pictures are encoded anew: a copy fails (%s)", path, reason)
+        _write_film(source, Way("a copy fails"), samples, Path(out), codec)
+
+
+def why_encoded(video: str | Path, out: str | Path) -> str | None:
+    """Why a video's frames are to be encoded anew for a film; None where they are copied.
+
+    Raises:
+        InputError: the video cannot be read.
+    """
+    return find_way(source_of(video), Path(out).suffix.lower()).encoded
+
+
+def _write_film(source: Source, way: Way, samples: Samples, out: Path, codec: str) -> None:
+    suffix = out.suffix.lower()
+    heard = cut(blocks(samples), round(source.clock.duration * SAMPLE_RATE))
     with (
-        _open_video(path) as (source, video),
         replacing(out) as temporary,
-        av.open(str(temporary.absolute()), "w") as target,
+        av.open(str(temporary.absolute()), "w", options=writing(suffix)) as target,
     ):
-        try:
-            copy = target.add_stream_from_template(video)
-            copy.time_base = video.time_base
-            sound = _add_sound(target, codec)
-            target.start_encoding()
-        except (ValueError, av.FFmpegError) as error:
-            raise InputError(
-                f"{out}: {Path(out).suffix} cannot hold {video.codec_context.name} video; "
-                "choose a name that ends in .mkv"
-            ) from error
-        heard = cut(blocks(samples), round((end - start) * SAMPLE_RATE))
-        packets = heapq.merge(
-            _copied(source, video, copy), _encode(sound, heard, start), key=_decoding_time
-        )
-        for packet in packets:
+        anew = way.encoded is not None
+        pictures = encoded(target, source, suffix) if anew else copied(target, source, way)
+        sound = _add_sound(target, codec)
+        for packet in heapq.merge(pictures, _encode(sound, heard), key=_decoding_time):
             target.mux(packet)
 
 
@@ -334,40 +325,6 @@ def _codec(path: str | Path, codecs: dict[str, str]) -> str:
     return codecs[suffix]
 
 
-@contextmanager
-def _open_video(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    try:
-        # An absolute name, so that "10:30.mp4" is not taken for a protocol; AVI stores decoding
-        # times only, the others are to be made from them.
-        source = av.open(str(Path(path).absolute()), options={"fflags": "genpts"})
-    except av.FFmpegError as error:
-        raise InputError(f"{path}: cannot be opened as a video ({error.strerror})") from error
-    with source:
-        video = source.streams.best("video")
-        if not isinstance(video, VideoStream):
-            raise InputError(f"{path}: has no pictures; give a video")
-        yield source, video
-
-
-def _span(path: str | Path) -> tuple[float, float]:
-    """When the first frame is shown and the last one ends, in seconds of the file's clock."""
-    with _open_video(path) as (source, video):
-        base, rate = video.time_base or Fraction(1), video.average_rate
-        frame = round(1 / (rate * base)) if rate else 0
-        try:
-            shown = [
-                (packet.pts, packet.pts + (packet.duration or frame))
-                for packet in source.demux(video)
-                if packet.pts is not None and not packet.is_discard
-            ]
-        except av.FFmpegError as error:
-            raise InputError(f"{path}: is damaged ({error.strerror})") from error
-    if not shown:
-        raise InputError(f"{path}: has no frames; give a video")
-    starts, ends = zip(*shown, strict=True)
-    return float(min(starts) * base), float(max(ends) * base)
-
-
 def _add_sound(target: OutputContainer, codec: str, rate: int = SAMPLE_RATE) -> AudioStream:
     stream = target.add_stream(codec, rate=rate, layout="stereo")
     assert isinstance(stream, AudioStream)
@@ -375,9 +332,9 @@ def _add_sound(target: OutputContainer, codec: str, rate: int = SAMPLE_RATE) -> 
     return stream
 
 
-def _encode(stream: AudioStream, sound: Iterable[Block], start: float = 0.0) -> Iterator[av.Packet]:
-    """Packets of blocks at the stream's rate; the first sample is heard at `start` seconds."""
-    first = round(start * stream.rate)
+def _encode(stream: AudioStream, sound: Iterable[Block]) -> Iterator[av.Packet]:
+    """Packets of blocks at the stream's rate."""
+    first = 0
     for block in sound:
         frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
         frame.sample_rate = stream.rate
@@ -386,13 +343,6 @@ def _encode(stream: AudioStream, sound: Iterable[Block], start: float = 0.0) -> 
         first += block.shape[1]
         yield from stream.encode(frame)
     yield from stream.encode(None)
-
-
-def _copied(source: InputContainer, stream: VideoStream, copy: VideoStream) -> Iterator[av.Packet]:
-    for packet in source.demux(stream):
-        if packet.size:  # the last one only ends the stream
-            packet.stream = copy
-            yield packet
 
 
 def _decoding_time(packet: av.Packet) -> float:

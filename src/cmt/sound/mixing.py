@@ -42,11 +42,11 @@ class Channel:
 
 # Drums, bass and what they carry stay in the middle; the others make room for each other.
 MIX = {
-    "Drums": Channel(volume=127, pan=64, reverb=30, low_cut=35),
-    "Piano": Channel(volume=109, pan=44, reverb=40, low_cut=110),
+    "Drums": Channel(volume=114, pan=64, reverb=30, low_cut=35),
+    "Piano": Channel(volume=104, pan=44, reverb=40, low_cut=110),
     "Guitar": Channel(volume=76, pan=88, reverb=40, low_cut=110),
-    "Bass": Channel(volume=103, pan=64, reverb=8, low_cut=35),
-    "Strings": Channel(volume=53, pan=50, reverb=60, low_cut=160),
+    "Bass": Channel(volume=127, pan=64, reverb=8, low_cut=35),
+    "Strings": Channel(volume=60, pan=50, reverb=60, low_cut=160),
 }
 
 ROOM_SECONDS = 0.9  # until the room is 60 dB down
@@ -104,7 +104,7 @@ def faded(
     for block in blocks:
         at = np.arange(first, first := first + block.shape[-1])
         gain = np.minimum((at + 1) / risen, (length - at) / fallen)
-        yield block * np.minimum(gain, 1).astype(np.float32)
+        yield block * (np.minimum(gain, 1) ** 2).astype(np.float32)  # ears want it steep at first
 
 
 def low_cut(

@@ -9,9 +9,11 @@ crashes it ends its process, not ours.
 from __future__ import annotations
 
 import io
+import os
 import wave
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +23,7 @@ from numpy.typing import NDArray
 from cmt.files import InputError
 from cmt.music.midi import DRUM_CHANNEL
 from cmt.parallel import in_order
+from cmt.sound import riff
 from cmt.sound.loudness import SAMPLE_RATE
 from cmt.sound.recording import BLOCK
 from cmt.sound.segments import CONTROL, EXPRESSION, PART, PROGRAM, STEP, Line, Part
@@ -112,18 +115,37 @@ def _render(midi: bytes, soundfont: Path) -> NDArray[np.int16]:
     import midirenderer
 
     try:
-        wav = midirenderer.render_wave_from(soundfont.read_bytes(), midi)
+        font = riff.read(soundfont)
+        with _silenced():
+            wav = midirenderer.render_wave_from(font, midi)
     except OSError as error:
         raise InputError(
             f"{soundfont}: cannot be read ({error.strerror}); give --soundfont a .sf2 file"
         ) from error
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise InputError(
             f"{soundfont}: not a SoundFont 2 ({error}); give --soundfont a .sf2 file"
         ) from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # which Rust's binding does not export
+            raise
+        _lost(None, soundfont)
     with wave.open(io.BytesIO(wav)) as file:
         return np.frombuffer(file.readframes(file.getnframes()), np.int16).reshape(-1, 2)
 
 
-def _lost(part: Part, soundfont: Path) -> NoReturn:
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Without what native code says on standard error: a panic tells its place in many lines."""
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
+def _lost(part: Part | None, soundfont: Path) -> NoReturn:
     raise InputError(f"{soundfont}: crashes the synthesizer; give --soundfont another .sf2 file")

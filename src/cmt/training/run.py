@@ -108,7 +108,10 @@ def _read_songs(config: RunConfig, keys: bool) -> tuple[Songs, Songs | None]:
     """Songs to learn from, and those held out, if any; they tell their key if `keys`."""
     data = read_dataset(config.data)
     seed = config.training.seed
-    kept, held_out = split(data.metadata, config.val_fraction, seed)
+    try:
+        kept, held_out = split(data.metadata, config.val_fraction, seed)
+    except InputError as error:
+        raise InputError(f"{config.data}: {error}") from error
     kept = [song for song in kept for _ in range(int(data.metadata[song].get("repeats", 1)))]
     training, validation = (
         Songs(
@@ -144,6 +147,8 @@ def _model(
     if config.resume:
         last = config.folder / stored.LAST
         model, resumed = checkpoint.load(last, device)
+        if not isinstance(resumed.get("data"), dict):
+            raise InputError(f"{last}: tells no run to go on with; start anew with -p")
         for key, value in source.items():
             if resumed["data"].get(key) != value:
                 raise InputError(

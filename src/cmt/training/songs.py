@@ -266,7 +266,8 @@ def split(
 
     Args:
         metadata: per song; songs of the same `cluster` stay together, a song without is alone.
-        val_fraction: share of songs to draw, 0 … 1; at least one song unless 0.
+        val_fraction: share of songs to draw, 0 … 1; at least one song unless 0, or there is no
+            other.
         seed: of the choice.
 
     Returns:
@@ -288,7 +289,8 @@ def split(
             raise InputError("every song is held out, or a near-copy of one: none to train on")
         return sorted(song for group in groups for song in group), named
     np.random.default_rng(seed).shuffle(groups)
-    wanted = max(1, round(val_fraction * len(metadata))) if val_fraction > 0 else 0
+    least = min(1, len(groups) - 1)
+    wanted = max(least, round(val_fraction * len(metadata))) if val_fraction > 0 else 0
     validation: list[int] = []
     while len(validation) < wanted and groups:
         validation += groups.pop()

@@ -87,10 +87,9 @@ def analyse(
         InputError: the file is missing, is no video, or nothing in it can be decoded.
     """
     frames = video if isinstance(video, VideoFrames) else VideoFrames(video)
-    seen = observe(watch(frames, frames.timed(SIDE)), frames.fps)
-    duration = float(seen.times[-1]) + 1 / frames.fps
+    seen = observe(watch(frames, frames.timed(SIDE)), frames.rate)
     curves = Curves(round(seen.rate, 6), speed_within_shots(seen), np.zeros(0), "heights/s")
-    rhythm = seen_rhythm(seen, duration, hit, key_frames)
+    rhythm = seen_rhythm(seen, frames.duration, hit, key_frames)
     return Analysis(frames, rhythm, curves, tuple(frames.problems), seen)
 
 

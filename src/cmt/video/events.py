@@ -10,7 +10,7 @@ import math
 from itertools import pairwise
 
 import numpy as np
-from scipy.ndimage import median_filter, uniform_filter1d
+from scipy.ndimage import maximum_filter1d, median_filter, uniform_filter1d
 
 from cmt.video.impacts import FLOOR, GAP, apart, find_impacts, find_jolts, find_stops
 from cmt.video.observation import Observation
@@ -23,6 +23,9 @@ TURNS = (1.05, 4.0)  # soft turns a second; the slower are drifting
 TURN_SHARE = 0.15  # of the power of things' speed that is one frequency's
 HALF = 0.4  # of that share, which half the frequency has where it is the true one
 EVEN = 1.0  # seconds on either side, over which speed is taken to be even
+# Seconds on either side, within which something moves where things turn: at so much of the most
+# speed in the shot. A camera's noise is less.
+ALIVE, ALIVE_SHARE = 0.5, 0.2
 STEADY = 3.0  # turns, standard deviation, over which their phase is taken
 FEWEST_TURNS = 4
 
@@ -59,13 +62,18 @@ def find_turns(shots: Shots, hard: list[Event]) -> list[Event]:
     for start, stop in pairwise(edges):
         known = ~np.isnan(shots.motion[start:stop, 0])
         times, speed = middles[start:stop][known], shots.things[start:stop][known]
+        # Where nothing moves nothing turns: what the flow sees there are its own errors.
+        most = maximum_filter1d(median_filter(speed, 3), 2 * round(ALIVE * shots.rate) + 1)
+        alive = most > max(FLOOR, ALIVE_SHARE * median_filter(speed, 9).max(initial=0))
+        alive &= np.diff(shots.at)[start:stop][known] < ALIVE  # a picture that is held is still
+        times, speed = times[alive], speed[alive]
         if len(times) < 9 or times[-1] - times[0] < FEWEST_TURNS / TURNS[0]:
             continue
         speed = median_filter(speed, 3)
         wave = speed - uniform_filter1d(speed, 2 * round(EVEN * shots.rate) + 1)
         frequency, share = _wave(times, wave)
         within = sum(times[0] <= event.time <= times[-1] for event in hard)
-        cycles = frequency * (times[-1] - times[0])
+        cycles = frequency * len(times) / shots.rate
         if (
             share < TURN_SHARE
             or speed.mean() < FLOOR
@@ -74,7 +82,11 @@ def find_turns(shots: Shots, hard: list[Event]) -> list[Event]:
         ):
             continue
         weight = float(min(1.0, 2 * wave.std() / speed.mean()))
-        found += [Event(time, "turn", weight) for time in _troughs(times, wave, frequency)]
+        found += [
+            Event(time, "turn", weight)
+            for time in _troughs(times, wave, frequency)
+            if np.abs(times - time).min() < 1 / (2 * frequency)  # or it is amid stillness
+        ]
     return found
 
 

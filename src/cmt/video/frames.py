@@ -4,87 +4,70 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
-from av.container import InputContainer
-from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
-from av.video.stream import VideoStream
 
-from cmt.files import InputError, replacing
+from cmt.files import replacing
+from cmt.media.source import MAX_RATE, Source, source_of
 
 HEIGHT = 360  # pixels; flow is measured, and its thresholds were calibrated, at this height
-MAX_RATE = 240  # frames per second; a higher rate is a clock's, not a camera's
-DEFAULT_RATE = 30  # frames per second, where the file tells none that can be
+LONGEST = 2560  # pixels: a strip of pictures beside each other has 7 times its height
 
 
 class VideoFrames:
     """The frames of a video file; iterating decodes it, again each time.
 
-    Frames are uint8 (360, width), full-range gray, upright, the width in proportion and even.
-    They come at the file's average rate: time stamps say which picture is shown i / fps seconds
-    after the first, so a picture of a variable-rate video is held (the same array again) or
-    dropped as needed, and the last one counts for as long as it is shown.
+    Frames are uint8 (360, width), full-range gray, upright, the width in proportion (up to
+    `LONGEST`) and even. They come at the file's average rate: time stamps say which picture is
+    shown i / fps seconds after the first, so a picture of a variable-rate video is held (the same
+    array again) or dropped as needed, and the last one counts for as long as it is shown.
 
     Attributes:
         path: the file.
-        fps: frames per second.
+        fps: frames per second, on average.
+        rate: pictures a second, as a rule: where one is held for long, more than on average.
+        duration: seconds from the first picture shown to the end of the last.
         width: of the upright picture as stored, in pixels.
         height: likewise.
         codec: of the pictures, as FFmpeg calls it.
-        expected: number of frames the file promises, None if it tells no duration.
+        expected: number of frames.
         problems: after iterating, what could not be decoded, in words; empty if all could.
+
+    Args:
+        path: the file, or it as a source.
 
     Raises:
         InputError: the file is missing, is no video, or nothing in it can be decoded.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path | Source) -> None:
+        self._source = path if isinstance(path, Source) else source_of(path)
+        self.path = self._source.path
         self.problems: list[str] = []
-        with self._open() as (container, stream):
-            self.codec = stream.codec_context.name
-            rate = stream.average_rate or stream.guessed_rate or 0
-            self.fps = float(rate if 0 < rate <= MAX_RATE else DEFAULT_RATE)
-            if stream.duration and stream.time_base:
-                seconds = float(stream.duration * stream.time_base)
-            else:
-                seconds = (container.duration or 0) / av.time_base
-            self.expected = round(seconds * self.fps) if seconds > 0 else None
-            first = next(self._decode(container, stream), None)
-        if first is None:
-            raise InputError(
-                f"{self.path}: no picture in it can be decoded (cut off or damaged);"
-                " copy or export it again"
-            )
-        self._quarter_turns = round(first.rotation / 90) % 4  # counter-clockwise
-        sides = first.width, first.height
-        self.width, self.height = sides[::-1] if self._quarter_turns % 2 else sides
+        self.codec = self._source.codec
+        self.fps = float(self._source.rate)
+        self.rate = min(self._source.clock.rate, float(MAX_RATE))
+        self.duration = self._source.clock.duration
+        self.expected = max(1, round(self.duration * self.fps))
+        self.width, self.height = self._source.width, self._source.height
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        self.problems = []
         reformatter = VideoReformatter()
         count = 0
-        with self._open() as (container, stream):
-            frames = self._decode(container, stream)
-            for frame, repeats in hold(frames, self.fps, self.expected):
-                if repeats:
-                    # By way of RGB, as in the original: its flow is met to the last bit.
-                    gray = cv2.cvtColor(self._rgb(frame, reformatter), cv2.COLOR_RGB2GRAY)
-                    count += repeats
-                for _ in range(repeats):
-                    yield gray
-        if self.expected and count < self.expected - self.fps:
-            self.problems.append(
-                f"the picture ends after {count / self.fps:.1f} s,"
-                f" the file says {self.expected / self.fps:.1f} s"
-            )
+        for frame, repeats in hold(self._source.pictures(), self.fps, self.expected):
+            if repeats:
+                # By way of RGB, as in the original: its flow is met to the last bit.
+                gray = cv2.cvtColor(self._rgb(frame, reformatter), cv2.COLOR_RGB2GRAY)
+                count += repeats
+            for _ in range(repeats):
+                yield gray
+        self._notice(count / self.fps)
 
     def timed(self, side: int) -> Iterator[tuple[float, np.ndarray]]:
         """Each picture once, with the seconds from the first to it, whatever the rate.
@@ -97,20 +80,21 @@ class VideoFrames:
         """
         reformatter = VideoReformatter()
         height = max(side, 2 * round(side * self.height / self.width / 2))
-        self.problems = []
-        start: float | None = None
-        seconds = 0.0
-        with self._open() as (container, stream):
-            for frame in self._decode(container, stream):
-                following = seconds + 1 / self.fps
-                if start is None:
-                    start = frame.time or 0.0
-                elif frame.time is None or frame.time - start <= seconds:  # no clock, or set back
-                    seconds = following
-                    start = start if frame.time is None else frame.time - seconds
-                else:
-                    seconds = frame.time - start
-                yield seconds, self._rgb(frame, reformatter, height)
+        seconds = -1 / self.rate
+        for frame in self._source.pictures():
+            following = seconds + 1 / self.rate
+            seconds = following if frame.time is None or frame.time <= seconds else frame.time
+            yield seconds, self._rgb(frame, reformatter, height)
+        self._notice(seconds + 1 / self.rate)
+
+    def _notice(self, ended: float) -> None:
+        """Note what was wrong with the pictures read, which ended after so many seconds."""
+        self.problems = [*self._source.problems]
+        declared = self._source.declared
+        if declared and not self._source.clock.closed and ended < declared - 1:
+            self.problems.append(
+                f"the picture ends after {ended:.1f} s, the file says {declared:.1f} s"
+            )
 
     def thumbnails(self, times: Sequence[float], height: int) -> list[np.ndarray]:
         """Pictures shown at `times` (ascending seconds), uint8 (height, width, 3), by seeking.
@@ -119,23 +103,11 @@ class VideoFrames:
         """
         reformatter = VideoReformatter()
         pictures: list[np.ndarray] = []
-        with self._open() as (container, stream):
-            unit = float(stream.time_base or 1)
-            start = (stream.start_time or 0) * unit
-            for time in times:
-                shown = None
-                try:
-                    container.seek(round((start + time) / unit), stream=stream)
-                    for frame in container.decode(stream):
-                        if shown and (frame.time or 0) > start + time:
-                            break
-                        shown = frame
-                except av.FFmpegError:
-                    pass  # what was decoded will do
-                if shown:
-                    pictures.append(self._rgb(shown, reformatter, height))
-                elif pictures:
-                    pictures.append(pictures[-1])
+        for shown in self._source.at(times):
+            if shown is not None:
+                pictures.append(self._rgb(shown, reformatter, height))
+            elif pictures:
+                pictures.append(pictures[-1])
         return pictures
 
     def write_copy(self, path: str | Path, height: int = HEIGHT) -> Iterator[int]:
@@ -154,7 +126,6 @@ class VideoFrames:
         reformatter = VideoReformatter()
         rate = Fraction(self.fps).limit_denominator(1001)
         with (
-            self._open() as (container, stream),
             replacing(path) as temporary,
             av.open(str(temporary), "w") as target,
         ):
@@ -162,7 +133,7 @@ class VideoFrames:
             encoder = target.add_stream("libx264", rate=rate, options=options)
             encoder.pix_fmt = "yuv420p"
             count = 0
-            for frame, repeats in hold(self._decode(container, stream), self.fps, self.expected):
+            for frame, repeats in hold(self._source.pictures(), self.fps, self.expected):
                 rgb = self._rgb(frame, reformatter, height)
                 encoder.height, encoder.width = rgb.shape[:2]
                 for _ in range(repeats):
@@ -173,58 +144,17 @@ class VideoFrames:
                 yield count
             target.mux(encoder.encode(None))
 
-    @contextmanager
-    def _open(self) -> Iterator[tuple[InputContainer, VideoStream]]:
-        try:
-            # An absolute name can't be read as a protocol, whatever colons it has.
-            container = av.open(str(self.path.absolute()))
-        except (av.FFmpegError, OSError) as error:
-            raise InputError(
-                f"{self.path}: cannot be opened as a video ({error.strerror});"
-                " give a whole video file, such as mp4, mov, mkv, webm or avi"
-            ) from error
-        with container:
-            # FFmpeg also opens pictures, and plain text (as "tty"), as video; music has covers.
-            name = container.format.name
-            if not (name.startswith("image2") or name.endswith("_pipe") or name == "tty"):
-                for stream in container.streams.video:
-                    if not stream.disposition & Disposition.attached_pic:
-                        stream.thread_type = "AUTO"
-                        yield container, stream
-                        return
-            raise InputError(f"{self.path}: has no moving picture; give a video file")
-
-    def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
-        """Yield every frame that can be decoded, in the order shown."""
-        # AVI has no time stamps, and those that FFmpeg makes up are in the order of decoding.
-        untimed = container.format.name == "avi"
-        damaged = 0
-        packets = container.demux(stream)
-        while True:
-            try:
-                frames = next(packets).decode()
-            except StopIteration:
-                break
-            except av.FFmpegError:
-                damaged += 1
-                continue
-            for frame in frames:
-                damaged += frame.is_corrupt
-                if untimed:
-                    frame.pts = None
-                yield frame
-        if damaged:
-            self.problems.append(f"damaged pictures: {damaged}")
-
     def _rgb(
         self, frame: VideoFrame, reformatter: VideoReformatter, height: int = HEIGHT
     ) -> np.ndarray:
-        """The upright picture, uint8 (height, width, 3)."""
+        """The upright picture, uint8 (height, width, 3); of a strip of one, no side is long."""
         width = max(2, 2 * round(height * self.width / self.height / 2))
-        if self._quarter_turns % 2:
+        width, height = min(width, LONGEST), min(height, LONGEST)
+        orientation = self._source.orientation
+        if orientation.sideways:
             width, height = height, width
         rgb = reformatter.reformat(frame, width, height, "rgb24", interpolation="AREA")
-        return np.ascontiguousarray(np.rot90(rgb.to_ndarray(), self._quarter_turns))
+        return orientation.upright(rgb.to_ndarray())
 
 
 def hold(

@@ -109,7 +109,7 @@ class Studio:
         tell(0.1, "looking", "Looking at the video.")
         with about_the_video(path):
             frames = VideoFrames(path)
-            duration = (frames.expected or 0) / frames.fps
+            duration = frames.duration
             self._check(duration)
             has_sound = film.has_sound(path)
             began = time.perf_counter()
@@ -158,7 +158,7 @@ class Studio:
             frames = VideoFrames(path)
             playable = frames.codec in PLAYABLE
             watched = 0.95 if playable else 0.6
-            strip = Thumbnails(frames.expected / frames.fps if frames.expected else None)
+            strip = Thumbnails(frames.duration)
 
             def watch(frames: VideoFrames, pictures: Iterable[T]) -> Iterator[T]:
                 for number, picture in enumerate(pictures):

@@ -1,0 +1,87 @@
+"""Piano rolls as pypianoroll writes them, read without what may crash on them.
+
+The library's own reading gives a file's indices to SciPy's native code as they are.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cmt.music.vocabulary import PITCHES
+from cmt.untrusted import archive, parse_json, read_array, text, whole, within
+
+if TYPE_CHECKING:
+    import pypianoroll
+
+# Cells of all tracks, a byte each once they are laid out: five tracks of three hours.
+MAX_CELLS = 200 << 20
+MAX_TRACKS = 256
+MAX_RESOLUTION = 9600  # steps of a quarter note
+LONGEST_NAME = 4096  # characters
+
+
+def read_rolls(path: str | Path) -> pypianoroll.Multitrack:
+    """Read piano rolls.
+
+    Raises:
+        OSError, ValueError, KeyError, zipfile.BadZipFile: the file cannot be read, is none, or has
+            sizes or indices that are not there.
+    """
+    import pypianoroll
+
+    with archive(path) as opened:
+        with opened.open("info.json") as file:
+            info = parse_json(file.read(1 << 20))
+        if not isinstance(info, dict):
+            raise ValueError("info.json is no object")
+        resolution = info.get("resolution", info.get("beat_resolution"))
+        tracks: list[Any] = []
+        cells = 0
+        while isinstance(about := info.get(str(len(tracks))), dict) and len(tracks) < MAX_TRACKS:
+            roll = _roll(opened, f"pianoroll_{len(tracks)}", MAX_CELLS - cells)
+            cells += roll.size
+            kind = pypianoroll.BinaryTrack if roll.dtype == bool else pypianoroll.StandardTrack
+            tracks.append(
+                kind(
+                    name=text(about.get("name") or "", "name", LONGEST_NAME),
+                    program=whole(about.get("program"), "program", 0, 127),
+                    is_drum=bool(about.get("is_drum")),
+                    pianoroll=roll,
+                )
+            )
+        tempo = None
+        if "tempo.npy" in opened.namelist():
+            tempo = read_array(opened, "tempo", "fiu", (None,), MAX_CELLS // PITCHES * 8)
+        return pypianoroll.Multitrack(
+            resolution=whole(resolution, "resolution", 1, MAX_RESOLUTION),
+            tempo=tempo,
+            tracks=tracks,
+        )
+
+
+def _roll(opened: zipfile.ZipFile, name: str, most: int) -> NDArray[Any]:
+    """A roll (steps, 128) out of its columns, compressed: rows, and where each column begins."""
+    steps, pitches = read_array(opened, f"{name}_csc_shape", "iu", (2,), 16).tolist()
+    if pitches != PITCHES or not 0 <= steps * pitches <= most:
+        raise ValueError(f"{name} declares {steps} steps of {pitches} pitches")
+    data, rows, starts = (
+        read_array(opened, f"{name}_csc_{part}", kinds, (size,), 8 * max(most, PITCHES + 1))
+        for part, kinds, size in (
+            ("data", "bu", None),
+            ("indices", "iu", None),
+            ("indptr", "iu", PITCHES + 1),
+        )
+    )
+    within(rows, f"{name}_csc_indices", 0, steps - 1)
+    within(starts, f"{name}_csc_indptr", 0, len(rows))
+    lengths = np.diff(starts.astype(np.int64))
+    if len(data) != len(rows) or starts[0] != 0 or starts[-1] != len(rows) or lengths.min() < 0:
+        raise ValueError(f"{name}_csc_indptr does not ascend from 0 to the end")
+    roll = np.zeros((steps, pitches), bool if data.dtype == bool else np.uint8)
+    roll[rows, np.repeat(np.arange(pitches), lengths)] = np.minimum(data, 127)
+    return roll
