@@ -146,12 +146,10 @@ def compose(
     Raises:
         InputError: a hit that is to be removed is not there, or one that is added is past the end.
     """
-    asked = settings
-    settings = in_mood(settings, control)
-    control = retimed(edited(control, settings.removed, settings.added), settings.tempo)
     if settings.precision == AUTO:
-        precision = fastest(model, settings.takes)
-        asked, settings = replace(asked, precision=precision), replace(settings, precision=precision)
+        settings = replace(settings, precision=fastest(model, settings.takes))
+    asked, settings = settings, in_mood(settings, control)
+    control = retimed(edited(control, settings.removed, settings.added), settings.tempo)
     plan, changes = plan_of(control, settings)
     takes = generate(
         model,
