@@ -47,11 +47,12 @@ def main(argv: list[str] | None = None) -> None:
     if args.export:
         check_outputs([args.export / "1.mid"])
 
-    from cmt.control import load_control, retimed
+    from cmt.control import load_control
     from cmt.measures.matching import best
     from cmt.music.midi import write_midi
     from cmt.music.words import words_to_song
     from cmt.plan import make_plan
+    from cmt.retiming import retimed
 
     control = retimed(load_control(args.video), args.tempo)
     tempo = control.tempo

@@ -16,6 +16,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+from cmt.music.vocabulary import MAX_MINUTES
 from cmt.options import add_sound, sound
 from cmt.outputs import check_outputs
 from cmt.script import between, parser, run_script
@@ -30,6 +31,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--input", required=True, type=Path, help="MIDI file", metavar="MIDI")
     add("--output", required=True, type=Path, nargs="+", metavar="FILE")
     add("--tempo", type=between(*TEMPOS), metavar="BPM", help="in place of the file's tempos")
+    add(
+        "--max-minutes", type=between(0), default=MAX_MINUTES,
+        help="how long a MIDI file may last where no video tells it (default: %(default)s)",
+    )  # fmt: skip
     add("--video", type=Path, help="gives the length, and pictures to videos")
     add(
         "--keep-audio",
@@ -62,6 +67,7 @@ def main(argv: list[str] | None = None) -> None:
         arguments.output,
         arguments.video,
         tempo=arguments.tempo,
+        max_minutes=arguments.max_minutes,
         **sound(arguments),
     )
     for file in written:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmt.files import INFERENCE, InputError
+from cmt.moods import suggest
 from cmt.options import (
     add_composition,
     add_overwrite,
@@ -165,6 +166,9 @@ def video2bgm(
         for problem in found.problems:
             tell(f"warning: {video}: {problem}; what could be decoded was used")
         print(found)
+        if found.look:
+            suited = suggest(found.look)
+            print(f"{video.name}: {suited.reason}: --mood {suited.mood} would suit it")
     with stage("rhythm → music"):
         from cmt import results  # torch, which the first stage does without
         from cmt.compose import compose

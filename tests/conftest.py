@@ -69,7 +69,7 @@ def takes_of(
 ) -> list[Take]:
     """Takes for control words of no known tempo."""
     control = Control(words, None, None, scenes=scenes)
-    plan, _ = make_plan(control, max_strength=style.max_strength)
+    plan, _ = make_plan(control, on_beats=style.on_beats)
     return generate(model, control, plan, style=style, **options)
 
 

@@ -17,12 +17,12 @@ from cmt.control import (
     Control,
     control_words,
     load_control,
-    retimed,
     save_control,
 )
 from cmt.files import InputError
 from cmt.grid import Knot
 from cmt.music.vocabulary import BAR, COLUMNS, FIELD, TICKS_PER_BAR
+from cmt.retiming import retimed
 from cmt.rhythm import (
     VideoRhythm,
     VisualBeat,

@@ -130,4 +130,4 @@ def test_chords_that_are_asked_for_repeat_by_section() -> None:
 
 
 def test_moods_choose_the_progressions() -> None:
-    assert form(32, mood="sad").chords != form(32, mood="joyful").chords
+    assert form(32, moods=("sad",)).chords != form(32, moods=("joyful",)).chords

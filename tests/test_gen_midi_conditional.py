@@ -131,7 +131,9 @@ VARIED = "-n 2 --rank --C 0.25 --min_strength 3 --tempo 90.5 --genre pop --seed 
 
 
 CHORDS = ["--chords", "Am F,G; Dm", "--C", "0.5"]
-MOOD = "--progression Hopeful --key Bb"
+PROGRESSIONS = "--progression Hopeful,sad --key Bb"
+MOOD = ["--mood", "sad", "--density", "1.5", "--add-hits", "1.1,4", "--remove-hits", "2.5"]
+WISHES = ["--sections", "1:energy=0.5,instruments=piano 3:chords=Am_F,G 4:rest", "--mode", "minor"]
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,9 @@ MOOD = "--progression Hopeful --key Bb"
         STYLED.split(),
         VARIED.split(),
         CHORDS,
-        MOOD.split(),
+        PROGRESSIONS.split(),
+        MOOD,
+        WISHES,
         ["--control", "original", *VARIED.split()],
     ],
 )
@@ -189,6 +193,9 @@ def test_a_report_of_other_sources_is_told(
         ["--control", "original", "--key", "C"],
         ["--control", "original", "--chords", "C"],
         ["--control", "original", "--progression", "sad"],
+        ["--control", "original", "--mood", "sad"],
+        ["--sections", "0:rest"],
+        ["--add-hits", "now"],
         ["--chords", "C", "--progression", "sad"],
         ["--tempo", "0"],
         ["--C", "2"],

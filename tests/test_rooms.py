@@ -15,9 +15,9 @@ SOURCE = REPOSITORY / "src" / "cmt"
 # From the lowest up: each imports from those before it alone, if from any.
 ROOMS = (
     "files", "media", "untrusted", "outputs", "terminal", "script", "parallel", "key_frames",
-    "markers", "music", "grid", "rhythm", "control_table", "control", "plan", "form", "model",
-    "training", "decoding", "measures", "sound", "plots", "video", "compose", "options", "results",
-    "web",
+    "markers", "music", "grid", "rhythm", "control_table", "control", "hits", "retiming",
+    "sections", "plan", "form", "model", "training", "decoding", "measures", "sound", "plots",
+    "video", "moods", "compose", "options", "results", "web",
 )  # fmt: skip
 STRANGERS = [("decoding", "training"), ("music", "video"), ("model", "video"), ("video", "model")]
 MAX_LINES, MAX_FUNCTION = 400, 60

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from cmt.control import Control, retimed
+from cmt.control import Control
 from cmt.decoding.engine import Progress, Take, generate, log_likelihood
 from cmt.decoding.style import Style
 from cmt.form import Form
+from cmt.hits import edited
 from cmt.measures.matching import score
 from cmt.measures.obedience import ControlError, control_error
 from cmt.model.fast import AUTO, fastest
 from cmt.model.network import CMT
-from cmt.music.vocabulary import INSTRUMENT_CLASS
+from cmt.moods import MOODS
+from cmt.music.vocabulary import DEFAULT_TEMPO, INSTRUMENT_CLASS
 from cmt.music.words import Song, words_to_song
 from cmt.plan import MIN_STRENGTH, Plan, make_plan
+from cmt.retiming import retimed, tempo_within
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,13 @@ class Settings:
         loop: the decoding loop, one of `cmt.decoding.LOOPS`.
         degree: control degree C, 0 … 1.
         min_strength: notes; weaker visual beats are left to the model.
-        tempo: BPM; None is the video's.
+        mood: of `cmt.moods.MOODS`: it says what is None or empty in tempo, density, and the style's
+            mode and progressions. None says nothing.
+        tempo: BPM; None is the video's, or that of the mood.
+        density: by which the densities that the video asks for are multiplied; None is 1, or the
+            mood's.
+        removed: seconds of visual beats of the video that are left out.
+        added: seconds of others.
         style: what is asked of the whole piece.
         seed: of the first take.
         precision: of the model's weights, as in `cmt.model.fast.product`; "auto" is the fastest.
@@ -39,7 +48,11 @@ class Settings:
     loop: str = "exact"
     degree: float = 1.0
     min_strength: int = MIN_STRENGTH
+    mood: str | None = None
     tempo: float | None = None
+    density: float | None = None
+    removed: tuple[float, ...] = ()
+    added: tuple[float, ...] = ()
     style: Style = field(default_factory=Style)
     seed: int = 0
     precision: str = "float32"
@@ -109,7 +122,7 @@ class Piece:
     Attributes:
         take: as it was decoded.
         song: its notes, up to the end of the video.
-        control: what the video asks for, at the tempo of the piece.
+        control: what is asked of it, hits edited, at its tempo.
         report: how it was made and how it measures up.
     """
 
@@ -129,11 +142,15 @@ def compose(
         control: what the video asks for.
         settings: what else is asked.
         progress: see `cmt.decoding.engine.decode`.
+
+    Raises:
+        InputError: a hit that is to be removed is not there, or one that is added is past the end.
     """
-    control = retimed(control, settings.tempo)
     if settings.precision == AUTO:
         settings = replace(settings, precision=fastest(model, settings.takes))
-    plan, changes = make_plan(control, settings.min_strength, settings.style.max_strength)
+    asked, settings = settings, in_mood(settings, control)
+    control = retimed(edited(control, settings.removed, settings.added), settings.tempo)
+    plan, changes = plan_of(control, settings)
     takes = generate(
         model,
         control,
@@ -151,9 +168,34 @@ def compose(
     if settings.rank:
         takes, ranks = ranked(takes, plan, model, settings.style)
     return [
-        _piece(take, rank, control, replace(settings, tempo=control.tempo), changes)
+        _piece(take, rank, control, replace(asked, tempo=control.tempo), changes)
         for take, rank in zip(takes, ranks, strict=True)
     ]
+
+
+def in_mood(settings: Settings, control: Control) -> Settings:
+    """Settings in which what they leave open is said by their mood, for what a video asks."""
+    if settings.mood is None:
+        return settings
+    mood, style = MOODS[settings.mood], settings.style
+    octave = mood.tempo_near(control.tempo or DEFAULT_TEMPO)
+    return replace(
+        settings,
+        tempo=settings.tempo or tempo_within(control, *mood.tempo, octave),
+        density=mood.density if settings.density is None else settings.density,
+        style=replace(
+            style,
+            mode=style.mode or mood.mode,
+            progressions=style.progressions or mood.progressions,
+        ),
+    )
+
+
+def plan_of(control: Control, settings: Settings) -> tuple[Plan, list[str]]:
+    """What settings, their mood being told, ask of a piece; see `cmt.plan.make_plan`."""
+    style = settings.style
+    density = 1.0 if settings.density is None else settings.density
+    return make_plan(control, settings.min_strength, style.on_beats, density, style.sections)
 
 
 def _piece(

@@ -18,10 +18,11 @@ from typing import Any
 from zipfile import ZipFile
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cmt.control_table import CONTROL_COLUMNS, check_words
 from cmt.files import write_together
-from cmt.grid import Grid, Knot, on_beats
+from cmt.grid import Grid, Knot
 from cmt.music.vocabulary import (
     BAR,
     DEFAULT_TEMPO,
@@ -29,7 +30,6 @@ from cmt.music.vocabulary import (
     MIN_TEMPO,
     TICKS_PER_BAR,
     TICKS_PER_BEAT,
-    tick_seconds,
 )
 from cmt.rhythm import (
     FASTEST,
@@ -139,6 +139,18 @@ class Control:
         return int(self.words[0, CONTROL_COLUMNS.index("n_beat")])
 
     @property
+    def beats(self) -> NDArray[np.bool_]:
+        """Which words (words,) are visual beats."""
+        return np.asarray(self.words[:, CONTROL_COLUMNS.index("beat")] != BAR)
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """When bars and visual beats (words,) are seen; where that is not known, on their ticks."""
+        if self.seconds is not None:
+            return self.seconds
+        return self.grid.seconds(self.words[:, CONTROL_COLUMNS.index("i_beat")])
+
+    @property
     def end(self) -> int:
         """Whole ticks in the video, where its music ends; at least one."""
         if self.tempo is None or self.duration is None:
@@ -179,7 +191,7 @@ def control_words(rhythm: VideoRhythm) -> np.ndarray:
         words.append((BAR, density + 1, 0, bar * TICKS_PER_BAR))
         for beat in beats.get(bar, ()):
             words.append((beat.tick + 1, 0, notes(beat.weight), beat.i_beat))
-    return _placed(words, rhythm.n_beat)
+    return placed(words, rhythm.n_beat)
 
 
 def _published_densities(speeds: Sequence[float]) -> list[int]:
@@ -212,61 +224,8 @@ def _notes(weight: float) -> int:
     return WEAKEST + round(min(weight, 1.0) * (STRONGEST - WEAKEST))
 
 
-def retimed(control: Control, tempo: float | None) -> Control:
-    """Place a control anew on the ticks of another tempo (BPM); seconds stay where they are.
-
-    Visual beats go to the nearest new tick. A bar asks for the mean density of what it covers,
-    weighted by time. A control that tells no tempo was made for this one, or `DEFAULT_TEMPO`.
-    """
-    tempo = tempo or control.tempo or DEFAULT_TEMPO
-    if control.tempo is None or control.tempo == tempo:
-        return replace(control, tempo=tempo)
-    beat, density, strength, i_beat = control.words.T[:4]
-    is_bar = beat == BAR
-    duration = control.duration or control.n_beat * tick_seconds(control.tempo)
-    if control.seconds is None:
-        grid, at = Grid(tempo), i_beat * (tempo / control.tempo)
-    else:
-        grid = _agreeing(tempo, control.seconds[~is_bar], strength[~is_bar])
-        at = grid.ticks(control.seconds)
-    n_beat = grid.begun(duration)
-    # Old bars on the new ticks; the last one holds to the end.
-    starts, asked = at[is_bar], density[is_bar] - 1
-    words = []
-    for start in range(0, n_beat, TICKS_PER_BAR):
-        ends = np.append(starts[1:], np.inf)
-        stop = min(start + TICKS_PER_BAR, n_beat)
-        covered = np.clip(np.minimum(ends, stop) - np.maximum(starts, start), 0, None)
-        mean = float(np.average(asked, weights=covered))
-        words.append((BAR, round(mean) + 1, 0, start, float(grid.seconds(start))))
-    seen = at * np.nan if control.seconds is None else control.seconds
-    for index in np.flatnonzero(~is_bar).tolist():
-        new = round(float(at[index]))
-        words.append((new % TICKS_PER_BAR + 1, 0, int(strength[index]), new, float(seen[index])))
-    words.sort(key=lambda word: (word[3], word[0] != BAR))
-    return Control(
-        _placed([word[:4] for word in words], n_beat),
-        tempo,
-        control.duration,
-        grid.knots,
-        None if control.seconds is None else np.array([word[4] for word in words]),
-        tuple(sorted({round(float(starts[bar]) / TICKS_PER_BAR) for bar in control.scenes})),
-    )
-
-
-def _agreeing(tempo: float, seconds: np.ndarray, weights: np.ndarray) -> Grid:
-    """The grid of a tempo whose ticks agree best with weighted seconds, and of these its beats."""
-    if not weights.any():
-        return Grid(tempo)
-    length = tick_seconds(tempo)
-    phase = np.angle((weights * np.exp(2j * np.pi * seconds / length)).sum()) / (2 * np.pi)
-    ticks = np.rint(seconds / length - phase).astype(int) % TICKS_PER_BEAT
-    beat = int(np.bincount(ticks, weights, TICKS_PER_BEAT).argmax())
-    return on_beats(tempo, float(phase + beat) * length, seconds.tolist())
-
-
-def _placed(words: Sequence[tuple[int, int, int, int]], n_beat: int) -> np.ndarray:
-    """Complete (beat, density, strength, i_beat) by n_beat and p_beat."""
+def placed(words: Sequence[tuple[int, int, int, int]], n_beat: int) -> np.ndarray:
+    """Control words (words, 6) from (beat, density, strength, i_beat) of a song of n_beat ticks."""
     return np.array(
         [(*word, n_beat, round(word[-1] / n_beat * 100) + 1) for word in words], dtype=np.int64
     )

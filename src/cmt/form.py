@@ -1,15 +1,18 @@
 """Form: the sections of a piece, and the chords of each half bar, before any note is drawn.
 
-Sections follow the scenes of the video; where it has none, or a scene is long, they are phrases of
-four or eight bars, as songs have them. A section returns to an earlier one of the same label, and
-has its chords; another label brings another progression of the same key.
+Sections are those that somebody wishes; else they follow the scenes of the video; where it has
+none, or one is long, they are phrases of four or eight bars, as songs have them. A section returns
+to an earlier one of the same label, and has its chords; another label brings another progression of
+the same key.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count, pairwise
+from types import MappingProxyType
 
 import numpy as np
 
@@ -18,6 +21,7 @@ from cmt.music.keys import PITCH_CLASSES, Key
 from cmt.music.progressions import choices
 from cmt.music.vocabulary import TICKS_PER_BAR
 from cmt.plan import Plan
+from cmt.sections import SectionWish, wish_of
 
 SHORT_PIECE = 24  # bars; phrases of shorter pieces have four bars, of others eight
 FRAMED_PIECE = (
@@ -69,13 +73,13 @@ class Form:
         key: of all of it.
         sections: without gaps.
         chords: of each half bar, (2 · bars).
-        asked: whether these, or their mood, were asked for.
+        asked: bars whose chords, or their mood, were asked for.
     """
 
     key: Key
     sections: tuple[Section, ...]
     chords: tuple[Chord, ...]
-    asked: bool = False
+    asked: frozenset[int] = frozenset()
 
     @cached_property
     def returns(self) -> tuple[int | None, ...]:
@@ -114,35 +118,41 @@ def make_form(
     rng: np.random.RandomState,
     *,
     key: Key | None = None,
+    mode: str | None = None,
     chords: Sequence[ChordLoop] = (),
-    mood: str | None = None,
+    moods: Collection[str] = (),
     ending: bool = True,
+    wishes: Sequence[SectionWish] = (),
 ) -> Form:
     """Decide the form of a piece.
 
     Args:
         plan: how many bars it has, and its scenes.
         rng: of the piece.
-        key: None draws one, or finds that of `chords`.
+        key: None draws one, or finds that of the chords asked for.
+        mode: of the key drawn; None draws that, too.
         chords: of the sections A, B …, again from the first if there are more labels; none draws
             progressions.
-        mood: of `cmt.music.progressions.moods`, of the progressions drawn; None is any.
+        moods: of `cmt.music.progressions.moods`, of the progressions drawn; none is any.
         ending: whether the last bar that is not silent is the tonic's.
+        wishes: for single sections, by bar: where they begin, their labels and chords.
     """
-    sections = _sections(plan, rng)
-    if key is None and chords:
-        key = key_of([chord for loop in chords for bar in loop for chord in bar])
+    sections = _sections(plan, rng, wishes)
+    asked = [*chords, *(wish.chords for wish in wishes if wish.chords)]
+    if key is None and asked:
+        key = key_of([chord for loop in asked for bar in loop for chord in bar])
     elif key is None:
-        mode = "minor" if rng.random_sample() < MINOR else "major"
-        key = Key(int(rng.randint(PITCH_CLASSES)), mode)
-    bars = _section_chords(sections, rng, key, chords, mood)
+        drawn = "minor" if rng.random_sample() < MINOR else "major"
+        key = Key(int(rng.randint(PITCH_CLASSES)), mode or drawn)
+    bars = _section_chords(sections, rng, key, chords, moods, wishes)
     if ending and plan.last_bar is not None:
         tonic = Chord(key.tonic, "m" if key.mode == "minor" else "")
         bars[plan.last_bar :] = [(tonic, tonic)] * (len(bars) - plan.last_bar)
         if plan.last_bar and not chords:
             bars[plan.last_bar - 1] = (bars[plan.last_bar - 1][0], _dominant(key))
     named = tuple(chord for bar in bars for chord in bar)
-    return Form(key, tuple(sections), named, asked=bool(chords or mood))
+    heard = (bar for bar in range(len(bars)) if chords or moods or wish_of(wishes, bar).chords)
+    return Form(key, tuple(sections), named, frozenset(heard))
 
 
 def _dominant(key: Key) -> Chord:
@@ -150,10 +160,17 @@ def _dominant(key: Key) -> Chord:
     return Chord(key.tonic, "7").up(7)
 
 
-def _sections(plan: Plan, rng: np.random.RandomState) -> list[Section]:
+def _sections(
+    plan: Plan, rng: np.random.RandomState, wishes: Sequence[SectionWish]
+) -> list[Section]:
     """The sections of a piece, labelled."""
     bars = len(plan.bars)
-    if len(plan.scenes) > 1:
+    if wishes:
+        starts = sorted({0, *(wish.bar for wish in wishes if wish.bar < bars)})
+        borders = _divided(starts, bars, plan.scenes)
+        given = {wish.bar: wish.label for wish in wishes if wish.label}
+        labels = _labels_of_scenes(borders[:-1], starts, rng, given)
+    elif len(plan.scenes) > 1:
         borders = _borders(0, bars, plan.scenes)
         labels = _labels_of_scenes(borders[:-1], plan.scenes, rng)
     elif bars >= FRAMED_PIECE:
@@ -170,6 +187,15 @@ def _sections(plan: Plan, rng: np.random.RandomState) -> list[Section]:
         sections.append(Section(label, start, end - start, returns, varied))
         first.setdefault(label, index)
     return sections
+
+
+def _divided(starts: Sequence[int], bars: int, scenes: Sequence[int]) -> list[int]:
+    """First bars of sections that somebody wishes, and of the parts of those that are too long."""
+    result = [0]
+    for start, end in pairwise((*starts, bars)):
+        inside = [bar for bar in scenes if start < bar < end]
+        result += [end] if end - start <= LONGEST else _borders(start, end, inside)[1:]
+    return result
 
 
 def _borders(first: int, last: int, scenes: Sequence[int] = ()) -> list[int]:
@@ -227,19 +253,25 @@ def _labels(sections: int, rng: np.random.RandomState) -> list[str]:
 
 
 def _labels_of_scenes(
-    starts: Sequence[int], scenes: Sequence[int], rng: np.random.RandomState
+    starts: Sequence[int],
+    scenes: Sequence[int],
+    rng: np.random.RandomState,
+    given: Mapping[int, str] = MappingProxyType({}),
 ) -> list[str]:
-    """Labels of sections: another one at each scene, one or two within it."""
-    result = [_letter(0)]
+    """Labels of sections: those given to first bars; another at each scene, one or two in it."""
+    result = [given.get(starts[0], _letter(0))]
     for start in starts[1:]:
         earlier = sorted(set(result) - {result[-1]})
         twice = result[-2:] == result[-1:] * 2
-        if start not in scenes and not twice and rng.random_sample() < AGAIN:
+        if start in given:
+            result.append(given[start])
+        elif start not in scenes and not twice and rng.random_sample() < AGAIN:
             result.append(result[-1])
         elif earlier and rng.random_sample() < AGAIN:
             result.append(earlier[rng.randint(len(earlier))])
         else:
-            result.append(_letter(len(set(result))))
+            taken = {*result, *given.values()}
+            result.append(next(label for label in map(_letter, count()) if label not in taken))
     return result
 
 
@@ -254,13 +286,19 @@ def _section_chords(
     rng: np.random.RandomState,
     key: Key,
     asked: Sequence[ChordLoop],
-    mood: str | None,
+    moods: Collection[str],
+    wishes: Sequence[SectionWish],
 ) -> list[tuple[Chord, Chord]]:
-    """The chords of each bar: of a section that returns those that it had."""
+    """The chords of each bar: those wished; of a section that returns those that it had."""
     theme = next(each.label for each in sections if each.label != INTRO)
     loops: dict[str, ChordLoop] = {}
     bars: list[tuple[Chord, Chord]] = []
     for section in sections:
+        wish = wish_of(wishes, section.start)
+        if wish.chords:
+            since = section.start - wish.bar
+            bars += [wish.chords[(since + bar) % len(wish.chords)] for bar in range(section.bars)]
+            continue
         if section.returns is not None:
             first = sections[section.returns]
             held = bars[first.start : first.start + first.bars]
@@ -273,7 +311,7 @@ def _section_chords(
             drawn = len(loops)
             others = list(loops.values())
             loops[label] = (
-                asked[drawn % len(asked)] if asked else _draw_loop(rng, key, mood, others)
+                asked[drawn % len(asked)] if asked else _draw_loop(rng, key, moods, others)
             )
         loop = loops[label]
         held = [loop[bar % len(loop)] for bar in range(section.bars)]
@@ -284,11 +322,11 @@ def _section_chords(
 
 
 def _draw_loop(
-    rng: np.random.RandomState, key: Key, mood: str | None, others: Sequence[ChordLoop]
+    rng: np.random.RandomState, key: Key, moods: Collection[str], others: Sequence[ChordLoop]
 ) -> ChordLoop:
     """A progression of a key that is none of `others`, if there is one."""
     loops = [
-        loop_of([chord.up(key.tonic) for chord in each.chords]) for each in choices(key.mode, mood)
+        loop_of([chord.up(key.tonic) for chord in each.chords]) for each in choices(key.mode, moods)
     ]
     new = [loop for loop in loops if loop not in others] or loops
     return new[rng.randint(len(new))]

@@ -9,7 +9,7 @@ each is met exactly.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,9 @@ BEAT_BEND = 0.03  # up to which an event is rather put on a beat than on another
 SHORTEST_BEAT = 0.6  # beats that the first beat may last at least
 REACH = TICKS_PER_BAR  # ticks by which a bent grid may run ahead of the tempo, or behind it
 SKIPS = 4  # events in a row that may go unmet
+NEAR = 0.03  # seconds from a tick, at most, of what it meets
+MET = 0.85  # share of the marks that a grid is expected to meet
+BENT_FROM = TICKS_PER_BEAT  # ticks: knots of grids that are not bent are all before these
 UNMET = 1e3  # what leaving an event of weight 1 unmet costs: more than any bend
 
 
@@ -77,6 +80,13 @@ class Grid:
     def whole(self, seconds: float) -> int:
         """Ticks that end within some seconds."""
         return int(float(self.ticks(seconds)) + 1e-6)
+
+    def meets(self, marks: Sequence[Mark]) -> float:
+        """Share of marks, by weight, that are near a tick, 0 … 1; 1 of none."""
+        times = np.array([mark.second for mark in marks])
+        weights = np.array([mark.weight for mark in marks])
+        near = np.abs(self.seconds(np.rint(self.ticks(times))) - times) <= NEAR
+        return float((weights * near).sum() / weights.sum()) if weights.any() else 1.0
 
     @property
     def tempi(self) -> list[tuple[int, float]]:
@@ -135,6 +145,37 @@ def on_beats(tempo: float, beat: float, hits: Sequence[float] = ()) -> Grid:
     near = [hit for hit in hits if abs(hit - first) < length / 2]
     between = [Knot(1, first)] if near else []
     return Grid(tempo, (Knot(0, 0.0), *between, Knot(TICKS_PER_BEAT, first + period)))
+
+
+def meeting(grid: Grid, second: float, kept: Collection[int]) -> tuple[Grid, int]:
+    """A grid bent so that it meets one more second, and the tick that does; or the nearest.
+
+    Ticks that are kept stay where they are, as do all that are more than a bar away.
+
+    Args:
+        grid: the grid.
+        second: to be met.
+        kept: ticks.
+    """
+    at = float(grid.ticks(second))
+    knots = {knot.tick: knot.second for knot in grid.knots or (Knot(0, 0.0),)}
+    fixed = {*knots, *kept}
+    for tick in sorted({math.floor(at), math.ceil(at)} - fixed, key=lambda each: abs(each - at)):
+        ends = (
+            max((each for each in fixed if tick - TICKS_PER_BAR < each < tick), default=0),
+            min((each for each in fixed if tick < each < tick + TICKS_PER_BAR), default=math.inf),
+        )
+        before, after = max(ends[0], tick - TICKS_PER_BAR), min(ends[1], tick + TICKS_PER_BAR)
+        start, end = (float(each) for each in grid.seconds(np.array([before, after])))
+        length = (end - start) / (after - before)
+        bends = (
+            (tick - before) * length / (second - start) - 1 if second > start else math.inf,
+            (after - tick) * length / (end - second) - 1 if end > second else math.inf,
+        )
+        if max(map(abs, bends)) <= MAX_BEND:
+            knots |= {before: start, tick: second, int(after): end}
+            return Grid(grid.tempo, tuple(Knot(*knot) for knot in sorted(knots.items()))), tick
+    return grid, round(at)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cmt.decoding import LOOPS
 from cmt.files import DEFAULT_CHECKPOINT, InputError
 from cmt.key_frames import read_key_frames
+from cmt.moods import MOODS
 from cmt.music.keys import MODES, TONICS, Key
 from cmt.music.vocabulary import GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
 from cmt.script import between
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from cmt.compose import Settings
     from cmt.model.network import CMT
     from cmt.music.chords import ChordLoop
+    from cmt.sections import SectionWish
     from cmt.video.analysis import Analysis
 
 RHYTHMS = ("true", "original")
@@ -24,7 +26,10 @@ FLOWS = ("exact", "single", "fast")
 MAX_SEED = 2**32 - 1
 MAX_FADE = 3600.0  # seconds
 SAMPLE_RATES = (44_100, 48_000)  # Hz: nothing lies above what these hold
-EXACT_ONLY = ("instruments", "beat_instruments", "key", "chords", "progression")
+EXACT_ONLY = (
+    "mood", "density", "instruments", "beat_instruments", "key", "mode", "chords", "progression",
+    "sections",
+)  # fmt: skip
 
 
 def instruments(text: str) -> tuple[str, ...]:
@@ -46,12 +51,14 @@ def chords(text: str) -> tuple[ChordLoop, ...]:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def mood(text: str) -> str:
-    """A mood of `cmt.music.progressions.moods`, in any case."""
+def progressions(text: str) -> tuple[str, ...]:
+    """Moods of `cmt.music.progressions.moods` from a list with commas, in any case."""
     from cmt.music.progressions import moods
 
-    if (asked := text.lower()) not in moods():
-        raise argparse.ArgumentTypeError(f"{text!r} is not among {', '.join(moods())}")
+    asked = tuple(name.strip().lower() for name in text.split(","))
+    for name in asked:
+        if name not in moods():
+            raise argparse.ArgumentTypeError(f"{name!r} is not among {', '.join(moods())}")
     return asked
 
 
@@ -84,6 +91,21 @@ def sound(args: argparse.Namespace) -> dict[str, Any]:
     """What the command line asks of `cmt.sound.film.render`."""
     names = ("soundfont", "keep_audio", "duck", "fade_in", "fade_out", "sample_rate", "stems")
     return {name: getattr(args, name) for name in names}
+
+
+def sections(text: str) -> tuple[SectionWish, ...]:
+    """Wishes for sections, as `cmt.sections.read_sections` reads them."""
+    from cmt.sections import read_sections
+
+    try:
+        return read_sections(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def seconds(text: str) -> tuple[float, ...]:
+    """Seconds from a list with commas."""
+    return tuple(map(between(0, inclusive="left"), text.split(",")))
 
 
 def add_rhythm(options: argparse.ArgumentParser) -> None:
@@ -164,7 +186,20 @@ def add_composition(options: argparse.ArgumentParser) -> None:
         "--seed", type=between(0, MAX_SEED, int), default=0, metavar="N",
         help="another number, another piece",
     )  # fmt: skip
+    _add_piece(options)
+    _add_sections(options)
+
+
+def _add_piece(options: argparse.ArgumentParser) -> None:
     add = options.add_argument_group("the whole piece").add_argument
+    add(
+        "--mood", choices=MOODS,
+        help="mode, tempo, density and progressions of a mood, where nothing else is asked",
+    )  # fmt: skip
+    add(
+        "--density", type=between(0, 4, inclusive="right"), metavar="FACTOR",
+        help="so many times as many onsets as the video asks for",
+    )  # fmt: skip
     tempo = between(MIN_TEMPO, MAX_TEMPO)
     add("--tempo", type=tempo, metavar="BPM", help="default: the video's, 120 if unknown")
     add("--genre", choices=[*GENRES, "any"], default="any")
@@ -172,15 +207,15 @@ def add_composition(options: argparse.ArgumentParser) -> None:
     add("--instruments", type=instruments, metavar="LIST", help=f"these play; from {names}")
     add("--beat_instruments", type=instruments, metavar="LIST", help="of these, on visual beats")
     add("--key", choices=TONICS, metavar="TONIC", help="keep to a key: C, C#, Db … B")
-    add("--mode", choices=MODES, default="major", help="of --key; default major")
+    add("--mode", choices=MODES, help="of --key, or, without that, of the key drawn")
     add(
         "--chords", type=chords, metavar="LIST",
         help='one a bar, which repeat: "Am F C G"; "C,G" is a bar of two, ";" begins the chords of'
         " another section; default: a progression is drawn for each section",
     )  # fmt: skip
     add(
-        "--progression", type=mood, metavar="MOOD",
-        help="draw progressions of a mood: hopeful, dark, joyful, sad, mysterious …",
+        "--progression", type=progressions, default=(), metavar="LIST",
+        help="draw progressions of these moods: hopeful, dark, joyful, sad, mysterious …",
     )  # fmt: skip
     add(
         "--ending", action=argparse.BooleanOptionalAction, default=True,
@@ -190,6 +225,17 @@ def add_composition(options: argparse.ArgumentParser) -> None:
         "--humanize", action=argparse.BooleanOptionalAction, default=True,
         help="notes a little uneven, as people play, but never at visual beats; default: yes",
     )  # fmt: skip
+
+
+def _add_sections(options: argparse.ArgumentParser) -> None:
+    add = options.add_argument_group("parts of it").add_argument
+    add(
+        "--sections", type=sections, default=(), metavar="WISHES",
+        help='sections and what is wished for them, "1:energy=0.6,instruments=piano+strings'
+        ' 9:energy=1.4,chords=Am_F_C_G 17:rest", or a JSON file; see docs/control.md',
+    )  # fmt: skip
+    add("--add-hits", type=seconds, default=(), metavar="LIST", help="seconds: hit these, too")
+    add("--remove-hits", type=seconds, default=(), metavar="LIST", help="seconds: not these")
 
 
 def check_composition(options: argparse.ArgumentParser, args: argparse.Namespace) -> None:
@@ -215,14 +261,20 @@ def settings(args: argparse.Namespace, takes: int = 1, rank: bool = False) -> Se
         loop=args.loop,
         degree=args.C,
         min_strength=args.min_strength,
+        mood=args.mood,
         tempo=args.tempo,
+        density=args.density,
+        removed=args.remove_hits,
+        added=args.add_hits,
         style=Style(
             genre=None if args.genre == "any" else args.genre,
             instruments=args.instruments,
             beat_instruments=args.beat_instruments,
-            key=Key(TONICS[args.key], args.mode) if args.key else None,
+            key=Key(TONICS[args.key], args.mode or "major") if args.key else None,
+            mode=None if args.key else args.mode,
             chords=args.chords or (),
-            progression=args.progression,
+            progressions=args.progression,
+            sections=args.sections,
             ending=args.ending,
         ),
         seed=args.seed,

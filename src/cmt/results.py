@@ -9,14 +9,16 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cmt import sections
 from cmt.compose import Report, Settings
 from cmt.decoding import LOOPS
 from cmt.decoding.style import Style
 from cmt.files import InputError, replacing_all, write_together
 from cmt.form import Form
 from cmt.markers import Marker, as_csv, as_edl
+from cmt.moods import MOODS
 from cmt.music.chords import HALVES, read_loops, write_loops
-from cmt.music.keys import Key
+from cmt.music.keys import MODES, Key
 from cmt.music.midi import load_score, to_midi
 from cmt.music.vocabulary import GENRES, TICKS_PER_BAR, TICKS_PER_BEAT
 from cmt.sound.performance import perform
@@ -202,13 +204,19 @@ def to_json(report: Report) -> dict[str, Any]:
         "seed": settings.seed,
         "precision": settings.precision,
         "humanize": settings.humanize,
+        "mood": settings.mood,
         "tempo": report.tempo,
+        "density": settings.density,
+        "removed_hits": settings.removed,
+        "added_hits": settings.added,
         "genre": style.genre,
         "instruments": style.instruments,
         "beat_instruments": style.beat_instruments,
         "key": str(style.key) if style.key else None,
+        "mode": style.mode,
         "chords": write_loops(style.chords) if style.chords else None,
-        "progression": style.progression,
+        "progressions": style.progressions,
+        "sections": sections.to_json(style.sections),
         "ending": style.ending,
         "duration": report.duration,
         "bars": report.bars,
@@ -260,16 +268,24 @@ def read_settings(path: str | Path) -> tuple[Settings, Sources]:
             beat_instruments=_names(content["beat_instruments"]),
             key=Key.named(content["key"]) if content["key"] else None,
             chords=read_loops(content["chords"]) if content.get("chords") else (),
-            progression=content.get("progression"),
+            mode=content.get("mode"),
+            progressions=_progressions(content),
+            sections=sections.from_json(content.get("sections", [])),
             ending=content["ending"],
         )
         if content["control"] not in LOOPS or content["genre"] not in (*GENRES, None):
             raise ValueError("unknown control or genre")
+        if style.mode not in (*MODES, None) or content.get("mood") not in (*MOODS, None):
+            raise ValueError("unknown mode or mood")
         settings = Settings(
             loop=content["control"],
             degree=float(content["degree"]),
             min_strength=int(content["min_strength"]),
+            mood=content.get("mood"),
             tempo=float(content["tempo"]),
+            density=None if content.get("density") is None else float(content["density"]),
+            removed=tuple(map(float, content.get("removed_hits", ()))),
+            added=tuple(map(float, content.get("added_hits", ()))),
             style=style,
             seed=int(content["seed"]),
             precision=content["precision"],
@@ -281,6 +297,12 @@ def read_settings(path: str | Path) -> tuple[Settings, Sources]:
             f"{path}: no report of a piece ({error!r}); give the NAME.mid.json beside its NAME.mid"
         ) from error
     return settings, sources
+
+
+def _progressions(content: Mapping[str, Any]) -> tuple[str, ...]:
+    """Moods of progressions; reports before 0.2 have one or none."""
+    before = content.get("progression")
+    return tuple(content.get("progressions", [before] if before else []))
 
 
 def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:

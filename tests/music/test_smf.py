@@ -82,7 +82,7 @@ def test_what_cannot_be_told_apart_is_refused(events: bytes, reason: str, tmp_pa
 
 def test_music_of_a_day_is_refused_unless_asked_for(tmp_path: Path) -> None:
     day = midi(NOTE + b"\x81\xfd\x90\x00\x90\x3c\x50\x18\x80\x3c\0")
-    with pytest.raises(InputError, match=r"a\.mid: lasts 1,440 minutes, more than 20.*raise --max"):
+    with pytest.raises(InputError, match=r"a\.mid: lasts 1,440 minutes, more than 20.*raise"):
         read(tmp_path, day)
     assert len(read(tmp_path, day, max_minutes=1441)) == 2
     # A tempo that is slow enough makes a day of less.

@@ -27,6 +27,8 @@ def observation(cuts: list[int], seconds: float, speed: float = 0.3) -> Observat
         change=change,
         lasting=change,
         light=np.full(n, 0.5),
+        saturation=np.full(n, 0.3),
+        warmth=np.zeros(n),
         ends=np.arange(n),
         camera=np.zeros((pairs, 2), np.float32),
         motion=motion,
@@ -76,7 +78,7 @@ def test_scenes_last_and_begin_at_cuts() -> None:
 
 
 def test_another_tempo_places_events_anew_from_seconds() -> None:
-    from cmt.control import retimed
+    from cmt.retiming import retimed
 
     rhythm = find_rhythm(observation([12 + 15 * n for n in range(16)], 10.4), 10.4)
     control = retimed(Control.of(rhythm), 100.0 * 1.5)

@@ -35,17 +35,18 @@ class Ending:
         self.heard: set[int] = set()  # pitched instruments in the present bar
         self.pitch_classes: NDArray[np.float64] = np.zeros(PITCH_CLASSES)  # ticks of each so far
 
-    def enter(self, bar: int, downbeat: bool) -> None:
+    def enter(self, bar: int, downbeat: bool, playing: frozenset[int]) -> None:
         """Begin a bar.
 
         Args:
             bar: its index.
             downbeat: whether it may have an onset on its first tick.
+            playing: instruments that may play in it.
         """
         if bar == self.bar:
             self.final_key = self.key or find_key(self.pitch_classes)
             if self.final_key and downbeat:
-                self.due = self.heard
+                self.due = self.heard & playing
         self.heard = set()
 
     def join(self, instrument: int) -> None:

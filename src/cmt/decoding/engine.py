@@ -140,9 +140,11 @@ def form_of(plan: Plan, style: Style, rng: np.random.RandomState) -> Form:
         plan,
         rng,
         key=style.key,
+        mode=style.mode,
         chords=style.chords,
-        mood=style.progression,
+        moods=style.progressions,
         ending=style.ending,
+        wishes=style.sections,
     )
 
 

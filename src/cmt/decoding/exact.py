@@ -78,9 +78,9 @@ class ExactLoop:
         self.bars = plan.bars
         self.n_beat = n_beat
         self.style = style
-        self.playing = frozenset(INSTRUMENT_CLASS[name] for name in style.playing)
+        self.everybody = frozenset(INSTRUMENT_CLASS[name] for name in style.playing)
         # Instruments that were asked for and have not been heard.
-        self.missing = set(self.playing) if style.instruments else set()
+        self.missing = set(self.everybody) if style.instruments else set()
         self.form = form
         key = form.key if form else style.key
         self.ending = Ending(plan.last_bar if style.ending else None, key)
@@ -93,7 +93,8 @@ class ExactLoop:
         self.instrument = 0  # of the simu-note being written
         self.notes_left = 0
         self.pitches: set[int] = set()
-        self.struck = bool(plan.scenes) and DRUMS in style.on_beats
+        self.seen = bool(plan.scenes)  # whether it is known what is seen at visual beats
+        self.rests = [bar * TICKS_PER_BAR for bar, asked in enumerate(plan.bars) if asked.rests]
         self.borders = plan.borders | (form.borders if form else frozenset())
         self.owed: int | None = None  # strength that a visual beat, already struck, has yet to get
 
@@ -101,6 +102,12 @@ class ExactLoop:
     def tick(self) -> int:
         """How far the song is."""
         return self.bar * TICKS_PER_BAR + max(self.position, 0)
+
+    @property
+    def playing(self) -> frozenset[int]:
+        """Instruments that may play in the present bar."""
+        asked = self.bars[self.bar].playing
+        return self.everybody if asked is None else asked
 
     def first(self) -> Word:
         """The first bar word."""
@@ -128,7 +135,7 @@ class ExactLoop:
         beats = self._beats()
         types = [METRICAL] if beats else []
         # Whoever must still be heard joins the last onset, if there is one.
-        waiting = self._waiting() - self.used if self.position >= 0 else ()
+        waiting = self._waiting() & self.playing - self.used if self.position >= 0 else ()
         if self.bar == len(self.bars) - 1 and not self.left and not waiting and not self.owed:
             types.append(EOS)
         return only("type", *types)
@@ -176,6 +183,8 @@ class ExactLoop:
             mask[1] = False  # a note of no length
             if pitched and self.ending.holds(self.position):
                 mask[: min(self.bars[self.bar].ticks, MAX_DURATION) + 1] = False
+            if self.rests and (rest := min(filter(self.tick.__lt__, self.rests), default=None)):
+                mask[rest - self.tick + 2 :] = False
             return mask
         if not pitched and self.tick in self.borders and not self.pitches:
             return only(name, *CRASHES)
@@ -207,7 +216,7 @@ class ExactLoop:
         if name == "density":
             return only(name, self.left - fresh + 1)
         asked = self.bars[self.bar].strengths.get(tick) if fresh else self.owed
-        strikes = fresh and asked is not None and self.struck
+        strikes = fresh and asked is not None and self.seen and DRUMS in self._on_beats()
         if name == "strength":
             most = INSTRUMENTS[word["instr_type"] - 1].max_strength
             if asked is None or (strikes and self._holders(asked) - {DRUMS}):
@@ -218,10 +227,12 @@ class ExactLoop:
     def _holders(self, strength: int) -> set[int]:
         """Instruments that may play a visual beat of a strength."""
         return {
-            label
-            for label in self.style.on_beats
-            if INSTRUMENTS[label - 1].max_strength >= strength
+            label for label in self._on_beats() if INSTRUMENTS[label - 1].max_strength >= strength
         }
+
+    def _on_beats(self) -> frozenset[int]:
+        """Instruments that may play the present bar's visual beats."""
+        return self.bars[self.bar].among(self.style.on_beats)
 
     def _instruments(self, fresh: bool, asked: int | None) -> set[int]:
         """Instruments of a beat word: those due first, the missing ones from the middle on."""
@@ -277,7 +288,7 @@ class ExactLoop:
             self.bar += 1
             self.position = -1
             self.left = word["density"] - 1
-            self.ending.enter(self.bar, downbeat=1 in self._beats())
+            self.ending.enter(self.bar, 1 in self._beats(), self.playing)
         elif word["type"] == METRICAL:
             self._begin(word)
         return self._timed(word)

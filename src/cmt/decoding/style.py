@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from cmt.music.chords import ChordLoop
 from cmt.music.keys import Key
-from cmt.music.vocabulary import INSTRUMENT_CLASS, INSTRUMENTS
+from cmt.music.vocabulary import INSTRUMENT_CLASS
+from cmt.sections import SectionWish
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,11 @@ class Style:
             all that play.
         key: whose scale, and chords, the pitched instruments keep to; None draws one, or finds
             that of the chords, and weighs what is outside it.
+        mode: of the key that is drawn, a name of `cmt.music.keys.MODES`; None draws that, too.
         chords: of the sections A, B …, bar by bar; they repeat. None of them: progressions are
             drawn.
-        progression: mood of those, one of `cmt.music.progressions.moods`; None is any.
+        progressions: moods of those, of `cmt.music.progressions.moods`; none is any.
+        sections: what is wished for single ones, by bar.
         ending: whether the last bar resolves, as `cmt.decoding.ending` says.
     """
 
@@ -31,8 +34,10 @@ class Style:
     instruments: tuple[str, ...] | None = None
     beat_instruments: tuple[str, ...] | None = None
     key: Key | None = None
+    mode: str | None = None
     chords: tuple[ChordLoop, ...] = ()
-    progression: str | None = None
+    progressions: tuple[str, ...] = ()
+    sections: tuple[SectionWish, ...] = ()
     ending: bool = True
 
     @property
@@ -45,8 +50,3 @@ class Style:
         """Classes of the instruments that may play a visual beat's simu-note."""
         names = self.beat_instruments or self.playing
         return frozenset(INSTRUMENT_CLASS[name] for name in names)
-
-    @property
-    def max_strength(self) -> int:
-        """Notes that a visual beat can have."""
-        return max(INSTRUMENTS[label - 1].max_strength for label in self.on_beats)

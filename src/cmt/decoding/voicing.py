@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from cmt.form import Form
 from cmt.music.chords import HALF_BAR, Chord
 from cmt.music.keys import PITCH_CLASSES
-from cmt.music.vocabulary import DRUMS, INSTRUMENT_CLASS, INSTRUMENTS
+from cmt.music.vocabulary import DRUMS, INSTRUMENT_CLASS, INSTRUMENTS, TICKS_PER_BAR
 
 TABLE = Path(__file__).with_suffix(".csv")
 BASS = INSTRUMENT_CLASS["Bass"]
@@ -57,7 +57,7 @@ class Voicing:
             return np.zeros(PITCH_CLASSES)
         chord = self.form.chord(tick)
         weights = table()[self.role(instrument, tick), kind(chord)]
-        strength = ASKED_STRENGTH if self.form.asked else STRENGTH
+        strength = ASKED_STRENGTH if tick // TICKS_PER_BAR in self.form.asked else STRENGTH
         return strength * (np.roll(weights, chord.root) + OUTSIDE * self.outside(tick))
 
     def tones(self, tick: int) -> list[int]:

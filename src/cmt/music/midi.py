@@ -26,6 +26,7 @@ from cmt.music.vocabulary import (
     INSTRUMENT_CLASS,
     INSTRUMENT_OF,
     INSTRUMENTS,
+    MAX_MINUTES,
     TICKS_PER_BEAT,
     Instrument,
 )
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     import mido
     from symusic.core import ScoreTick
 
-# Sound of that length takes 0.5 GB, and as much again twice while it is made.
-MAX_MINUTES = 20.0
 VELOCITY = 80  # of a note that nothing is asked of, as the original writes all
 FINE = 120  # parts of a tick, in files whose notes are not all on ticks: 480 a quarter
 ALL_NOTES_OFF = 123  # MIDI controller
@@ -187,7 +186,7 @@ def load_score(path: str | Path, max_minutes: float = MAX_MINUTES) -> ScoreTick:
         if events.seconds > 60 * max_minutes:
             raise ValueError(
                 f"lasts {events.seconds / 60:,.0f} minutes, more than {max_minutes:g};"
-                " cut it, or raise --max-minutes"
+                " cut it, or raise the limit: midi2mp3.py --max-minutes"
             )
         score = score_of(events)
     except ValueError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import functools
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,12 +66,12 @@ def moods() -> tuple[str, ...]:
     return tuple(sorted({mood for each in progressions() for mood in each.moods}))
 
 
-def choices(mode: str, mood: str | None = None) -> list[Progression]:
-    """Progressions of a mode to choose from; where that leaves any, of a mood.
+def choices(mode: str, asked: Collection[str] = ()) -> list[Progression]:
+    """Progressions of a mode to choose from; where that leaves any, of one of the moods asked for.
 
-    Of those without a mood the ones that tell their tonic.
+    Where none is asked for, those that tell their tonic.
     """
-    if mood is None:
+    if not asked:
         return [each for each in progressions() if each.mode == mode and each.tells_tonic]
-    expressing = [each for each in progressions() if mood in each.moods]
+    expressing = [each for each in progressions() if set(asked) & set(each.moods)]
     return [each for each in expressing if each.mode == mode] or expressing

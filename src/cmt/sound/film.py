@@ -23,6 +23,7 @@ from cmt.media.own_sound import own_sound
 from cmt.media.pictures import Way, copied, encoded, find_way
 from cmt.media.pictures import options as writing
 from cmt.media.source import Source, source_of
+from cmt.music.vocabulary import MAX_MINUTES
 from cmt.sound.bus import limit
 from cmt.sound.ducking import FRAME, ducking
 from cmt.sound.loudness import SAMPLE_RATE, Samples, blocks, decibels, levels, loudness
@@ -125,6 +126,7 @@ def soundtrack(
     fade_out: float | None = None,
     sample_rate: int = SAMPLE_RATE,
     stems: bool = False,
+    max_minutes: float = MAX_MINUTES,
 ) -> Soundtrack:
     """Play a MIDI file, as long as the video if there is one.
 
@@ -139,13 +141,21 @@ def soundtrack(
         fade_out: seconds.
         sample_rate: Hz, of sound files.
         stems: whether the tracks are kept one by one, too.
+        max_minutes: see `synthesise`.
 
     Raises:
         InputError: MIDI, video or SoundFont cannot be read.
     """
     duration = None if video is None else video_duration(video)
     music = synthesise(
-        midi, soundfont, tempo, duration, fade_in=fade_in, fade_out=fade_out, stems=stems
+        midi,
+        soundfont,
+        tempo,
+        duration,
+        fade_in=fade_in,
+        fade_out=fade_out,
+        stems=stems,
+        max_minutes=max_minutes,
     )
     return Soundtrack(music, video, keep_audio, duck, sample_rate)
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cmt.music.midi import MAX_MINUTES, load_score
+from cmt.music.midi import load_score
+from cmt.music.vocabulary import MAX_MINUTES
 from cmt.sound import bus, mixing, synthesizer
 from cmt.sound.loudness import SAMPLE_RATE, Meter
 from cmt.sound.recording import Block, Recording, silence
@@ -58,6 +59,7 @@ def synthesise(
     fade_in: float = 0.0,
     fade_out: float | None = None,
     stems: bool = False,
+    max_minutes: float = MAX_MINUTES,
 ) -> Music:
     """Play a MIDI file.
 
@@ -73,6 +75,7 @@ def synthesise(
         fade_in: seconds.
         fade_out: seconds; by default `FADE`, less of short music.
         stems: whether the tracks are given one by one, too.
+        max_minutes: how long the file may last where no duration is asked for.
 
     Raises:
         InputError: MIDI or SoundFont cannot be read.
@@ -80,7 +83,7 @@ def synthesise(
     from symusic.core import TempoTick
 
     if isinstance(midi, str | Path):
-        score = load_score(midi, MAX_MINUTES if duration is None else math.inf)
+        score = load_score(midi, max_minutes if duration is None else math.inf)
     else:
         score = midi.copy()
     if tempo is not None:

@@ -15,6 +15,7 @@ from cmt.files import write_together
 from cmt.rhythm import Curves, VideoRhythm, to_json
 from cmt.video.flow import FlowMethod, measure_motion
 from cmt.video.frames import VideoFrames
+from cmt.video.look import Look, look_of
 from cmt.video.observation import SIDE, Observation, observe
 from cmt.video.original import find_rhythm, saliency
 from cmt.video.seen import find_rhythm as seen_rhythm
@@ -58,6 +59,11 @@ class Analysis:
     def control(self) -> Control:
         """What the video asks of its music."""
         return Control.of(self.rhythm)
+
+    @property
+    def look(self) -> Look | None:
+        """Its light, colour and pace; None of the published analysis."""
+        return None if self.seen is None else look_of(self.seen, self.curves.speed, self.rhythm)
 
 
 # Passes all pictures of a video on, such as through a progress bar; what it raises ends the work.

@@ -41,6 +41,8 @@ class Observation:
         change: (n,) 1 − Pearson's r of each thumbnail and the one before; 0 for the first.
         lasting: (n,) the same of the thumbnails two before and one after.
         light: (n,) mean brightness, 0 to 1.
+        saturation: (n,) mean saturation (HSV), 0 to 1.
+        warmth: (n,) mean of red less blue, −1 to 1.
         ends: (p + 1,) indices of the pictures whose flow was measured.
         camera: (p, 2) the camera's velocity: the median flow, x and y.
         motion: (p, 16) mean velocity by direction of what moves both against the camera's motion
@@ -53,6 +55,8 @@ class Observation:
     change: np.ndarray
     lasting: np.ndarray
     light: np.ndarray
+    saturation: np.ndarray
+    warmth: np.ndarray
     ends: np.ndarray
     camera: np.ndarray
     motion: np.ndarray
@@ -95,12 +99,15 @@ def observe(pictures: Iterable[tuple[float, np.ndarray]], fps: float) -> Observa
             camera.append(velocity)
             motion.append(by_direction)
             speed.add(seconds, flow)
-    change, lasting, light = thumbnails.finish()
+    change, lasting = thumbnails.finish()
+    light, saturation, warmth = np.reshape(thumbnails.colours, (-1, 3)).T
     return Observation(
         times=np.array(times),
         change=np.array(change),
         lasting=np.array(lasting),
-        light=np.array(light),
+        light=light,
+        saturation=saturation,
+        warmth=warmth,
         ends=np.array(ends, int),
         camera=np.array(camera, np.float32).reshape(-1, 2),
         motion=np.array(motion, np.float32).reshape(-1, DIRECTIONS),
@@ -145,7 +152,7 @@ class _Thumbnails:
     def __init__(self) -> None:
         self.change: list[float] = []
         self.lasting: list[float] = []
-        self.light: list[float] = []
+        self.colours: list[tuple[float, float, float]] = []  # light, saturation, warmth
         self._recent: deque[np.ndarray] = deque(maxlen=4)
         self._lowest: np.ndarray = np.zeros(0, np.float32)
         self._highest: np.ndarray = self._lowest
@@ -161,16 +168,16 @@ class _Thumbnails:
         self._lowest = np.minimum(self._lowest, thumb)
         self._highest = np.maximum(self._highest, thumb)
         self._recent.append(thumb)
-        self.light.append(float(thumb.mean()) / 255)
+        self.colours.append(_colour(thumb))
         self.change.append(self._difference(self._recent[max(0, len(self._recent) - 2)]))
-        if len(self.light) > 1:  # of the picture before this one
+        if len(self.colours) > 1:  # of the picture before this one
             self.lasting.append(self._difference(self._recent[0]))
 
-    def finish(self) -> tuple[list[float], list[float], list[float]]:
-        """Change, lasting change and light of each picture."""
+    def finish(self) -> tuple[list[float], list[float]]:
+        """Change and lasting change of each picture."""
         if self._recent:
             self.lasting.append(self._difference(self._recent[max(0, len(self._recent) - 3)]))
-        return self.change, self.lasting, self.light
+        return self.change, self.lasting
 
     def _difference(self, other: np.ndarray) -> float:
         """1 − r of the newest thumbnail and another, blind to brightness and contrast."""
@@ -179,6 +186,14 @@ class _Thumbnails:
             lively[:] = True
         a, b = (_normalised(thumb[lively]) for thumb in (self._recent[-1], other))
         return float(np.square(a - b).sum() / 2)
+
+
+def _colour(thumb: np.ndarray) -> tuple[float, float, float]:
+    """Mean brightness, saturation and warmth of pixels (n, 3), RGB to 255."""
+    most, least = thumb.max(axis=1), thumb.min(axis=1)
+    saturation = (most - least) / np.maximum(most, 1)
+    warmth = thumb[:, 0] - thumb[:, 2]
+    return float(thumb.mean()) / 255, float(saturation.mean()), float(warmth.mean()) / 255
 
 
 def _normalised(thumb: np.ndarray) -> np.ndarray:

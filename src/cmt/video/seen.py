@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cmt.grid import Grid, Mark, bent, best_bent, on_beats, shifted
+from cmt.grid import MET, Grid, Mark, bent, best_bent, on_beats, shifted
 from cmt.music.vocabulary import TICKS_PER_BAR
 from cmt.rhythm import VideoRhythm, VisualBeat
 from cmt.video.events import find_events
@@ -18,7 +18,6 @@ from cmt.video.speed import speed_per_bar, speed_within_shots
 from cmt.video.tempo import Tempo, find_tempo
 
 SURE = 0.4  # confidence in the tempo of the events, from which on the grid keeps to it
-NEAR, MOST = 0.03, 0.85  # seconds from a tick of a shifted grid, at most, of so many events
 TEMPI = tuple(np.arange(84.0, 133.0, 2.0).tolist())  # BPM, where the grid's sake alone decides
 APART = 0.1  # seconds: what is nearer to a key frame is the same event
 
@@ -44,11 +43,12 @@ def find_rhythm(
     speed = speed_within_shots(seen)
     borders = find_scenes(seen, speed, events)
     tempo = find_tempo(events)
+    marks = [Mark(event.time, event.weight, event.time in borders) for event in events]
     if hit is None:
-        steady = _met(events, shifted(tempo.tempo, tempo.first)) >= MOST
+        steady = shifted(tempo.tempo, tempo.first).meets(marks) >= MET
         hit = bool(wanted) or tempo.confidence < SURE or not steady
     if hit:
-        grid = _bent(events, borders, tempo)
+        grid = _bent(marks, tempo)
     else:
         grid = on_beats(tempo.tempo, tempo.first, [event.time for event in events])
     cuts = [event.time for event in events if event.kind == "cut"]
@@ -61,17 +61,8 @@ def find_rhythm(
     )
 
 
-def _met(events: Sequence[Event], grid: Grid) -> float:
-    """Share of the events, by weight, that are near a tick; 1 of none."""
-    times = np.array([event.time for event in events])
-    weights = np.array([event.weight for event in events])
-    near = np.abs(grid.seconds(np.rint(grid.ticks(times))) - times) <= NEAR
-    return float((weights * near).sum() / weights.sum()) if weights.any() else 1.0
-
-
-def _bent(events: Sequence[Event], borders: Sequence[float], tempo: Tempo) -> Grid:
-    """A grid that meets the events, about their tempo if they are sure of one."""
-    marks = [Mark(event.time, event.weight, event.time in borders) for event in events]
+def _bent(marks: Sequence[Mark], tempo: Tempo) -> Grid:
+    """A grid that meets events, about their tempo if they are sure of one."""
     if tempo.confidence >= SURE or not marks:
         return bent(tempo.tempo, marks)[0]
     return best_bent(TEMPI, marks)

@@ -9,12 +9,13 @@ from typing import Any
 import cv2
 import numpy as np
 
-from cmt.control import Control, retimed
+from cmt.control import Control
 from cmt.form import Form
 from cmt.grid import Grid
 from cmt.music.chords import HALVES, write_loops
 from cmt.music.midi import load_score
 from cmt.music.vocabulary import TICKS_PER_BAR, TICKS_PER_BEAT
+from cmt.retiming import retimed
 from cmt.rhythm import Curves, VideoRhythm
 from cmt.video.shots import Event
 from cmt.web.settings import Asked

@@ -136,9 +136,8 @@ export class Desk {
     const { duration, hits, scenes, tempo } = this.seen;
     const kinds = HIT_KINDS.map((kind) => [hits.filter((hit) => hit.kind === kind).length, kind]).filter(([n]) => n);
     const found = kinds.map(([n, kind]) => count(n, KINDS[kind][0], KINDS[kind][1]));
-    const bars = count(this.seen.bars.length, "bar");
     $("told").textContent = `${clock(duration)} in ${count(scenes.length, "scene")}, with ${list(found) || "no hits"}.`
-      + ` Its pace makes ${Math.round(tempo)} beats a minute, ${bars}.${this.problems()}`;
+      + ` Its pace makes ${Math.round(tempo)} beats a minute.${this.problems()}`;
     const shown = kinds.map(([, kind]) => make("li", { title: KINDS[kind][2] }, make("canvas", { width: 32, height: 32, "data-kind": kind, "aria-hidden": "true" }), capital(KINDS[kind][0])));
     const notes = INSTRUMENTS.map((name) => make("li.of-music", {}, make(`span.dot.${name.toLowerCase()}`), name));
     $("legend").replaceChildren(...shown, ...notes);
