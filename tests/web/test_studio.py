@@ -127,6 +127,22 @@ def test_takes_can_be_made_again(studio: Studio, session: Session, tmp_path: Pat
     assert (tmp_path / "VIDEO.mid").read_bytes() == (folders[0] / "music.mid").read_bytes()
 
 
+def test_a_section_rests_and_hits_are_edited(studio: Studio, session: Session) -> None:
+    assert session.timeline
+    hits, bars = session.timeline["hits"], session.timeline["bars"]
+    left_out = hits[0]["second"]
+    asked = {
+        "takes": 1, "mood": "happy", "tempo": session.timeline["tempo"],
+        "hits": [*(hit["id"] for hit in hits[1:]), {"second": 0.5, "strength": 1}],
+        "sections": [{"bar": 0, "energy": 1}, {"bar": 1, "energy": 0}],
+    }  # fmt: skip
+    do(studio, session, kind="compose", asked=asked)
+    roll = read_json(session.folder / "takes/1/roll.json")
+    seconds = [each["second"] for each in roll["heard"]]
+    assert 0.5 in seconds and left_out not in seconds
+    assert roll["notes"] and max(note[0] for note in roll["notes"]) < bars[1] + 0.1
+
+
 def test_a_preview_is_the_beginning(
     studio: Studio, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,13 +8,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from cmt.files import InputError
+from cmt.moods import MOODS
 from cmt.music.chords import ChordLoop, read_loops
 from cmt.music.keys import KEYS, Key
 from cmt.music.vocabulary import GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
+from cmt.sections import SectionWish
 
 MAX_TAKES = 6
 MAX_SEED = 2**32 - 2 * MAX_TAKES
 PREVIEW = 15.0  # seconds
+USUAL = 0.5  # energy of which nothing is asked
+ABOUT = {
+    "calm": "slow and sparse, in major",
+    "happy": "bright and lively, in major",
+    "tense": "busy and dark, in minor",
+    "sad": "slow and sparse, in minor",
+    "epic": "dense and broad, in minor",
+    "playful": "quick and light, in major",
+}
 
 
 class FieldError(InputError):
@@ -42,6 +53,9 @@ class Asked:
     """What is asked of takes.
 
     Attributes:
+        mood: a name of MOODS; None is any.
+        density: by which the densities that the video asks for are multiplied; None is the mood's.
+        sections: what is wished for single ones, by bar.
         genre: a name of GENRES; None is any.
         follow: control degree C, 0 … 1.
         instruments: that play; None leaves it to the model.
@@ -57,6 +71,9 @@ class Asked:
         preview: whether only the beginning is asked for.
     """
 
+    mood: str | None
+    density: float | None
+    sections: tuple[SectionWish, ...]
     genre: str | None
     follow: float
     instruments: tuple[str, ...] | None
@@ -79,7 +96,8 @@ def choices() -> dict[str, Any]:
         "max_seed": MAX_SEED,
         "tempo": [MIN_TEMPO, MAX_TEMPO],
         "preview_s": PREVIEW,
-        "moods": [],
+        "moods": [{"name": name, "about": about} for name, about in ABOUT.items()],
+        "sections": True,
         "genres": list(GENRES),
         "instruments": list(INSTRUMENT_CLASS),
         "keys": list(map(str, KEYS)),
@@ -98,7 +116,11 @@ def read(content: Any) -> Asked:
         raise FieldError("settings", "These are no settings: give the JSON that the page wrote.")
     kept, added = _hits(content.get("hits"))
     balance = number(content, "balance", 0, 1, 0.5)
+    mood = _one_of(content, "mood", tuple(MOODS))
     return Asked(
+        mood=mood,
+        density=_density(number(content, "energy", 0, 1, USUAL), mood),
+        sections=_sections(content.get("sections")),
         genre=_one_of(content, "genre", GENRES),
         follow=number(content, "follow", 0, 1, 1.0),
         instruments=_instruments(content.get("instruments"), "instruments"),
@@ -182,6 +204,38 @@ def _chords(value: Any, field: str) -> tuple[ChordLoop, ...]:
         return read_loops(str(value))
     except ValueError as error:
         raise FieldError(field, f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+
+
+def _density(energy: float, mood: str | None) -> float | None:
+    """Half as dense at no energy, twice as dense at the most; None where nothing is asked."""
+    if energy == USUAL:
+        return None
+    return (MOODS[mood].density if mood else 1.0) * 4.0 ** (energy - USUAL)
+
+
+def _sections(value: Any) -> tuple[SectionWish, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise FieldError("sections", "The sections are not a list.")
+    wishes = []
+    for index, entry in enumerate(value):
+        place = f"sections.{index}"
+        chords = _chords(entry.get("chords"), f"{place}.chords")
+        if len(chords) > 1:
+            raise FieldError(f"{place}.chords", "The chords of one section have no ';'.")
+        wishes.append(
+            SectionWish(
+                bar=int(number(entry, "bar", 0, math.inf, 0, f"{place}.bar")),
+                energy=number(entry, "energy", 0, 2, 1.0, f"{place}.energy"),
+                instruments=_instruments(entry.get("instruments"), f"{place}.instruments"),
+                chords=chords[0] if chords else None,
+            )
+        )
+    wishes.sort(key=lambda wish: wish.bar)
+    if len({wish.bar for wish in wishes}) < len(wishes):
+        raise FieldError("sections", "Two sections begin at the same bar.")
+    return tuple(wishes)
 
 
 def _hits(value: Any) -> tuple[frozenset[int] | None, tuple[Hit, ...]]:

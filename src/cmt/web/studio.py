@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,7 @@ from cmt.video.analysis import analyse
 from cmt.video.events import find_events
 from cmt.video.frames import VideoFrames
 from cmt.video.observation import SIDE, observe
-from cmt.web.sessions import write_json
+from cmt.web.sessions import read_json, write_json
 from cmt.web.settings import PREVIEW, Asked, read
 from cmt.web.takes import about_the_video, write_take
 from cmt.web.timeline import Thumbnails, hits_of, on_grid, speed_of
@@ -209,7 +209,7 @@ class Studio:
         pieces = compose(
             self.model,
             control,
-            _settings(asked),
+            _settings(asked, control, read_json(folder / "timeline.json")["hits"]),
             lambda share: tell(COMPOSED * share, "composing", "Composing."),
         )
         for number, piece in enumerate(pieces, start=1):
@@ -220,17 +220,29 @@ class Studio:
             write_take(take, piece, sources, folder, asked, content)
 
 
-def _settings(asked: Asked) -> Settings:
-    """What is asked of the model."""
+def _settings(asked: Asked, control: Control, hits: Sequence[dict[str, Any]]) -> Settings:
+    """What is asked of the model, of the video's hits within what the control is of."""
     from cmt.compose import Settings
     from cmt.decoding.style import Style
 
+    end = control.duration or math.inf
+    kept = asked.kept
+    removed = [hit["second"] for hit in hits if kept is not None and hit["id"] not in kept]
+    added = [hit.second for hit in asked.added]
     return Settings(
+        mood=asked.mood,
+        density=asked.density,
+        removed=tuple(second for second in removed if second < end),
+        added=tuple(second for second in added if second < end),
         takes=asked.takes,
         degree=asked.follow,
         tempo=asked.tempo,
         style=Style(
-            genre=asked.genre, instruments=asked.instruments, key=asked.key, chords=asked.chords
+            genre=asked.genre,
+            instruments=asked.instruments,
+            key=asked.key,
+            chords=asked.chords,
+            sections=asked.sections,
         ),
         seed=asked.seed,
         rank=True,
