@@ -341,14 +341,18 @@ def test_a_server_that_is_killed_loses_no_take(
 ) -> None:
     watch(page, excerpt)
     make(page, "Quick preview (first 15 s)")
-    expect(takes(page).first).to_contain_text("preview")
+    expect(takes(page).first).to_contain_text("makes the whole")
+    expect(takes(page).get_by_role("link", name="Video", exact=True)).to_have_count(0)
     before = download(page, "Notes (MIDI)", tmp_path).read_bytes()
     server.end(signal.SIGKILL)
     server.start()
     page.reload()
     expect(takes(page)).to_have_count(1)
     assert download(page, "Notes (MIDI)", tmp_path).read_bytes() == before
-    make(page)
+    for seed in (0, 1):  # each time other music
+        with page.expect_request("**/compose") as caught:
+            make(page)
+        assert caught.value.post_data_json["seed"] == seed
     press(page, "Remove it now")
     expect(page.get_by_role("alert").first).to_contain_text("are removed")
     expect(page.locator("#drop")).to_be_visible()
