@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import random
@@ -140,7 +141,7 @@ def json_text(rng: random.Random, data: bytes) -> bytes:
             if isinstance(holder[key], dict) and holder[key] and rng.random() < 0.8:
                 holder = holder[key]
                 key = rng.choice(list(holder))
-        holder[key] = rng.choice(values)
+        holder[key] = copy.deepcopy(rng.choice(values))  # never within itself
     return json.dumps(tree).encode()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-QUICK = ["midi", "dataset", "control", "lpd"]
+QUICK = ["midi", "dataset", "control", "json", "lpd"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="counts memory as Linux does")

@@ -341,14 +341,40 @@ def test_a_server_that_is_killed_loses_no_take(
 ) -> None:
     watch(page, excerpt)
     make(page, "Quick preview (first 15 s)")
-    expect(takes(page).first).to_contain_text("preview")
+    expect(takes(page).first).to_contain_text("makes the whole")
+    expect(takes(page).get_by_role("link", name="Video", exact=True)).to_have_count(0)
     before = download(page, "Notes (MIDI)", tmp_path).read_bytes()
     server.end(signal.SIGKILL)
     server.start()
     page.reload()
     expect(takes(page)).to_have_count(1)
     assert download(page, "Notes (MIDI)", tmp_path).read_bytes() == before
-    make(page)
+    for seed in (0, 1):  # each time other music
+        with page.expect_request("**/compose") as caught:
+            make(page)
+        assert caught.value.post_data_json["seed"] == seed
     press(page, "Remove it now")
     expect(page.get_by_role("alert").first).to_contain_text("are removed")
     expect(page.locator("#drop")).to_be_visible()
+
+
+def test_the_mixer_plays_instruments_together(page: Page, excerpt: Path) -> None:
+    watch(page, excerpt)
+    make(page)
+    press(page, "Play")
+    until(page, "document.querySelector('video').currentTime > 0.2")
+    fold(page, "Mixer")
+    until(page, "begun.length > 2")
+    _, *stems = page.evaluate("begun")
+    assert 1 < len(stems) <= 5
+    assert len({(stem["when"], stem["offset"]) for stem in stems}) == 1
+    assert stems[0]["offset"] == pytest.approx(stems[0]["video"], abs=0.1)
+    assert all(stem["duration"] == pytest.approx(4, abs=0.2) for stem in stems)
+    page.evaluate("gains.length = 0")
+    drums = page.get_by_role("slider", name="Drums")
+    drums.fill("0")
+    assert page.evaluate("gains") == [0]
+    expect(page.locator(".fader", has_text="Drums").locator("output")).to_have_text("off")
+    accessible(page)
+    press(page, "All as they were")
+    expect(drums).to_have_value("100")

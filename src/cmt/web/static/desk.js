@@ -28,6 +28,7 @@ export class Desk {
     });
     $("passage").hidden = !limits.again;
     $("sections-part").hidden = !limits.sections;
+    this.timeline.editable = Boolean(limits.sections);
     $("preview").textContent = `Quick preview (first ${limits.preview_s ?? 15} s)`;
     this.forget();
     this.listen();
@@ -107,6 +108,8 @@ export class Desk {
     this.edited();
     this.seek(0);
     this.known = state.takes.length;
+    const seeds = state.takes.filter((take) => !take.preview).map((take) => take.settings?.seed ?? 0);
+    this.form.nextSeed = Math.max(-1, ...seeds) + 1;
     this.showTakes(this.app.state ?? state, true);
     if (!state.takes.length) $("title-seen").scrollIntoView({ block: "start" });
   }
@@ -187,10 +190,11 @@ export class Desk {
     }
   }
 
-  compose(preview) {
+  async compose(preview) {
     const body = { ...this.form.values, ...this.edits.body, preview };
     this.takesBefore = this.known;
-    this.app.ask($("slot-music"), () => this.session.compose(body));
+    if (!(await this.app.ask($("slot-music"), () => this.session.compose(body)))) return;
+    if (!preview) this.form.nextSeed = body.seed + body.takes; // a preview is of what comes next
   }
 
   async giveTheme(file) {

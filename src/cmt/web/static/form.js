@@ -42,6 +42,7 @@ export class MusicForm {
     this.root = root;
     this.limits = limits;
     this.on = on;
+    this.nextSeed = 0;
     root.addEventListener("submit", (event) => event.preventDefault());
     root.append(...[this.moods(), this.character(), this.instruments(), this.more()].filter(Boolean));
   }
@@ -91,7 +92,7 @@ export class MusicForm {
         field("chords", "Chords", make("input", { ...text, placeholder: "Am F C G" }),
           "A bar each, again and again. Empty: they are found for you."),
         field("takes", "Takes", select(takes), "How many to choose from."),
-        field("seed", "Seed", make("input", { type: "number", min: 0, step: 1, value: 0 }),
+        field("seed", "Seed", make("input", { type: "number", min: 0, step: 1, placeholder: "another each time" }),
           "Another number, other music; the same number, the same music.")),
       timbre.length ? group("timbres", "Sounds", make("div.columns", {}, ...timbre)) : null,
       this.sound(), this.theme(), this.opener());
@@ -177,7 +178,7 @@ export class MusicForm {
       mood: this.root.querySelector("[name=mood]:checked")?.value || null,
       genre: text("genre"), energy: this.control("energy") ? percent(this.control("energy")) : null, follow: percent(this.control("follow")),
       instruments: ticked, timbres, tempo: this.tempoAsked, key: text("key"), chords: text("chords"),
-      takes: Number(text("takes")), seed: Number(text("seed") ?? 0),
+      takes: Number(text("takes")), seed: Number(text("seed") ?? this.nextSeed),
       keep_audio: !this.own.hidden && this.control("keep_audio").checked,
       balance: percent(this.control("balance")), duck: this.control("duck")?.checked ?? false,
       theme: this.themeName ?? null,

@@ -12,8 +12,11 @@ const FILES = [
   ["json", "Settings (JSON)", "opens here again"],
 ];
 
+const IN_PREVIEWS = ["mp3", "mid", "json"];
+
 /** What is said of a take: a sentence, or several. */
-const said = ({ words }) => [words].flat().join(" ");
+const said = ({ preview, words }) =>
+  [preview ? "The beginning only: “Make music” makes the whole." : [], words].flat().join(" ");
 
 export class Takes {
   /**
@@ -71,7 +74,9 @@ export class Takes {
     if (!take) return;
     $("now").replaceChildren(
       make("p", {}, make("strong", {}, `${take.name}. `), said(take)),
-      make("a.button.small", { href: this.session.file(take.id, "mp4"), download: true }, "Download the video"));
+      take.preview ? "" : make("a.button.small", {
+        href: this.session.file(take.id, "mp4"), download: true,
+      }, "Download the video"));
   }
 
   card(take) {
@@ -96,8 +101,12 @@ export class Takes {
           }, "Use its settings"))),
       make("p", {}, said(take)),
       make("p.files-title", { id: `files-${id}` }, "Take home"),
-      make("ul.files", { "aria-labelledby": `files-${id}` }, ...this.files.map((file) => this.file(take, file))),
+      make("ul.files", { "aria-labelledby": `files-${id}` }, ...this.filesOf(take).map((file) => this.file(take, file))),
       take.research?.length ? this.research(take) : null);
+  }
+
+  filesOf({ preview }) {
+    return preview ? this.files.filter(([kind]) => IN_PREVIEWS.includes(kind)) : this.files;
   }
 
   file({ id, suffix }, [kind, words, about]) {

@@ -143,7 +143,7 @@ export class Timeline extends EventTarget {
     const found = { x, second, lane: Object.keys(this.lanes).find(inLane), border: -1, hit: null };
     if (found.lane === "sections") {
       const room = event.pointerType === "touch" ? 2 * GRIP : GRIP;
-      found.border = this.edits.sections.findIndex((_, k) => k > 0 && near(this.edits.start(k), room));
+      found.border = !this.editable ? -1 : this.edits.sections.findIndex((_, k) => k > 0 && near(this.edits.start(k), room));
     }
     if (found.lane === "hits") {
       const close = this.edits.hits.filter((hit) => near(hit.second, GRIP + 2));
@@ -206,7 +206,7 @@ export class Timeline extends EventTarget {
     this.pressed = null;
     if (!pressed || pressed.moved) return;
     if (pressed.hit) return this.say("hit", pressed.hit);
-    if (pressed.lane === "sections") this.say("section", this.edits.sectionAt(pressed.second));
+    if (pressed.lane === "sections" && this.editable) this.say("section", this.edits.sectionAt(pressed.second));
     if (this.passage && pressed.lane !== "sections") this.setPassage(null);
     this.say("seek", this.find(event).second);
   }
@@ -226,7 +226,7 @@ export class Timeline extends EventTarget {
     if (hit?.kind === "added") return `${hitWords(hit)}: click to take it away again`;
     if (hit) return `${hitWords(hit)}: click to ${hit.kept ? "leave it out" : "take it back"}`;
     const section = this.edits.sectionAt(second) + 1;
-    const more = lane === "hits" ? " · double-click to add a hit" : lane === "sections" ? " · click to change it" : "";
+    const more = lane === "hits" ? " · double-click to add a hit" : lane === "sections" && this.editable ? " · click to change it" : "";
     return `${clock(second, true)} · section ${section} · bar ${this.edits.barAt(second) + 1}${more}`;
   }
 
