@@ -17,6 +17,7 @@ from cmt.control import Control, save_control
 from cmt.files import InputError
 from cmt.model import checkpoint
 from cmt.model.network import CMT
+from cmt.moods import MOODS
 from cmt.music.midi import read_midi
 from cmt.rhythm import load_rhythm
 from cmt.sound.film import has_sound, video_duration
@@ -83,6 +84,7 @@ def test_a_video_is_seen(watched: Session) -> None:
     # A second after its beginning the excerpt has a cut to a place as much brighter as by a flash.
     assert [hit["kind"] for hit in timeline["hits"] if abs(hit["second"] - 1) < 0.06] == ["flash"]
     assert timeline["scenes"][0]["start"] == 0 and timeline["scenes"][-1]["end"] == pytest.approx(4)
+    assert timeline["suggested"]["mood"] in MOODS
     strip = timeline["thumbnails"]
     with av.open(str(watched.folder / "thumbnails.jpg")) as picture:
         frame = next(picture.decode(video=0))

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cmt import results
 from cmt.control import Control
 from cmt.files import DEFAULT_CHECKPOINT, InputError, checksum
+from cmt.moods import suggest
 from cmt.music.vocabulary import DEFAULT_TEMPO
 from cmt.rhythm import VideoRhythm, load_rhythm, save_rhythm
 from cmt.sound import film
-from cmt.video.analysis import analyse
+from cmt.video.analysis import Analysis, analyse
 from cmt.video.events import find_events
 from cmt.video.frames import VideoFrames
 from cmt.video.observation import SIDE, observe
@@ -182,7 +183,7 @@ class Studio:
             **on_grid(found.rhythm, hits, None),
             "speed": speed_of(found.curves),
             "thumbnails": strip.write(new / "thumbnails.jpg"),
-            "suggested": None,
+            "suggested": _suggested(found),
             "problems": found.problems,
         }
         write_json(new / "timeline.json", timeline)
@@ -218,6 +219,14 @@ class Studio:
             take = new / "takes" / str(number)
             take.mkdir(parents=True)
             write_take(take, piece, sources, folder, asked, content)
+
+
+def _suggested(found: Analysis) -> dict[str, Any] | None:
+    """The mood that suits what was seen, and why."""
+    if found.look is None:
+        return None
+    suggestion = suggest(found.look)
+    return {"mood": suggestion.mood, "genre": None, "why": suggestion.reason}
 
 
 def _settings(asked: Asked, control: Control, hits: Sequence[dict[str, Any]]) -> Settings:
