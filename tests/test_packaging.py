@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from cmt.files import REPOSITORY
 from cmt.script import run_script
@@ -48,3 +50,27 @@ def test_an_installed_package_keeps_data_in_the_working_folder(tmp_path: Path) -
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     model = tmp_path / "site" / "cmt_default_model"
     assert result.stdout.splitlines() == ["inference", str(model), "unknown"]
+
+
+def test_whatever_is_asked_for_has_one_version_on_every_python() -> None:
+    pins: dict[str, list[Requirement]] = {}
+    for line in (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            pins.setdefault(canonicalize_name(Requirement(line).name), []).append(Requirement(line))
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    for text in (*PROJECT["project"]["dependencies"], *(one for extra in extras for one in extra)):
+        asked = Requirement(text)
+        if asked.name == "cmt":
+            continue
+        for python in ("3.10", "3.11", "3.12", "3.13"):
+            here = {"python_version": python, "python_full_version": f"{python}.0"}
+            of_this = [
+                pin
+                for pin in pins[canonicalize_name(asked.name)]
+                if not pin.marker or pin.marker.evaluate(here)
+            ]
+            assert len(of_this) == 1, (text, python)
+            (version,) = of_this[0].specifier
+            assert version.operator == "=="
+            assert asked.specifier.contains(version.version, prereleases=True)
+    assert not [name for name in pins if name.startswith(("nvidia-", "cuda-", "triton"))]

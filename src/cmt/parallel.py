@@ -113,6 +113,10 @@ def _there(
         try:
             yield from future.result()
         except KilledWorker:
+            # Whatever is at a worker when it is lost counts as what may have ended it: a task that
+            # is judged is alone.
+            for _, other in under_way:
+                other.exception()  # waits for its end
             for task in some:
                 try:
                     yield from client.submit(_each, function, [task], pure=False).result()
