@@ -378,3 +378,36 @@ def test_the_mixer_plays_instruments_together(page: Page, excerpt: Path) -> None
     accessible(page)
     press(page, "All as they were")
     expect(drums).to_have_value("100")
+
+
+def test_a_section_is_directed(page: Page, excerpt: Path) -> None:
+    watch(page, excerpt)
+    fold(page, "More")
+    press(page, "Double the tempo")
+    page.locator("#sections button").first.click()
+    page.get_by_role("button", name="Divide at").click()
+    begins = page.get_by_label("Begins at bar")
+    bar = int(begins.input_value())
+    # Its border is dragged by a bar to the right.
+    line = page.locator("#timeline")
+    line.scroll_into_view_if_needed()
+    box = line.bounding_box()
+    assert box
+    starts = page.evaluate(
+        "fetch(location.hash.replace('#s=', '/api/sessions/') + '/timeline?tempo='"
+        " + document.querySelector('#f-tempo').value).then((a) => a.json())"
+    )["bars"]
+    x, y = (lambda second: box["x"] + 52 + second / 4 * (box["width"] - 52)), box["y"] + 35
+    page.mouse.move(x(starts[bar - 1]), y)
+    page.mouse.down()
+    page.mouse.move(x(starts[bar] - 0.1), y, steps=3)
+    page.mouse.up()
+    expect(begins).to_have_value(str(bar + 1))
+    page.get_by_label("How full").select_option("Rest")
+    expect(page.locator("#sections button").nth(1)).to_contain_text("rest")
+    accessible(page)
+    make(page)
+    notes = page.evaluate(
+        "fetch(location.hash.replace('#s=', '/api/sessions/') + '/takes/1').then((a) => a.json())"
+    )["notes"]
+    assert notes and all(start < starts[bar] - 0.01 for start, *_ in notes)

@@ -2,7 +2,7 @@
 
 /** 83.2 → "1:23"; with tenths "1:23.2". */
 export function clock(seconds, tenths = false) {
-  const whole = tenths ? Math.round(seconds * 10) / 10 : Math.floor(seconds + 1e-6);
+  const whole = tenths ? Math.round(seconds * 10) / 10 : Math.floor(seconds + 0.05);
   const minutes = Math.floor(whole / 60);
   const rest = whole - 60 * minutes;
   const text = tenths ? rest.toFixed(1).padStart(4, "0") : String(rest).padStart(2, "0");
