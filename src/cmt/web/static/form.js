@@ -44,7 +44,7 @@ export class MusicForm {
     this.on = on;
     this.nextSeed = 0;
     root.addEventListener("submit", (event) => event.preventDefault());
-    root.append(...[this.moods(), this.character(), this.instruments(), this.more()].filter(Boolean));
+    root.append(...[this.moods(), this.character(), this.instruments(), this.sound(), this.more()].filter(Boolean));
   }
 
   control(name) {
@@ -95,7 +95,7 @@ export class MusicForm {
         field("seed", "Seed", make("input", { type: "number", min: 0, step: 1, placeholder: "another each time" }),
           "Another number, other music; the same number, the same music.")),
       timbre.length ? group("timbres", "Sounds", make("div.columns", {}, ...timbre)) : null,
-      this.sound(), this.theme(), this.opener());
+      this.theme(), this.opener());
   }
 
   tempo() {
