@@ -411,3 +411,26 @@ def test_a_section_is_directed(page: Page, excerpt: Path) -> None:
         "fetch(location.hash.replace('#s=', '/api/sessions/') + '/takes/1').then((a) => a.json())"
     )["notes"]
     assert notes and all(start < starts[bar] - 0.01 for start, *_ in notes)
+
+
+def test_settings_open_again(page: Page, excerpt: Path, tmp_path: Path) -> None:
+    watch(page, excerpt)
+    fold(page, "More")
+    page.locator("#f-chords").fill("Am F")
+    page.get_by_label("Seed").fill("7")
+    page.get_by_label("Sad").check()
+    page.get_by_label("Drums", exact=True).first.uncheck()
+    fold(page, "Hits")
+    page.locator("#hits input").first.uncheck()
+    make(page)
+    path = download(page, "Settings (JSON)", tmp_path)
+    press(page, "Other video")
+    page.reload()
+    watch(page, excerpt)
+    expect(page.locator("#f-seed")).to_have_value("")
+    page.locator("#f-settings").set_input_files(path)
+    expect(page.locator("#f-seed")).to_have_value("7")
+    expect(page.locator("#f-chords")).to_have_value("Am F")
+    expect(page.get_by_label("Sad")).to_be_checked()
+    expect(page.locator("#form").get_by_label("Drums", exact=True)).not_to_be_checked()
+    expect(page.locator("#hits-count")).to_contain_text("1 left out")

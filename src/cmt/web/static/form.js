@@ -141,6 +141,7 @@ export class MusicForm {
 
   /** Take over what was seen of a video: its tempo, what it suggests, whether it has a sound. */
   suggest({ tempo, suggested }, hasSound) {
+    this.themeName = null;
     this.seen = Number(tempo.toFixed(1));
     this.setTempo(this.seen);
     this.own.hidden = !hasSound;
