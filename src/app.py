@@ -50,6 +50,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Open the page, until Ctrl-C."""
     args = parse(argv)
+    import numpy  # noqa: F401  a Python without any of our packages is told of that instead
+
     try:
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401
