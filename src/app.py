@@ -19,9 +19,8 @@ from functools import partial
 from pathlib import Path
 
 from cmt.files import DEFAULT_CHECKPOINT, InputError
+from cmt.music.vocabulary import MINUTES_A_DAY
 from cmt.script import between, parser, run_script
-
-MINUTES_A_DAY = 1440
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:

@@ -104,6 +104,7 @@ def defaults_of(report: Path) -> dict[str, object]:
         "seed": settings.seed,
         "precision": settings.precision,
         "humanize": settings.humanize,
+        "timbre": settings.timbres,
         "genre": style.genre or "any",
         "instruments": style.instruments,
         "beat_instruments": style.beat_instruments,

@@ -16,7 +16,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from cmt.music.vocabulary import MAX_MINUTES
+from cmt.music.vocabulary import MAX_MINUTES, MINUTES_A_DAY
 from cmt.options import add_sound, sound
 from cmt.outputs import check_outputs
 from cmt.script import between, parser, run_script
@@ -32,7 +32,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--output", required=True, type=Path, nargs="+", metavar="FILE")
     add("--tempo", type=between(*TEMPOS), metavar="BPM", help="in place of the file's tempos")
     add(
-        "--max-minutes", type=between(0), default=MAX_MINUTES,
+        "--max-minutes", type=between(0, MINUTES_A_DAY), default=MAX_MINUTES,
         help="how long a MIDI file may last where no video tells it (default: %(default)s)",
     )  # fmt: skip
     add("--video", type=Path, help="gives the length, and pictures to videos")

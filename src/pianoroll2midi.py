@@ -22,8 +22,9 @@ from cmt.parallel import DASK_HELP, cluster, in_order
 from cmt.script import jobs, one_line, parser, run_script
 
 if TYPE_CHECKING:
-    import pypianoroll
     from symusic.core import ScoreTick
+
+    from cmt.music.pianorolls import Multitrack
 
 # The resolution of the MIDI files that the original makes (pretty_midi's default).
 TICKS_PER_QUARTER = 220
@@ -96,7 +97,7 @@ def crashed(roll: Path, *_: object) -> str:
     return f"{roll}: not a usable piano roll (the process that read it ended)"
 
 
-def to_score(multitrack: pypianoroll.Multitrack) -> ScoreTick:
+def to_score(multitrack: Multitrack) -> ScoreTick:
     """A piano roll's tempo changes and notes.
 
     Consecutive nonzero steps of a pitch are one note, with their mean velocity.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from cmt.control import Control
@@ -19,6 +19,7 @@ from cmt.music.vocabulary import DEFAULT_TEMPO, INSTRUMENT_CLASS
 from cmt.music.words import Song, words_to_song
 from cmt.plan import MIN_STRENGTH, Plan, make_plan
 from cmt.retiming import retimed, tempo_within
+from cmt.sound import timbres
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Settings:
         precision: of the model's weights, as in `cmt.model.fast.product`; "auto" is the fastest.
         rank: whether the best take comes first.
         humanize: whether it is played as unevenly as people play.
+        timbres: of tracks, as `cmt.sound.timbres` names them; genre and mood choose the others.
     """
 
     takes: int = 1
@@ -58,6 +60,12 @@ class Settings:
     precision: str = "float32"
     rank: bool = False
     humanize: bool = True
+    timbres: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def band(self) -> dict[str, str]:
+        """The timbre of each track."""
+        return timbres.band(self.style.genre, self.mood, self.timbres)
 
 
 @dataclass(frozen=True)

@@ -93,6 +93,16 @@ def sound(args: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(args, name) for name in names}
 
 
+def timbres(text: str) -> dict[str, str]:
+    """Timbres by track, as `cmt.sound.timbres.read_timbres` reads them."""
+    from cmt.sound.timbres import read_timbres
+
+    try:
+        return read_timbres(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def sections(text: str) -> tuple[SectionWish, ...]:
     """Wishes for sections, as `cmt.sections.read_sections` reads them."""
     from cmt.sections import read_sections
@@ -222,6 +232,10 @@ def _add_piece(options: argparse.ArgumentParser) -> None:
         help="a final chord on the last downbeat; default: yes",
     )  # fmt: skip
     add(
+        "--timbre", type=timbres, default={}, metavar="TRACK=NAME,…",
+        help="who plays: strings=pad, piano=organ and the like; default: as genre or mood have it",
+    )  # fmt: skip
+    add(
         "--humanize", action=argparse.BooleanOptionalAction, default=True,
         help="notes a little uneven, as people play, but never at visual beats; default: yes",
     )  # fmt: skip
@@ -281,6 +295,7 @@ def settings(args: argparse.Namespace, takes: int = 1, rank: bool = False) -> Se
         precision=args.precision,
         rank=rank,
         humanize=args.humanize,
+        timbres=args.timbre,
     )
 
 

@@ -21,6 +21,7 @@ from cmt.music.chords import HALVES, read_loops, write_loops
 from cmt.music.keys import MODES, Key
 from cmt.music.midi import load_score, to_midi
 from cmt.music.vocabulary import GENRES, TICKS_PER_BAR, TICKS_PER_BEAT
+from cmt.sound import timbres
 from cmt.sound.performance import perform
 
 if TYPE_CHECKING:
@@ -135,7 +136,11 @@ def as_midi(piece: Piece, hits: bool = False) -> bytes:
         played = perform(
             piece.song, take.plan, take.form, control.grid, settings.seed, settings.humanize
         )
-        how = {"velocities": played.velocities, "delays": played.delays}
+        how = {
+            "velocities": played.velocities,
+            "delays": played.delays,
+            "programs": timbres.programs(settings.band),
+        }
     markers = markers_of(control.scenes, take.form)
     if hits:
         markers = sorted([*markers, *((tick, "hit") for tick in take.plan.beats)])
@@ -204,6 +209,8 @@ def to_json(report: Report) -> dict[str, Any]:
         "seed": settings.seed,
         "precision": settings.precision,
         "humanize": settings.humanize,
+        "timbres": settings.timbres,
+        "band": settings.band,
         "mood": settings.mood,
         "tempo": report.tempo,
         "density": settings.density,
@@ -290,6 +297,7 @@ def read_settings(path: str | Path) -> tuple[Settings, Sources]:
             seed=int(content["seed"]),
             precision=content["precision"],
             humanize=content.get("humanize", True),
+            timbres=_timbres(content.get("timbres", {})),
         )
         sources = Sources(**{field.name: content[field.name] for field in fields(Sources)})
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -303,6 +311,11 @@ def _progressions(content: Mapping[str, Any]) -> tuple[str, ...]:
     """Moods of progressions; reports before 0.2 have one or none."""
     before = content.get("progression")
     return tuple(content.get("progressions", [before] if before else []))
+
+
+def _timbres(asked: Mapping[str, str]) -> dict[str, str]:
+    """Timbres by track, as a report has them."""
+    return timbres.read_timbres(" ".join(f"{track}={name}" for track, name in asked.items()))
 
 
 def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -131,7 +131,9 @@ def test_an_a4_of_every_pitched_instrument_sounds_at_440_hz() -> None:
         assert abs(near.argmax() - 12) <= 3, instrument.name  # bins of half a hertz
         # Nothing loud lies off the multiples of 440 Hz.
         peak = spectrum.argmax() / 2
-        assert abs(peak / 440 - round(peak / 440)) < 0.01, instrument.name
+        # The players of a section are some cents apart.
+        spread = 0.02 if instrument.name == "Strings" else 0.01
+        assert abs(peak / 440 - round(peak / 440)) < spread, instrument.name
         assert partials[0] > 0.1 * max(partials), instrument.name
 
 
@@ -254,8 +256,8 @@ def test_a_slow_tempo_after_a_default_one_still_fills_the_duration() -> None:
 def test_files_keep_their_volume_and_pan_and_have_ours_where_they_say_nothing() -> None:
     from symusic.core import ControlChangeTick
 
-    for name in ("Lead", "Piano"):
-        made = score({"Piano": [(0, 2, 60)]})
+    for name in ("Lead", "Guitar"):
+        made = score({"Guitar": [(0, 2, 60)]})
         made.tracks[0].name = name
         to_the_left = {}
         for pan in (None, 0, 127):
@@ -266,8 +268,8 @@ def test_files_keep_their_volume_and_pan_and_have_ours_where_they_say_nothing() 
             left, right = (levels(samples[side : side + 1])[0] for side in (0, 1))
             to_the_left[pan] = left - right
         assert to_the_left[0] > 8 and to_the_left[127] < -8
-        if name == "Piano":
-            assert 1 < to_the_left[None] < to_the_left[0] - 3
+        if name == "Guitar":
+            assert to_the_left[127] + 3 < to_the_left[None] < -1
         else:
             assert abs(to_the_left[None]) < 3  # the sample itself leans a little
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -242,6 +242,7 @@ def to_midi(
     markers: Sequence[tuple[int, str]] = (),
     velocities: NDArray[np.int64] | None = None,
     delays: NDArray[np.float64] | None = None,
+    programs: Mapping[str, int] | None = None,
 ) -> bytes:
     """A MIDI file of a song: five named tracks, 4 ticks per quarter; 480 with delays.
 
@@ -253,6 +254,7 @@ def to_midi(
         markers: (tick, text), ascending.
         velocities: (notes,) 1 … 127; 80 for all by default, as in the original.
         delays: (notes,) ticks, 0 … 1, by which each begins after its tick.
+        programs: of the tracks, by name, 0 … 127; the original's by default.
     """
     import mido
 
@@ -278,7 +280,8 @@ def to_midi(
             *(column[mine].tolist() for column in (onsets, notes["pitch"], offsets, velocities)),
             strict=True,
         )
-        file.tracks.append(_track(instrument, played, end))
+        program = (programs or {}).get(instrument.name, instrument.program)
+        file.tracks.append(_track(instrument, program, played, end))
     content = io.BytesIO()
     file.save(file=content)
     return content.getvalue()
@@ -303,7 +306,7 @@ def _conductor(
 
 
 def _track(
-    instrument: Instrument, notes: Iterable[tuple[int, int, int, int]], end: int
+    instrument: Instrument, program: int, notes: Iterable[tuple[int, int, int, int]], end: int
 ) -> mido.MidiTrack:
     """The track of an instrument, up to `end`: its notes are onset, pitch, offset, velocity."""
     import mido
@@ -319,7 +322,7 @@ def _track(
     track = mido.MidiTrack(
         [
             mido.MetaMessage("track_name", name=instrument.name),
-            mido.Message("program_change", channel=channel, program=instrument.program),
+            mido.Message("program_change", channel=channel, program=program),
         ]
     )
     now = 0

@@ -6,17 +6,15 @@ The library's own reading gives a file's indices to SciPy's native code as they 
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cmt.music.vocabulary import PITCHES
 from cmt.untrusted import archive, parse_json, read_array, text, whole, within
-
-if TYPE_CHECKING:
-    import pypianoroll
 
 # Cells of all tracks, a byte each once they are laid out: five tracks of three hours.
 MAX_CELLS = 200 << 20
@@ -25,29 +23,45 @@ MAX_RESOLUTION = 9600  # steps of a quarter note
 LONGEST_NAME = 4096  # characters
 
 
-def read_rolls(path: str | Path) -> pypianoroll.Multitrack:
+@dataclass(frozen=True)
+class Roll:
+    """A track: (steps, 128) velocities, or whether a pitch sounds."""
+
+    name: str
+    program: int
+    is_drum: bool
+    pianoroll: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Multitrack:
+    """Tracks, steps of a quarter note, and the tempo (BPM) at each step, None if untold."""
+
+    resolution: int
+    tempo: NDArray[Any] | None
+    tracks: tuple[Roll, ...]
+
+
+def read_rolls(path: str | Path) -> Multitrack:
     """Read piano rolls.
 
     Raises:
         OSError, ValueError, KeyError, zipfile.BadZipFile: the file cannot be read, is none, or has
             sizes or indices that are not there.
     """
-    import pypianoroll
-
     with archive(path) as opened:
         with opened.open("info.json") as file:
             info = parse_json(file.read(1 << 20))
         if not isinstance(info, dict):
             raise ValueError("info.json is no object")
         resolution = info.get("resolution", info.get("beat_resolution"))
-        tracks: list[Any] = []
+        tracks: list[Roll] = []
         cells = 0
         while isinstance(about := info.get(str(len(tracks))), dict) and len(tracks) < MAX_TRACKS:
             roll = _roll(opened, f"pianoroll_{len(tracks)}", MAX_CELLS - cells)
             cells += roll.size
-            kind = pypianoroll.BinaryTrack if roll.dtype == bool else pypianoroll.StandardTrack
             tracks.append(
-                kind(
+                Roll(
                     name=text(about.get("name") or "", "name", LONGEST_NAME),
                     program=whole(about.get("program"), "program", 0, 127),
                     is_drum=bool(about.get("is_drum")),
@@ -57,10 +71,10 @@ def read_rolls(path: str | Path) -> pypianoroll.Multitrack:
         tempo = None
         if "tempo.npy" in opened.namelist():
             tempo = read_array(opened, "tempo", "fiu", (None,), MAX_CELLS // PITCHES * 8)
-        return pypianoroll.Multitrack(
+        return Multitrack(
             resolution=whole(resolution, "resolution", 1, MAX_RESOLUTION),
             tempo=tempo,
-            tracks=tracks,
+            tracks=tuple(tracks),
         )
 
 

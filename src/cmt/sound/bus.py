@@ -32,6 +32,7 @@ ATTACK, RELEASE = 0.005, 0.25  # s
 GLIDE = 6  # cells, 8 ms, over which the limiter's gain goes down and up
 REFINED = 0.4  # share of the ceiling from which on peaks between samples are looked for
 OVERSAMPLING, TAPS = 4, 24
+MARGIN = 10 ** (0.15 / 20)  # a gain that glides moves peaks between samples a little
 
 Stage = Callable[[Iterator[Block]], Iterator[Block]]
 
@@ -56,7 +57,7 @@ def widen(blocks: Iterator[Block], gain: float) -> Iterator[Block]:
 def side_gain(mix: Recording) -> float:
     """What `widen` gives a mix so that it is about as wide as `WIDTH`, in dB.
 
-    SoundFonts differ by 8 dB: TimGM6mb's samples are narrow, FluidR3's piano fills the room.
+    SoundFonts differ by 8 dB: some have narrow samples, FluidR3's piano fills the room.
     """
     middle = side = 1e-12
     for block in mix:
@@ -121,7 +122,7 @@ def limit(sound: Recording, gain: float = 1.0) -> None:
     """Amplify in place, and turn down what is then above `CEILING`, between samples too."""
     starts = range(0, sound.shape[1], BLOCK)
     peaks = [cell_peaks(_around(sound, start), gain) for start in starts]
-    gains = gain * limiting(np.concatenate([np.zeros(0), *peaks]))
+    gains = gain * limiting(MARGIN * np.concatenate([np.zeros(0), *peaks]))
     if len(gains):
         sound.replace(enveloped(sound, gains, CELL, first=CELL / 2))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import math
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from cmt.sound import bus, mixing, synthesizer
 from cmt.sound.loudness import SAMPLE_RATE, Meter
 from cmt.sound.recording import Block, Recording, silence
 from cmt.sound.segments import STEP, lines
+from cmt.sound.soundfont import default_soundfont
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
@@ -43,13 +43,6 @@ class Music:
     stems: dict[str, Recording]
 
 
-def default_soundfont() -> Path:
-    """TimGM6mb, a small General MIDI SoundFont (GPL-2) from the pretty_midi package."""
-    package = importlib.util.find_spec("pretty_midi")
-    assert package is not None and package.origin is not None
-    return Path(package.origin).with_name("TimGM6mb.sf2")
-
-
 def synthesise(
     midi: str | Path | ScoreTick,
     soundfont: str | Path | None = None,
@@ -64,12 +57,12 @@ def synthesise(
     """Play a MIDI file.
 
     Any General MIDI file is played as it asks to be; where the tracks are all named after the five
-    instruments, `cmt.sound.mixing.MIX` says what they do not. Program 114, which the drum track
-    carries, is no drum kit: the synthesizer falls back to the standard kit.
+    instruments, `cmt.sound.mixing.MIX` says what they do not. Program 114, which the original's
+    drum track carries, is no drum kit: the synthesizer falls back to the standard kit.
 
     Args:
         midi: path, or a score in ticks.
-        soundfont: SoundFont 2 file; `default_soundfont` if None.
+        soundfont: SoundFont 2 file; that of `cmt.sound.soundfont` if None.
         tempo: BPM of the whole piece in place of the file's tempos.
         duration: seconds to cut or pad to; by default the last note's end and `TAIL`.
         fade_in: seconds.
@@ -89,8 +82,8 @@ def synthesise(
     if tempo is not None:
         score.tempos.clear()
         score.tempos.append(TempoTick(0, tempo))
-    names = [track.name for track in score.tracks if len(track.notes)]
-    playing = lines(score, mixing.settings(names))
+    tracks = [(track.name, track.program) for track in score.tracks if len(track.notes)]
+    playing = lines(score, mixing.settings(tracks))
     end = max((int(line.released.max()) for line in playing), default=0) * STEP / SAMPLE_RATE
     length = round((end + TAIL if duration is None else duration) * SAMPLE_RATE)
     if not playing:
@@ -103,7 +96,7 @@ def synthesise(
     dry = synthesizer.tracks(playing, fonts, length)
     blocks = mixing.in_room(dry, playing, apart=stems)
     blocks = mixing.faded(blocks, length, fade_in, fade_out)
-    apart = {name: Recording() for name in _unique(names)} if stems else {}
+    apart = {name: Recording() for name in _unique([name for name, _ in tracks])} if stems else {}
     meter = Meter()
     mix = Recording(meter.reading(_summed(blocks, list(apart.values()))))
     if not meter.peaks.any():

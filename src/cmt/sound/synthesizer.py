@@ -2,8 +2,7 @@
 
 The synthesizer is rustysynth (wheel `midirenderer`): it reads a SoundFont's root keys, envelopes
 and filters, and follows volume, pan, pedal and pitch-bend messages. `symusic.Synthesizer` ignores
-all of these, the root keys too: with TimGM6mb an A4 of its piano is heard at 1659 Hz. A file that
-crashes it ends its process, not ours.
+all of these, the root keys too. A file that crashes it ends its process, not ours.
 """
 
 from __future__ import annotations

@@ -1,0 +1,82 @@
+"""The SoundFont that comes with us: a part of FluidR3_GM, unpacked on first use.
+
+runs/soundfont.py makes the pack: the file's bytes before and after the samples, and these as
+WavPack, which is lossless.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from cmt.files import InputError, replacing
+
+PACK = Path(__file__).with_name("fluid.zip")
+BEFORE, SAMPLES, AFTER = "before", "samples.wv", "after"
+SHA256 = "7c18ebc6c9abd370cb0cd7cbe8bb2e43262028af49111ecf47d66182a48b13f3"  # of the file, unpacked
+MISSING = "is damaged or missing; get the repository anew, or give --soundfont"
+
+
+def default_soundfont() -> Path:
+    """Path of the SoundFont in the user's cache; unpacked if it is not there.
+
+    Raises:
+        InputError: the pack is damaged.
+    """
+    path = cache_folder() / f"fluid-{SHA256[:12]}.sf2"
+    if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256:
+        return path
+    content = unpack()
+    try:
+        return _written(path, content)
+    except InputError:  # a cache that cannot be written to
+        return _written(Path(tempfile.gettempdir()) / f"cmt-{os.getuid()}" / path.name, content)
+
+
+def cache_folder() -> Path:
+    """Where programs keep what they can make again, on this system."""
+    if asked := os.environ.get("CMT_CACHE"):
+        return Path(asked)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "cmt"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "cmt"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cmt"
+
+
+def unpack() -> bytes:
+    """The SoundFont file.
+
+    Raises:
+        InputError: the pack is damaged.
+    """
+    import av
+
+    try:
+        with zipfile.ZipFile(PACK) as pack:
+            before, packed, after = (pack.read(name) for name in (BEFORE, SAMPLES, AFTER))
+        with av.open(io.BytesIO(packed), "r") as source:
+            frames = [frame.to_ndarray().ravel() for frame in source.decode(audio=0)]
+    except (OSError, KeyError, zipfile.BadZipFile, av.FFmpegError) as error:
+        raise InputError(f"{PACK}: {MISSING}") from error
+    content = before + np.concatenate(frames).astype("<i2").tobytes() + after
+    if hashlib.sha256(content).hexdigest() != SHA256:
+        raise InputError(f"{PACK}: {MISSING}")
+    return content
+
+
+def _written(path: Path, content: bytes) -> Path:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{path.parent}: cannot be made ({error.strerror})") from error
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+    return path
