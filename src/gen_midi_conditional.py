@@ -6,6 +6,8 @@
     gen_midi_conditional.py -f inference/clip.npz --instruments piano,strings --key D --mode minor
     gen_midi_conditional.py -f inference/clip.npz --chords "Am F C G"  these, one a bar, repeated
     gen_midi_conditional.py --settings inference/clip_3.mid.json       that take again, alone
+    gen_midi_conditional.py --settings inference/clip.mid.json --again 9-16 --seed 7
+                                            bars 9 to 16 anew, the rest note for note
     gen_midi_conditional.py -f inference/clip.npz --visualize --video clip.mp4 --format png pdf
 
 Beside each MIDI file NAME.mid goes NAME.mid.json: how it was made, and the control errors
@@ -19,9 +21,10 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cmt.files import INFERENCE, PICTURES, InputError, unused_name
 from cmt.options import (
@@ -30,6 +33,7 @@ from cmt.options import (
     add_overwrite,
     check_composition,
     load_model,
+    passage,
     settings,
 )
 from cmt.outputs import check_outputs, only_run, refuse_to_replace
@@ -59,6 +63,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         metavar="NAME.mid.json",
         help="make a piece again from its report; options given beside it win",
     )
+    add(
+        "--again", type=passage, metavar="BARS",
+        help="9-16: of the piece of --settings make these bars again, by --seed, and leave the rest"
+        " note for note",
+    )  # fmt: skip
     add("--out_dir", type=Path, default=INFERENCE)
     add("--visualize", action="store_true", help="also draw the music over what was asked of it")
     add("--video", type=Path, help="draw its thumbnails, too (one NPZ only)")
@@ -66,9 +75,15 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add_overwrite(options)
     add_composition(options)
     args = options.parse_args(argv)
+    if args.again and not args.settings:
+        options.error("--again: goes with --settings, which tells the piece")
     if args.settings:
-        options.set_defaults(**defaults_of(args.settings))
+        asked, before = args, defaults_of(args.settings)
+        options.set_defaults(**before)
         args = options.parse_args(argv)
+        if asked.again:  # the seed beside it is the passage's
+            args.again = (*before["again"], replace(asked.again, seed=asked.seed))
+            args.seed = before["seed"]
     if not args.files:
         options.error("-f: give files of control words")
     if args.video and not (args.visualize and len(args.files) == 1):
@@ -79,7 +94,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def defaults_of(report: Path) -> dict[str, object]:
+def defaults_of(report: Path) -> dict[str, Any]:
     """The options that make a piece again, and what it was made from, out of its report.
 
     Raises:
@@ -102,6 +117,7 @@ def defaults_of(report: Path) -> dict[str, object]:
         "remove_hits": settings.removed,
         "add_hits": settings.added,
         "seed": settings.seed,
+        "again": settings.passages,
         "precision": settings.precision,
         "humanize": settings.humanize,
         "timbre": settings.timbres,
@@ -122,7 +138,8 @@ def main(argv: list[str] | None = None) -> None:
     """Generate for every file; a bad one is named and the others are still made."""
     args = parse(argv)
     names: set[str] = set()
-    stems = [unused_name(path.stem, names) for path in args.files]
+    passage = f"_bars{args.again[-1]}" if args.again else ""
+    stems = [unused_name(f"{path.stem}{passage}", names) for path in args.files]
     check_results([midi for stem in stems for midi in midi_names(stem, args)], args)
     model, weights = load_model(args)
     skipped = 0

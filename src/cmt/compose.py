@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from cmt.control import Control
 from cmt.decoding.engine import Progress, Take, generate, log_likelihood
+from cmt.decoding.passage import Passage, again
 from cmt.decoding.style import Style
 from cmt.form import Form
 from cmt.hits import edited
@@ -40,6 +41,7 @@ class Settings:
         added: seconds of others.
         style: what is asked of the whole piece.
         seed: of the first take.
+        passages: bars that are then made again, one passage after the other.
         precision: of the model's weights, as in `cmt.model.fast.product`; "auto" is the fastest.
         rank: whether the best take comes first.
         humanize: whether it is played as unevenly as people play.
@@ -57,6 +59,7 @@ class Settings:
     added: tuple[float, ...] = ()
     style: Style = field(default_factory=Style)
     seed: int = 0
+    passages: tuple[Passage, ...] = ()
     precision: str = "float32"
     rank: bool = False
     humanize: bool = True
@@ -152,7 +155,8 @@ def compose(
         progress: see `cmt.decoding.engine.decode`.
 
     Raises:
-        InputError: a hit that is to be removed is not there, or one that is added is past the end.
+        InputError: a hit that is to be removed is not there, or one that is added is past the end;
+            there are no such bars to be made again.
     """
     if settings.precision == AUTO:
         settings = replace(settings, precision=fastest(model, settings.takes))
@@ -170,8 +174,20 @@ def compose(
         style=settings.style,
         seed=settings.seed,
         precision=settings.precision,
-        progress=progress,
+        progress=_share(progress, 0, settings),
     )
+    for number, passage in enumerate(settings.passages):
+        takes = [
+            again(
+                model,
+                take,
+                passage,
+                style=settings.style,
+                precision=settings.precision,
+                progress=_share(progress, 1 + number, settings),
+            )
+            for take in takes
+        ]
     ranks: Sequence[Rank | None] = [None] * len(takes)
     if settings.rank:
         takes, ranks = ranked(takes, plan, model, settings.style)
@@ -179,6 +195,12 @@ def compose(
         _piece(take, rank, control, replace(asked, tempo=control.tempo), changes)
         for take, rank in zip(takes, ranks, strict=True)
     ]
+
+
+def _share(progress: Progress | None, part: int, settings: Settings) -> Progress | None:
+    """Tells the share of all that is done by the share of a part: the takes, or a passage."""
+    parts = 1 + len(settings.passages)
+    return progress and (lambda share: progress((part + share) / parts))
 
 
 def in_mood(settings: Settings, control: Control) -> Settings:

@@ -16,6 +16,7 @@ from cmt.script import between
 
 if TYPE_CHECKING:
     from cmt.compose import Settings
+    from cmt.decoding.passage import Passage
     from cmt.model.network import CMT
     from cmt.music.chords import ChordLoop
     from cmt.sections import SectionWish
@@ -28,7 +29,7 @@ MAX_FADE = 3600.0  # seconds
 SAMPLE_RATES = (44_100, 48_000)  # Hz: nothing lies above what these hold
 EXACT_ONLY = (
     "mood", "density", "instruments", "beat_instruments", "key", "mode", "chords", "progression",
-    "sections",
+    "sections", "again",
 )  # fmt: skip
 
 
@@ -111,6 +112,16 @@ def sections(text: str) -> tuple[SectionWish, ...]:
         return read_sections(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def passage(text: str) -> Passage:
+    """Bars that are made again, as `cmt.decoding.passage.Passage.of` reads them."""
+    from cmt.decoding.passage import Passage
+
+    try:
+        return Passage.of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} are no bars; write 9-16 or 9") from error
 
 
 def seconds(text: str) -> tuple[float, ...]:
@@ -196,6 +207,7 @@ def add_composition(options: argparse.ArgumentParser) -> None:
         "--seed", type=between(0, MAX_SEED, int), default=0, metavar="N",
         help="another number, another piece",
     )  # fmt: skip
+    options.set_defaults(again=())
     _add_piece(options)
     _add_sections(options)
 
@@ -292,6 +304,7 @@ def settings(args: argparse.Namespace, takes: int = 1, rank: bool = False) -> Se
             ending=args.ending,
         ),
         seed=args.seed,
+        passages=args.again,
         precision=args.precision,
         rank=rank,
         humanize=args.humanize,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cmt import sections
 from cmt.compose import Report, Settings
 from cmt.decoding import LOOPS
+from cmt.decoding.passage import Passage
 from cmt.decoding.style import Style
 from cmt.files import InputError, replacing_all, write_together
 from cmt.form import Form
@@ -207,6 +208,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "degree": settings.degree,
         "min_strength": settings.min_strength,
         "seed": settings.seed,
+        "again": [{"bars": str(passage), "seed": passage.seed} for passage in settings.passages],
         "precision": settings.precision,
         "humanize": settings.humanize,
         "timbres": settings.timbres,
@@ -295,6 +297,10 @@ def read_settings(path: str | Path) -> tuple[Settings, Sources]:
             added=tuple(map(float, content.get("added_hits", ()))),
             style=style,
             seed=int(content["seed"]),
+            passages=tuple(
+                Passage.of(passage["bars"], int(passage["seed"]))
+                for passage in content.get("again", ())
+            ),
             precision=content["precision"],
             humanize=content.get("humanize", True),
             timbres=_timbres(content.get("timbres", {})),

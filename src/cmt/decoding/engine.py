@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from cmt.control import Control
 from cmt.decoding import exact, original
-from cmt.decoding.drawing import Drawing, Plain, Recalling
+from cmt.decoding.drawing import Drawing, GuidedLoop, Plain, Recalling
 from cmt.decoding.loop import Loop
 from cmt.decoding.recall import Cache
 from cmt.decoding.style import Style
@@ -121,6 +121,19 @@ def _exact(
         exact.ExactLoop(plan, control.n_beat, style, form)
         for plan, form in zip(plans, forms, strict=True)
     ]
+    drawing, initial = guided(fast, loops, rngs, plans, forms, style)
+    return _Batch(loops, plans, forms, drawing, initial)
+
+
+def guided(
+    fast: FastCMT,
+    loops: Sequence[GuidedLoop],
+    rngs: Sequence[np.random.RandomState],
+    plans: Sequence[Plan],
+    forms: Sequence[Form],
+    style: Style,
+) -> tuple[Drawing, torch.Tensor]:
+    """The drawing of songs that recall their past, and their initial tokens (songs, 7, 3)."""
     cache = Cache(
         [plan.controlled for plan in plans],
         fast.model.config.d_model,
@@ -130,8 +143,7 @@ def _exact(
     )
     sampling = exact.SAMPLING if fast.chained else exact.UNCHAINED_SAMPLING
     drawing = Recalling(fast, loops, rngs, cache, sampling)
-    initial = torch.stack([_told(fast.model, style, form.key) for form in forms])
-    return _Batch(loops, plans, forms, drawing, initial)
+    return drawing, torch.stack([_told(fast.model, style, form.key) for form in forms])
 
 
 def form_of(plan: Plan, style: Style, rng: np.random.RandomState) -> Form:
@@ -222,7 +234,9 @@ def decode(
 
 
 @torch.inference_mode()
-def log_likelihood(model: CMT, words: NDArray[np.int64], style: Style = Style()) -> float:
+def log_likelihood(
+    model: CMT, words: NDArray[np.int64], style: Style = Style(), since: int = 1
+) -> float:
     """How likely the model finds a piece: mean over words and attributes, in nats, ≤ 0.
 
     The negative of the training loss, so that pieces of different length compare.
@@ -231,6 +245,7 @@ def log_likelihood(model: CMT, words: NDArray[np.int64], style: Style = Style())
         model: in evaluation mode.
         words: (length, 10) rows in the data set's columns, EOS included.
         style: whose genre and instruments the model is told.
+        since: row of the first word that counts; those before it are given.
     """
     rows = torch.from_numpy(model_words(words)).to(model.device, torch.int64).unsqueeze(0)
     model.reserve(int(rows[..., MODEL_COLUMN["i_beat"]].max()) + 1)
@@ -238,4 +253,5 @@ def log_likelihood(model: CMT, words: NDArray[np.int64], style: Style = Style())
     inputs, targets = rows[:, :-1], rows[:, 1:]
     logits = model(inputs, initial.unsqueeze(0), targets)
     mask = torch.ones(targets.shape[:2], device=model.device)
+    mask[:, : max(since - 1, 0)] = 0
     return -float(torch.stack(list(losses(logits, targets, mask).values())).mean())

@@ -84,10 +84,9 @@ def perform(
     velocities *= np.where(accents > 0, ACCENT + PER_NOTE * accents, 1) * touch(song)
     delays: NDArray[np.float64] = np.zeros(len(notes))
     if humanize:
-        random = np.random.RandomState(seed)
         free = accents == 0
-        velocities *= 1 + free * UNEVEN * random.standard_normal(len(notes))
-        delays = free * _delays(song, grid, random)
+        velocities *= 1 + free * UNEVEN * _chance(notes["tick"], seed, 0)
+        delays = free * _delays(song, grid, seed)
     rounded = np.clip(np.rint(velocities), SOFTEST, LOUDEST).astype(np.int64)
     return Performance(rounded, delays)
 
@@ -175,12 +174,26 @@ def drumming() -> NDArray[np.float64]:
     return np.array([rows[voice] for voice in VOICES])
 
 
-def _delays(song: Song, grid: Grid, random: np.random.RandomState) -> NDArray[np.float64]:
+def _chance(ticks: NDArray[np.integer], seed: int, kind: int) -> NDArray[np.float64]:
+    """Standard normal numbers for things at ticks, ascending, (ticks,).
+
+    Each bar has its own, so that other notes in one change nothing in the next.
+    """
+    bars, counts = np.unique(ticks // TICKS_PER_BAR, return_counts=True)
+    drawn = [
+        np.random.RandomState([seed, kind, bar]).standard_normal(count)
+        for bar, count in zip(bars.tolist(), counts.tolist(), strict=True)
+    ]
+    return np.concatenate([np.zeros(0), *drawn])
+
+
+def _delays(song: Song, grid: Grid, seed: int) -> NDArray[np.float64]:
     """How late each note is, ticks: the notes of a simu-note together.
 
     None is early: it would begin before the same key is released.
     """
     notes = song.notes
     simu_notes, of_note = np.unique(notes[["tick", "instrument"]], return_inverse=True)
-    late = np.minimum(np.abs(random.normal(0, LATENESS, len(simu_notes))), LATEST)[of_note]
+    chance = LATENESS * _chance(simu_notes["tick"], seed, 1)
+    late = np.minimum(np.abs(chance), LATEST)[of_note]
     return late / (grid.seconds(notes["tick"] + 1) - grid.seconds(notes["tick"]))

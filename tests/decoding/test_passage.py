@@ -1,0 +1,129 @@
+"""Another take of some bars: the rest is the same note for note, and the report tells how."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gen_midi_conditional
+from cmt.compose import Piece, Settings, compose
+from cmt.control import Control, save_control
+from cmt.decoding.passage import Passage
+from cmt.decoding.style import Style
+from cmt.files import InputError
+from cmt.model import checkpoint
+from cmt.model.network import CMT
+from cmt.music.midi import load_score
+from cmt.music.vocabulary import BAR, COLUMNS, DRUMS, TICKS_PER_BAR
+from cmt.sections import SectionWish
+
+BARS = 8
+TICK = COLUMNS.index("i_beat")
+Notes = list[tuple[int, ...]]
+
+
+def control() -> Control:
+    """Eight bars of density 6 with a visual beat of strength 4 on the third beat of each."""
+    rows = [(BAR, 7, 0, 16 * bar) for bar in range(BARS)]
+    rows += [(9, 0, 4, 16 * bar + 8) for bar in range(BARS)]
+    words = np.array([(*row, 16 * BARS, 1) for row in sorted(rows, key=lambda row: row[3])])
+    return Control(words, 120.0, 2.0 * BARS, seconds=words[:, 3] * 0.125, scenes=(0, 4))
+
+
+def made(model: CMT, *passages: Passage, degree: float = 1.0) -> Piece:
+    style = Style(sections=(SectionWish(4, 1.5, ("Drums", "Bass", "Piano")),))
+    settings = Settings(degree=degree, seed=3, style=style, passages=passages)
+    (piece,) = compose(model, control(), settings)
+    return piece
+
+
+def parted(piece: Piece, passage: Passage) -> tuple[Notes, Notes]:
+    """Notes inside and outside a passage."""
+    bars = piece.song.notes["tick"] // TICKS_PER_BAR
+    inside = (bars >= passage.first) & (bars <= passage.last)
+    return piece.song.notes[inside].tolist(), piece.song.notes[~inside].tolist()
+
+
+@pytest.mark.parametrize("degree", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("bars", ["1-2", "3-5", "7-8", "1-8"])
+def test_the_rest_is_the_same_note_for_note(small_model: CMT, degree: float, bars: str) -> None:
+    passage = Passage.of(bars, 7)
+    before = made(small_model, degree=degree)
+    piece = made(small_model, passage, degree=degree)
+    (old, kept), (new, rest) = (parted(each, passage) for each in (before, piece))
+    assert new != old and len(new) > 0
+    assert rest == kept
+    assert piece.take.plan == before.take.plan and piece.take.form == before.take.form
+    error = piece.report.control_error
+    assert (error.density, error.strength, error.time) == (0, 0, 0)
+    if bars.endswith("8"):  # the piece still ends in its final chord, held to the end
+        last = piece.song.notes[piece.song.notes["tick"] == 16 * (BARS - 1)]
+        pitched = last[last["instrument"] != DRUMS]
+        assert set(pitched["tick"] + pitched["duration"]) == {16 * BARS}
+    # So are the words before it, and those after it, with the densities that they count down.
+    outside = [
+        (rows[:, TICK] < passage.first * TICKS_PER_BAR)
+        | (rows[:, TICK] >= (passage.last + 1) * TICKS_PER_BAR)
+        for rows in (before.take.words, piece.take.words)
+    ]
+    assert np.array_equal(before.take.words[outside[0]], piece.take.words[outside[1]])
+
+
+def test_another_seed_is_another_passage_and_one_passage_follows_another(small_model: CMT) -> None:
+    first, other, later = Passage(2, 3, 1), Passage(2, 3, 2), Passage(6, 6, 1)
+    once = made(small_model, first)
+    assert parted(once, first)[0] != parted(made(small_model, other), other)[0]
+    assert once.song.notes.tolist() == made(small_model, first).song.notes.tolist()
+    twice = made(small_model, first, later)
+    assert parted(twice, later)[1] == parted(once, later)[1]
+    assert twice.report.settings.passages == (first, later)
+
+
+def test_bars_that_the_piece_has_not_are_refused(small_model: CMT) -> None:
+    with pytest.raises(InputError, match=r"bars 7-9: the piece has 8; give bars from 1 to 8"):
+        made(small_model, Passage(6, 8))
+
+
+def played(path: Path) -> dict[float, list[tuple[int, int]]]:
+    """Pitch and end of the notes of a MIDI file by when they begin, ticks of the file."""
+    notes: dict[float, list[tuple[int, int]]] = {}
+    for track in load_score(path).tracks:
+        for note in track.notes:
+            notes.setdefault(note.time, []).append((note.pitch, note.time + note.duration))
+    return notes
+
+
+def test_the_script_makes_a_passage_again_and_its_report_makes_that(
+    tmp_path: Path, small_model: CMT, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_control(tmp_path / "clip.npz", control())
+    checkpoint.save(tmp_path / "model.pt", small_model)
+    main, out = gen_midi_conditional.main, ["--out_dir", str(tmp_path)]
+    clip = ["-f", str(tmp_path / "clip.npz"), "-c", str(tmp_path / "model.pt")]
+    main([*clip, *out, "--seed", "4", "--C", "0.7"])
+    before = f"{tmp_path / 'clip.mid'}.json"
+    main(["--settings", before, "--again", "3-5", "--seed", "7", *out])
+    midi = tmp_path / "clip_bars3-5.mid"
+    report = json.loads(Path(f"{midi}.json").read_text())
+    assert (report["seed"], report["again"]) == (4, [{"bars": "3-5", "seed": 7}])
+    main(["--settings", f"{midi}.json", "--out_dir", str(tmp_path / "b")])
+    assert (tmp_path / "b" / midi.name).read_bytes() == midi.read_bytes()
+    main(["--settings", f"{midi}.json", "--again", "1", "--seed", "9", *out])
+    report = json.loads((tmp_path / "clip_bars1-1.mid.json").read_text())
+    assert report["again"] == [{"bars": "3-5", "seed": 7}, {"bars": "1-1", "seed": 9}]
+    # Also as they are played: unevenly, but in the same way.
+    old, new = played(tmp_path / "clip.mid"), played(midi)
+    tpq = load_score(midi).tpq
+    after = 5 * 4 * tpq
+    assert {k: v for k, v in new.items() if k >= after} == {
+        k: v for k, v in old.items() if k >= after
+    }
+    for wrong in (["--again", "5-3"], ["--again", "x"], ["--again", "0"]):
+        with pytest.raises(SystemExit):
+            main(["--settings", before, *wrong])
+    with pytest.raises(SystemExit):
+        main([*clip, "--again", "3"])
+    assert "goes with --settings" in capsys.readouterr().err.splitlines()[-1]
