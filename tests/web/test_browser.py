@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-import torch
+from served import Server
 
-from cmt.files import REPOSITORY
-from cmt.model import checkpoint
-from cmt.model.network import CMT
 from cmt.music.midi import read_midi
-from conftest import SMALL
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip(
@@ -51,42 +43,6 @@ AudioParam.prototype.setTargetAtTime = function (value, ...rest) {
   return target.call(this, value, ...rest);
 };
 """
-
-
-class Server:
-    """`src/app.py` with a small model, on a port and in a folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        torch.manual_seed(0)
-        self.ckpt = folder / "model.pt"
-        checkpoint.save(self.ckpt, CMT(SMALL))
-        self.home = folder / "home"
-        self.home.mkdir()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.start()
-
-    def start(self) -> None:
-        command = [sys.executable, str(REPOSITORY / "src" / "app.py"), "-c", str(self.ckpt)]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(REPOSITORY / "src"),
-            "TMPDIR": str(self.home),
-            "OMP_NUM_THREADS": "1",
-        }
-        self.process = subprocess.Popen(
-            [*command, "--port", str(self.port)], stdout=subprocess.PIPE, env=environment
-        )
-        assert self.process.stdout
-        assert self.url.encode() in self.process.stdout.readline()
-
-    def end(self, how: int) -> None:
-        self.process.send_signal(how)
-        self.process.wait(60)
-        assert self.process.stdout
-        self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")
