@@ -51,7 +51,8 @@ def serve(order: dict[str, Any]) -> dict[str, Any]:
         take.mkdir(parents=True)
         for name in ("music.mp4", "music.mp3", "music.mid", "music.mid.json", "roll.json"):
             (take / name).write_text(f'"{name}"')
-        (take / "take.json").write_text(json.dumps({"words": ["Hits all."]}))
+        said = {"words": ["Hits all."], "settings": order["asked"], "of": order["asked"].get("of")}
+        (take / "take.json").write_text(json.dumps(said))
     return {"done": None}
 
 

@@ -299,6 +299,23 @@ def test_what_is_finished_outlives_the_server(home: Path) -> None:
         assert [path.name for path in killed.iterdir() if path.is_dir()] == [mine[-32:]]
 
 
+def test_a_passage_of_a_take_is_made_again(client: TestClient) -> None:
+    mine = begin(client)
+    give(client, mine)
+    until(client, mine, idle)
+    compose(client, mine, takes=1, seed=4, follow=0.5)
+    for number in (1, 2):  # of the first take, then of that
+        body = {"from_bar": number, "to_bar": 4, "seed": 7}
+        assert client.post(f"{mine}/takes/{number}/again", json=body).status_code == 202
+        last = until(client, mine, idle)["takes"][-1]
+        assert last["of"] == number and last["settings"]["seed"] == 4
+        assert len(last["settings"]["passages"]) == number
+    for body, field in (({"from_bar": -1}, "from_bar"), ({"from_bar": 3, "to_bar": 3}, "to_bar")):
+        answer = client.post(f"{mine}/takes/1/again", json=body)
+        assert (answer.status_code, answer.json()["field"]) == (422, field)
+    assert client.post(f"{mine}/takes/9/again", json={}).status_code == 404
+
+
 def test_settings_open_again(client: TestClient) -> None:
     mine = begin(client)
     given = {"tempo": 100, "genre": "rock", "takes": 1}

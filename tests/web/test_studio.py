@@ -23,6 +23,7 @@ from cmt.rhythm import load_rhythm
 from cmt.sound.film import has_sound, video_duration
 from cmt.web.downloads import pack
 from cmt.web.sessions import Session, read_json
+from cmt.web.settings import again
 from cmt.web.studio import Studio
 from conftest import SMALL
 
@@ -127,6 +128,24 @@ def test_takes_can_be_made_again(studio: Studio, session: Session, tmp_path: Pat
     again = ["--settings", str(folders[0] / "music.mid.json"), "-f", str(npz)]
     gen_midi_conditional.main([*again, "--out_dir", str(tmp_path)])
     assert (tmp_path / "VIDEO.mid").read_bytes() == (folders[0] / "music.mid").read_bytes()
+
+
+def test_only_a_passage_changes(studio: Studio, session: Session) -> None:
+    do(studio, session, kind="compose", asked={"takes": 1, "seed": 2, "instruments": ["Piano"]})
+    (take,) = session.state()["takes"]
+    body = {"from_bar": 0, "to_bar": 1, "seed": 7}
+    do(studio, session, kind="compose", asked=again(take["settings"], body, 1))
+    rolls = [read_json(session.folder / f"takes/{number}/roll.json") for number in (1, 2)]
+    after = rolls[0]["bars"][1]
+    inside, outside = (
+        [
+            [note[0:1] + note[2:4] for note in roll["notes"] if (note[0] < after) == within]
+            for roll in rolls
+        ]
+        for within in (True, False)
+    )
+    assert outside[0] == outside[1] and inside[0] != inside[1]
+    assert session.state()["takes"][1]["of"] == 1
 
 
 def test_a_section_rests_and_hits_are_edited(studio: Studio, session: Session) -> None:

@@ -29,7 +29,7 @@ from cmt.rhythm import load_rhythm
 from cmt.web import downloads, settings, uploads, words
 from cmt.web.guard import Guard, Hosts
 from cmt.web.queue import Queue
-from cmt.web.sessions import Session, Sessions, remove
+from cmt.web.sessions import Session, Sessions, read_json, remove
 from cmt.web.settings import FieldError
 from cmt.web.timeline import on_grid
 from cmt.web.uploads import MB, max_video, receive, shown_name
@@ -76,6 +76,7 @@ class Page:
             ("POST", "/compose", self.compose),
             ("POST", "/settings", self.settings),
             ("GET", "/takes/{take:int}", self.take),
+            ("POST", "/takes/{take:int}/again", self.again),
             ("GET", "/takes/{take:int}/files/{kind:path}", self.file),
         ]
         return Starlette(
@@ -246,7 +247,16 @@ class Page:
 
     async def compose(self, request: Request, session: Session) -> Response:
         """Make takes."""
-        content = await uploads.read_json(request)
+        return self._begin(session, await uploads.read_json(request))
+
+    async def again(self, request: Request, session: Session) -> Response:
+        """Make a take that has another passage, and is else the same as one that is there."""
+        take = read_json(_take(request, session) / "take.json")
+        body = await uploads.read_json(request)
+        number = request.path_params["take"]
+        return self._begin(session, settings.again(take["settings"], body, number))
+
+    def _begin(self, session: Session, content: Any) -> Response:
         asked = settings.read(content)
         clip = session.clip
         if clip is None or session.timeline is None:

@@ -16,6 +16,7 @@ from cmt.sections import SectionWish
 
 MAX_TAKES = 6
 MAX_SEED = 2**32 - 2 * MAX_TAKES
+MAX_BAR = 10**6
 PREVIEW = 15.0  # seconds
 USUAL = 0.5  # energy of which nothing is asked
 ABOUT = {
@@ -69,6 +70,7 @@ class Asked:
         kept: numbers of the hits that the music is to meet; None is all.
         added: others that it is to meet.
         preview: whether only the beginning is asked for.
+        passages: first and last bar, from 0, and seed of what is then made again, in turn.
     """
 
     mood: str | None
@@ -87,6 +89,7 @@ class Asked:
     kept: frozenset[int] | None
     added: tuple[Hit, ...]
     preview: bool
+    passages: tuple[tuple[int, int, int], ...]
 
 
 def choices() -> dict[str, Any]:
@@ -98,6 +101,7 @@ def choices() -> dict[str, Any]:
         "preview_s": PREVIEW,
         "moods": [{"name": name, "about": about} for name, about in ABOUT.items()],
         "sections": True,
+        "again": True,
         "genres": list(GENRES),
         "instruments": list(INSTRUMENT_CLASS),
         "keys": list(map(str, KEYS)),
@@ -134,7 +138,27 @@ def read(content: Any) -> Asked:
         kept=kept,
         added=added,
         preview=bool(content.get("preview")),
+        passages=_passages(content.get("passages")),
     )
+
+
+def again(given: Mapping[str, Any], body: Any, of: int) -> dict[str, Any]:
+    """What to ask for, so that a take has another passage and is else the same.
+
+    Args:
+        given: what it was made from.
+        body: `from_bar`, from 0, `to_bar`, the first that stays, and `seed`.
+        of: number of the take.
+
+    Raises:
+        FieldError: naming the field that is wrong.
+    """
+    if not isinstance(body, dict):
+        raise FieldError("from_bar", "Select the passage first.")
+    passage = {name: body.get(name) for name in ("from_bar", "to_bar", "seed")}
+    content = {**given, "passages": [*given.get("passages", []), passage], "of": of}
+    read(content)
+    return content
 
 
 def number(
@@ -236,6 +260,19 @@ def _sections(value: Any) -> tuple[SectionWish, ...]:
     if len({wish.bar for wish in wishes}) < len(wishes):
         raise FieldError("sections", "Two sections begin at the same bar.")
     return tuple(wishes)
+
+
+def _passages(value: Any) -> tuple[tuple[int, int, int], ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise FieldError("settings", "The passages are not a list.")
+    passages = []
+    for entry in value:
+        first = int(number(entry, "from_bar", 0, MAX_BAR, 0))
+        after = int(number(entry, "to_bar", first + 1, MAX_BAR, first + 1))
+        passages.append((first, after - 1, int(number(entry, "seed", 0, MAX_SEED, 0))))
+    return tuple(passages)
 
 
 def _hits(value: Any) -> tuple[frozenset[int] | None, tuple[Hit, ...]]:

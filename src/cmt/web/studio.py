@@ -232,6 +232,7 @@ def _suggested(found: Analysis) -> dict[str, Any] | None:
 def _settings(asked: Asked, control: Control, hits: Sequence[dict[str, Any]]) -> Settings:
     """What is asked of the model, of the video's hits within what the control is of."""
     from cmt.compose import Settings
+    from cmt.decoding.passage import Passage
     from cmt.decoding.style import Style
 
     end = control.duration or math.inf
@@ -254,5 +255,6 @@ def _settings(asked: Asked, control: Control, hits: Sequence[dict[str, Any]]) ->
             sections=asked.sections,
         ),
         seed=asked.seed,
+        passages=tuple(Passage(*passage) for passage in asked.passages),
         rank=True,
     )

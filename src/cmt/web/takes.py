@@ -63,6 +63,7 @@ def write_take(
         "duration": end,
         "suffix": "mkv" if (take / "music.mkv").exists() else "mp4",
         "settings": given,
+        "of": content.get("of"),
         "research": words.research(piece.report),
         "stems": stems,
     }

@@ -19,7 +19,6 @@ STAGES = {
     "open": "looking",
     "analyse": "watching",
     "compose": "composing",
-    "again": "composing",
 }
 KINDS = {
     "cut": "cuts",
