@@ -104,8 +104,9 @@ def controls() -> list[bytes]:
 
 
 def run_control(path: Path) -> None:
-    from cmt.control import load_control, load_curves, retimed
+    from cmt.control import load_control, load_curves
     from cmt.plan import make_plan
+    from cmt.retiming import retimed
 
     control = load_control(path)
     load_curves(path)
