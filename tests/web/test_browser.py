@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,9 @@ def make(page: Page, button: str = "Make music", more: int = 1) -> None:
 
 def until(page: Page, condition: str) -> None:
     """Wait until JavaScript finds a condition true; the page's policy forbids to wait there."""
+    ends = time.monotonic() + PATIENCE / 1000
     while not page.evaluate(condition):
+        assert time.monotonic() < ends, condition
         page.wait_for_timeout(50)
 
 

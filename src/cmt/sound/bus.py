@@ -24,7 +24,7 @@ MAX_LIMITING = 10 ** (14 / 20)  # a peak is turned down by no more than this
 WORKING_LEVEL = -18.0  # LUFS that the stages are given
 SOFTEST = -40.0  # LU below its peak: no more is made of a single click
 
-SHELF_FREQUENCY, SHELF_GAIN = 6000.0, 6.0  # Hz, dB
+SHELF_FREQUENCY, SHELF_GAIN = 6000.0, 5.0  # Hz, dB
 SIDE_FREQUENCY = 200.0  # Hz; below it all stays in the middle
 WIDTH, MAX_WIDENING = -8.0, 5.0  # dB: power of the difference to the sum's; most that is changed
 RATIO, THRESHOLD, KNEE = 2.0, -26.0, 8.0  # dB of the detector; dB around the threshold
