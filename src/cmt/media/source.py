@@ -125,8 +125,8 @@ class Source:
         with container:
             try:
                 yield container, self._video_of(container)
-            except av.FFmpegError as error:
-                reason = error.strerror or error
+            except (av.FFmpegError, IndexError) as error:  # streams may appear amid a damaged file
+                reason = getattr(error, "strerror", None) or error
                 raise InputError(
                     f"{self.path}: cannot be read ({reason}); copy or export it again"
                 ) from error
