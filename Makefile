@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo web test lint docs bench fuzz lock clean
+.PHONY: demo web test lint docs bench fuzz kills lock clean
 
 demo: .venv/installed
 	src/video2bgm.sh videos/sample.mp4 -o inference/sample.mp4
@@ -26,6 +26,11 @@ docs: .venv/tested
 SECONDS = 60
 fuzz: .venv/tested
 	$(BIN)/python tests/fuzz/run.py --seconds $(SECONDS)
+
+# Each script killed at random times, so many times, then its results compared with an undisturbed run's.
+TIMES = 20
+kills: .venv/tested
+	$(BIN)/python tests/fuzz/kills.py --times $(TIMES)
 
 # The versions of all that is installed, on every supported Python: as they are, as far as
 # pyproject.toml allows; `make lock NEWEST=--upgrade` takes the newest. What torch asks for to run on

@@ -190,9 +190,12 @@ def measure_all(
     from joblib import Parallel, delayed
     from tqdm import tqdm
 
+    from cmt.parallel import with_parent
+
     skipped: list[str] = []
     sources = list(find_sources(paths, skipped))
-    parallel = Parallel(min(args.jobs, max(len(sources), 1)), return_as="generator")
+    workers = min(args.jobs, max(len(sources), 1))
+    parallel = Parallel(workers, return_as="generator", **with_parent())
     results = parallel(delayed(measure)(source, args.bars, corpus) for source in sources)
     pieces = []
     progress = tqdm(results, total=len(sources), unit="piece", disable=None)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import pkgutil
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -53,6 +56,26 @@ def in_order(
     return _here(function, tasks, lost, jobs, batch)
 
 
+def with_parent() -> dict[str, Any]:
+    """Arguments of joblib's `Parallel`: its processes end with this one, even if it is killed."""
+    return {"initializer": _watch, "initargs": (os.getpid(),)}
+
+
+def _watch(parent: int) -> None:
+    """End this process a second after its parent.
+
+    Without work joblib's processes end by themselves, in minutes; not where their parent was killed
+    while it held the lock that they end under.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _here(
     function: Callable[..., T],
     tasks: Sequence[Task],
@@ -69,7 +92,13 @@ def _here(
     ahead = 2 * workers * batch
 
     def parallel(some: Sequence[Task]) -> Iterator[T]:
-        run = Parallel(workers, return_as="generator", pre_dispatch=ahead, batch_size=batch)
+        run = Parallel(
+            workers,
+            return_as="generator",
+            pre_dispatch=ahead,
+            batch_size=batch,
+            **with_parent(),
+        )
         return run(delayed(function)(*task) for task in some)
 
     done = 0
