@@ -30,7 +30,7 @@ fuzz: .venv/tested
 # Each script killed at random times, so many times, then its results compared with an undisturbed run's.
 TIMES = 20
 kills: .venv/tested
-	$(BIN)/python tests/fuzz/kills.py --times $(TIMES)
+	PYTHONPATH=src $(BIN)/python tests/fuzz/kills.py --times $(TIMES)
 
 # The versions of all that is installed, on every supported Python: as they are, as far as
 # pyproject.toml allows; `make lock NEWEST=--upgrade` takes the newest. What torch asks for to run on

@@ -242,7 +242,6 @@ def main(argv: list[str] | None = None) -> int:
     options.add_argument("--times", type=int, default=20, help="that each is killed")
     options.add_argument("--seed", type=int, default=0)
     args = options.parse_args(argv)
-    sys.path.insert(0, str(SOURCE))
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
     make_inputs(folder)
     failed = 0

@@ -208,7 +208,7 @@ def test_the_timeline_by_keyboard(page: Page, excerpt: Path) -> None:
     # By mouse: three quarters of the way to the right, of what is right of the lanes' names.
     box = line.bounding_box()
     assert box
-    page.mouse.click(box["x"] + 52 + 0.75 * (box["width"] - 52), box["y"] + box["height"] - 30)
+    line.click(position={"x": 52 + 0.75 * (box["width"] - 52), "y": box["height"] - 30})
     expect(line).to_have_attribute("aria-valuenow", re.compile(r"^(2\.9[5-9]|3(\.0[0-5]?)?)"))
 
 

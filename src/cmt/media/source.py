@@ -95,7 +95,7 @@ class Source:
         if self.clock.duration > 3600 * max_hours:
             raise InputError(
                 f"{self.path}: lasts {self.clock.duration / 3600:.4g} hours, more than the"
-                f" {max_hours:g} that are taken; cut it, or raise --max_hours"
+                f" {max_hours:g} that are taken; cut it"
             )
         self.orientation = Orientation.of(first)
         sides = first.width, first.height
@@ -186,8 +186,7 @@ class Source:
         if pixels > self._max_pixels:
             raise InputError(
                 f"{self.path}: its pictures have {context.width}x{context.height} pixels, more"
-                f" than the {self._max_pixels:,} that are taken; scale it down, or raise"
-                " --max_pixels"
+                f" than the {self._max_pixels:,} that are taken; scale it down"
             )
         context.options = {"max_pixels": str(self._max_pixels)}
         video.thread_type = "AUTO" if pixels < LARGE else "SLICE"

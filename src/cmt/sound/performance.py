@@ -45,6 +45,9 @@ ACCENT, PER_NOTE = 1.3, 0.03  # velocity on a visual beat: times that, and more 
 METRE = np.array([1.05, 1.02, 1.03, 1.0, 0.95])  # of pitched notes, by LEVELS
 MELODY, ACCOMPANIMENT = 1.08, 0.95
 HEIGHT = 0.03  # share by which an octave higher in a track is louder
+# Pitches in the middle of what each plays, the same in every song, so that a bar is played as it is
+# whatever the others are.
+MIDDLES = {"Piano": 60, "Guitar": 60, "Bass": 38, "Strings": 62}
 UNEVEN = 0.1  # standard deviation of what players do not control, as a share
 LATENESS, LATEST = 0.0025, 0.008  # seconds: of a simu-note, the usual and the most
 
@@ -127,10 +130,9 @@ def touch(song: Song) -> NDArray[np.float64]:
     level = metric_levels(notes["tick"])
     drums = notes["instrument"] == DRUMS
     factor = METRE[level]
-    for instrument in np.unique(notes["instrument"][~drums]):
-        mine = notes["instrument"] == instrument
-        octaves = (notes["pitch"][mine] - np.median(notes["pitch"][mine])) / 12
-        factor[mine] *= 1 + HEIGHT * octaves
+    for name, middle in MIDDLES.items():
+        mine = notes["instrument"] == INSTRUMENT_CLASS[name]
+        factor[mine] *= 1 + HEIGHT * (notes["pitch"][mine] - middle) / 12
     factor[~drums] *= np.where(on_top(song)[~drums], MELODY, ACCOMPANIMENT)
     table = drumming()
     for index, pitches in enumerate(VOICES.values()):

@@ -6,6 +6,7 @@ WavPack, which is lossless.
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import io
 import os
@@ -37,7 +38,8 @@ def default_soundfont() -> Path:
     try:
         return _written(path, content)
     except InputError:  # a cache that cannot be written to
-        return _written(Path(tempfile.gettempdir()) / f"cmt-{os.getuid()}" / path.name, content)
+        folder = Path(tempfile.gettempdir()) / f"cmt-{getpass.getuser()}"
+        return _written(folder / path.name, content)
 
 
 def cache_folder() -> Path:

@@ -106,7 +106,8 @@ class App {
       } finally {
         this.upload = null;
       }
-      this.show(await session.state()); // what was told while it was sent has not been shown
+      const state = await session.state(); // what was told while it was sent has not been shown
+      if (session === this.session) this.show(state);
     });
   }
 
