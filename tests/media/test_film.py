@@ -18,6 +18,7 @@ from cmt.media.orientation import Orientation
 from cmt.media.own_sound import own_sound
 from cmt.media.source import Source
 from cmt.sound.film import mux, why_encoded
+from conftest import REFERENCE
 
 Encode = Callable[..., Path]
 RATE = 48_000  # Hz
@@ -62,7 +63,7 @@ def displayed_by(path: Path, a: int, b: int, c: int, d: int) -> Path:
 @pytest.mark.parametrize(
     ("name", "codec", "copies"),
     [
-        ("a.mp4", "libsvtav1", (".mp4", ".mkv", ".webm")),
+        ("steps.av1.mp4", "recorded", (".mp4", ".mkv", ".webm")),
         ("a.mkv", "libx265", (".mp4", ".mov", ".mkv")),
         ("a.ts", "libx264", (".mp4", ".mov", ".mkv")),
         ("a.webm", "libvpx", (".mkv", ".webm")),
@@ -73,7 +74,9 @@ def displayed_by(path: Path, a: int, b: int, c: int, d: int) -> Path:
 def test_a_film_of_anything(
     encode: Encode, tmp_path: Path, suffix: str, name: str, codec: str, copies: tuple[str, ...]
 ) -> None:
-    video = encode(name, STEPS, codec=codec)
+    # AV1 is recorded: its encoder would give this process, and what it starts, real-time priority.
+    recorded = REFERENCE / "media" / name
+    video = recorded if codec == "recorded" else encode(name, STEPS, codec=codec)
     out = tmp_path / f"out{suffix}"
     assert (why_encoded(video, out) is None) == (suffix in copies)
     mux(video, MUSIC, out)
