@@ -51,7 +51,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Synthesise once, then write every output."""
     arguments = parse(argv)
-    sources = (arguments.input, arguments.video, arguments.soundfont)
+    sources = (arguments.input, arguments.video, *arguments.soundfont)
     check_outputs(arguments.output, filter(None, sources))
 
     from cmt.sound import film

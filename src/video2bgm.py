@@ -121,7 +121,7 @@ def result_for(video: Path, args: argparse.Namespace, made: dict[str, Path]) -> 
     if video.exists() and result.exists() and video.samefile(result):
         raise InputError(f"{video}: the result would replace it; choose another -o")
     rhythm, music = files_of(video, args)
-    inputs = [*args.videos, *filter(None, (args.key_frames, args.soundfont))]
+    inputs = [*args.videos, *filter(None, (args.key_frames, *args.soundfont))]
     check_outputs([*rhythm, *music, result], inputs)
     refuse_to_replace(rhythm, mark=rhythm[0], overwrite=args.overwrite)
     refuse_to_replace([*music, result], mark=music[1], overwrite=args.overwrite)

@@ -73,7 +73,11 @@ def add_overwrite(options: argparse.ArgumentParser) -> None:
 def add_sound(options: argparse.ArgumentParser) -> None:
     """Add the options that `sound` reads."""
     add = options.add_argument_group("the sound").add_argument
-    add("--soundfont", type=Path, metavar="SF2", help="other instruments (.sf2)")
+    add(
+        "--soundfont", type=Path, action="append", default=[], metavar="SF2",
+        help="other instruments (.sf2); again for more: each track is played by the first that has"
+        " its program",
+    )  # fmt: skip
     add(
         "--duck", action=argparse.BooleanOptionalAction, default=True,
         help="with --keep-audio, the music steps back where somebody speaks; default: yes",
@@ -90,8 +94,8 @@ def add_sound(options: argparse.ArgumentParser) -> None:
 
 def sound(args: argparse.Namespace) -> dict[str, Any]:
     """What the command line asks of `cmt.sound.film.render`."""
-    names = ("soundfont", "keep_audio", "duck", "fade_in", "fade_out", "sample_rate", "stems")
-    return {name: getattr(args, name) for name in names}
+    names = ("keep_audio", "duck", "fade_in", "fade_out", "sample_rate", "stems")
+    return {"soundfonts": args.soundfont, **{name: getattr(args, name) for name in names}}
 
 
 def timbres(text: str) -> dict[str, str]:

@@ -164,7 +164,7 @@ def run_roll(path: Path) -> None:
 
 
 def sound_fonts() -> list[bytes]:
-    from cmt.sound.synthesis import default_soundfont
+    from cmt.sound.soundfont import default_soundfont
 
     return [default_soundfont().read_bytes()]
 
@@ -172,7 +172,7 @@ def sound_fonts() -> list[bytes]:
 def run_sound_font(path: Path) -> None:
     from cmt.sound.synthesis import synthesise
 
-    synthesise(REFERENCE / "midi" / "bad" / "type0.mid", path, duration=1.0)
+    synthesise(REFERENCE / "midi" / "bad" / "type0.mid", [path], duration=1.0)
 
 
 TARGETS = {

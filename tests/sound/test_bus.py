@@ -13,7 +13,8 @@ from symusic.core import ControlChangeTick, NoteTick, ScoreTick, TempoTick, Trac
 from cmt.sound import bus, mixing, segments, synthesizer
 from cmt.sound.loudness import SAMPLE_RATE, Meter, integrated, loudness
 from cmt.sound.recording import Recording, resampled
-from cmt.sound.synthesis import default_soundfont, synthesise
+from cmt.sound.soundfont import default_soundfont
+from cmt.sound.synthesis import synthesise
 
 TICKS = 480
 CEILING = 20 * np.log10(bus.CEILING)  # dBTP

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from cmt.sound import riff
-from cmt.sound.synthesis import default_soundfont
+from cmt.sound.soundfont import default_soundfont
 
 
 def test_a_soundfont_is_one() -> None:

@@ -288,8 +288,8 @@ def test_bad_inputs_are_named(tmp_path: Path) -> None:
     cut = tmp_path / "cut.mid"
     cut.write_bytes(band().dumps_midi()[:-10])
     none = tmp_path / "none"
-    for arguments in ((bad,), (cut,), (none,), (band(), bad), (band(), none)):
-        with pytest.raises(InputError, match=str(arguments[-1])):
+    for arguments in ((bad,), (cut,), (none,)):
+        with pytest.raises(InputError, match=str(arguments[0])):
             heard(*arguments)
     with pytest.raises(InputError, match=r"\.wav, \.mp3, \.m4a"):
         write_audio(tmp_path / "song.ogg", np.zeros((2, 100), np.float32))

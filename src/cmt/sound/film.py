@@ -118,7 +118,7 @@ def soundtrack(
     midi: Path,
     video: Path | None = None,
     *,
-    soundfont: Path | None = None,
+    soundfonts: Sequence[Path] = (),
     tempo: float | None = None,
     keep_audio: float | None = None,
     duck: bool = True,
@@ -133,7 +133,7 @@ def soundtrack(
     Args:
         midi: the file.
         video: what the music is for.
-        soundfont: see `cmt.sound.synthesis.synthesise`.
+        soundfonts: see `cmt.sound.synthesis.synthesise`.
         tempo: BPM, in place of the file's tempos.
         keep_audio: see `Soundtrack`.
         duck: see `Soundtrack`.
@@ -149,7 +149,7 @@ def soundtrack(
     duration = None if video is None else video_duration(video)
     music = synthesise(
         midi,
-        soundfont,
+        soundfonts,
         tempo,
         duration,
         fade_in=fade_in,

@@ -27,7 +27,15 @@ RINGING = 8.0  # seconds that a note may sound after its end
 HELD = 30.0  # seconds: what is held for longer is struck anew at the beginning of a part
 
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, BEND = 0x80, 0x90, 0xB0, 0xC0, 0xE0  # MIDI's status bytes
-VOLUME, PAN, EXPRESSION, PEDAL, REVERB, CHORUS = 7, 10, 11, 64, 91, 93  # MIDI's controllers
+BANK, VOLUME, PAN, EXPRESSION, PEDAL, REVERB, CHORUS = (
+    0,
+    7,
+    10,
+    11,
+    64,
+    91,
+    93,
+)  # MIDI's controllers
 FINE = 32  # this much above a controller is the one of its lower seven bits
 MAX_FINE = 2**14 - 1
 # Parameters and what is entered for them: their order matters, not only what comes last.
@@ -61,6 +69,7 @@ class Line:
     Attributes:
         name: of the track.
         program: of General MIDI.
+        bank: of variations of programs, that is chosen when the first note begins.
         drums: whether it goes to the drum channel.
         send: to the room, 0 … 1.
         gain: of its samples; `events` play it as loud as 16 bits have room for.
@@ -72,6 +81,7 @@ class Line:
 
     name: str
     program: int
+    bank: int
     drums: bool
     send: float
     gain: float
@@ -162,6 +172,7 @@ def _line(track: TrackTick, clock: _Clock, settings: Mapping[int, int]) -> Line:
     return Line(
         track.name,
         track.program,
+        _latest(at[number == BANK], value[number == BANK], int(onsets.min())),
         track.is_drum,
         send=float(value[number == REVERB][-1]) / 127,
         gain=gain,
@@ -170,6 +181,13 @@ def _line(track: TrackTick, clock: _Clock, settings: Mapping[int, int]) -> Line:
         released=ends,
         ends=_lifted(ends, at[number == PEDAL], value[number == PEDAL] >= 64),
     )
+
+
+def _latest(at: NDArray, value: NDArray, step: int) -> int:
+    """What a controller is set to at a step, 0 if it is not."""
+    order = np.argsort(at, kind="stable")
+    count = np.searchsorted(at[order], step, side="right")
+    return int(value[order][count - 1]) if count else 0
 
 
 def _events(steps: object, status: int, one: object, two: object) -> NDArray:

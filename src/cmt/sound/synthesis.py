@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from cmt.music.midi import load_score
 from cmt.music.vocabulary import MAX_MINUTES
 from cmt.sound import bus, mixing, synthesizer
+from cmt.sound.fonts import choose
 from cmt.sound.loudness import SAMPLE_RATE, Meter
 from cmt.sound.recording import Block, Recording, silence
 from cmt.sound.segments import STEP, lines
-from cmt.sound.soundfont import default_soundfont
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
@@ -45,7 +45,7 @@ class Music:
 
 def synthesise(
     midi: str | Path | ScoreTick,
-    soundfont: str | Path | None = None,
+    soundfonts: Sequence[str | Path] = (),
     tempo: float | None = None,
     duration: float | None = None,
     *,
@@ -62,7 +62,7 @@ def synthesise(
 
     Args:
         midi: path, or a score in ticks.
-        soundfont: SoundFont 2 file; that of `cmt.sound.soundfont` if None.
+        soundfonts: SoundFont 2 files in order of preference, see `cmt.sound.fonts.choose`.
         tempo: BPM of the whole piece in place of the file's tempos.
         duration: seconds to cut or pad to; by default the last note's end and `TAIL`.
         fade_in: seconds.
@@ -92,7 +92,7 @@ def synthesise(
     if fade_out is None:
         fade_out = min(FADE, LONGEST_FADE * length / SAMPLE_RATE)
 
-    fonts = [Path(soundfont or default_soundfont())] * len(playing)
+    fonts = choose(playing, [Path(font) for font in soundfonts])
     dry = synthesizer.tracks(playing, fonts, length)
     blocks = mixing.in_room(dry, playing, apart=stems)
     blocks = mixing.faded(blocks, length, fade_in, fade_out)

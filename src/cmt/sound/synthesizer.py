@@ -23,6 +23,7 @@ from cmt.files import InputError
 from cmt.music.midi import DRUM_CHANNEL
 from cmt.parallel import in_order
 from cmt.sound import riff
+from cmt.sound.fonts import reading
 from cmt.sound.loudness import SAMPLE_RATE
 from cmt.sound.recording import BLOCK
 from cmt.sound.segments import CONTROL, EXPRESSION, PART, PROGRAM, STEP, Line, Part
@@ -114,17 +115,12 @@ def _render(midi: bytes, soundfont: Path) -> NDArray[np.int16]:
     import midirenderer
 
     try:
-        font = riff.read(soundfont)
-        with _silenced():
-            wav = midirenderer.render_wave_from(font, midi)
-    except OSError as error:
-        raise InputError(
-            f"{soundfont}: cannot be read ({error.strerror}); give --soundfont a .sf2 file"
-        ) from error
-    except (RuntimeError, ValueError) as error:
-        raise InputError(
-            f"{soundfont}: not a SoundFont 2 ({error}); give --soundfont a .sf2 file"
-        ) from error
+        with reading(soundfont):
+            font = riff.read(soundfont)
+            with _silenced():
+                wav = midirenderer.render_wave_from(font, midi)
+    except InputError:
+        raise
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # which Rust's binding does not export
             raise
