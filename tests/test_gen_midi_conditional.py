@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import mido
@@ -16,10 +17,12 @@ from cmt.form import Form, Section
 from cmt.model import checkpoint
 from cmt.model.network import CMT
 from cmt.music.keys import Key
-from cmt.music.midi import read_midi
+from cmt.music.midi import ALL_NOTES_OFF, read_midi
 from cmt.music.vocabulary import BAR
 from cmt.results import markers_of
 from cmt.rhythm import Curves, VideoRhythm, save_rhythm
+from cmt.sound import mixing, timbres
+from cmt.sound.synthesis import synthesise
 
 # Four bars at 120 BPM, a visual beat in the second.
 ROWS = [(BAR, 4, 0, 0), (BAR, 7, 0, 16), (5, 0, 3, 20), (BAR, 4, 0, 32), (BAR, 3, 0, 48)]
@@ -79,6 +82,35 @@ def test_sections_and_chords_are_told(tmp_path: Path, arguments: list[str]) -> N
     assert markers == ["A"]
     gen_midi_conditional.main([*arguments, "--control", "original"])
     assert report(tmp_path / "clip.mid")["form"] is None
+
+
+def test_a_take_opens_in_other_programs_as_it_is_mixed_here(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    clip = load_control(tmp_path / "clip.npz")
+    save_control(tmp_path / "clip.npz", replace(clip, scenes=(0, 2)))
+    gen_midi_conditional.main([*arguments, "--genre", "electronic"])
+    file = mido.MidiFile(tmp_path / "clip.mid")
+    conductor, *tracks = file.tracks
+    assert file.length == pytest.approx(8.0, abs=0.01)
+    assert [mido.tempo2bpm(m.tempo) for m in conductor if m.type == "set_tempo"] == [120]
+    assert [m.text[:7] for m in conductor if m.type == "marker"] == ["scene 1", "scene 2"]
+    names = [track.name for track in tracks]
+    programs = [next(m.program for m in track if m.type == "program_change") for track in tracks]
+    assert dict(zip(names, programs, strict=True)) == timbres.programs(timbres.band("electronic"))
+    asked = mixing.settings([*zip(names, programs, strict=True)])
+    for track in tracks:
+        mixed = [m for m in track if m.type == "control_change" and m.control != ALL_NOTES_OFF]
+        assert {m.control: m.value for m in mixed} == asked[track.name]
+        assert not any(m.time for m in mixed) and len({m.channel for m in mixed}) == 1
+        track[:] = [m for m in track if m not in mixed]
+    file.save(tmp_path / "bare.mid")
+    # Nothing is turned down twice.
+    with_it, without = (
+        synthesise(tmp_path / name, duration=4.0).mix for name in ("clip.mid", "bare.mid")
+    )
+    assert np.abs(with_it[:, :]).max() > 0.1
+    np.testing.assert_array_equal(with_it[:, :], without[:, :])
 
 
 def test_scenes_keep_their_names_beside_sections() -> None:

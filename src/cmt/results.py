@@ -22,7 +22,7 @@ from cmt.music.chords import HALVES, read_loops, write_loops
 from cmt.music.keys import MODES, Key
 from cmt.music.midi import load_score, to_midi
 from cmt.music.vocabulary import GENRES, TICKS_PER_BAR, TICKS_PER_BEAT
-from cmt.sound import timbres
+from cmt.sound import mixing, timbres
 from cmt.sound.performance import perform
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def write_music(piece: Piece, midi: Path) -> None:
 
 
 def as_midi(piece: Piece, hits: bool = False) -> bytes:
-    """A piece as MIDI, as it is played, with tempo map, and scenes and sections as markers.
+    """A piece as MIDI, as it is played and mixed, with tempo map, scenes and sections as markers.
 
     Without scenes, as the original's rhythm has none, it is played as the original plays.
 
@@ -137,10 +137,12 @@ def as_midi(piece: Piece, hits: bool = False) -> bytes:
         played = perform(
             piece.song, take.plan, take.form, control.grid, settings.seed, settings.humanize
         )
+        programs = timbres.programs(settings.band)
         how = {
             "velocities": played.velocities,
             "delays": played.delays,
-            "programs": timbres.programs(settings.band),
+            "programs": programs,
+            "controllers": mixing.settings([*programs.items()]),
         }
     markers = markers_of(control.scenes, take.form)
     if hits:

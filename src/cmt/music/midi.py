@@ -243,6 +243,7 @@ def to_midi(
     velocities: NDArray[np.int64] | None = None,
     delays: NDArray[np.float64] | None = None,
     programs: Mapping[str, int] | None = None,
+    controllers: Mapping[str, Mapping[int, int]] | None = None,
 ) -> bytes:
     """A MIDI file of a song: five named tracks, 4 ticks per quarter; 480 with delays.
 
@@ -255,6 +256,7 @@ def to_midi(
         velocities: (notes,) 1 … 127; 80 for all by default, as in the original.
         delays: (notes,) ticks, 0 … 1, by which each begins after its tick.
         programs: of the tracks, by name, 0 … 127; the original's by default.
+        controllers: of the tracks, by name: numbers and values, 0 … 127, that they begin with.
     """
     import mido
 
@@ -281,7 +283,8 @@ def to_midi(
             strict=True,
         )
         program = (programs or {}).get(instrument.name, instrument.program)
-        file.tracks.append(_track(instrument, program, played, end))
+        first = (controllers or {}).get(instrument.name, {})
+        file.tracks.append(_track(instrument, program, first, played, end))
     content = io.BytesIO()
     file.save(file=content)
     return content.getvalue()
@@ -306,7 +309,11 @@ def _conductor(
 
 
 def _track(
-    instrument: Instrument, program: int, notes: Iterable[tuple[int, int, int, int]], end: int
+    instrument: Instrument,
+    program: int,
+    controllers: Mapping[int, int],
+    notes: Iterable[tuple[int, int, int, int]],
+    end: int,
 ) -> mido.MidiTrack:
     """The track of an instrument, up to `end`: its notes are onset, pitch, offset, velocity."""
     import mido
@@ -323,6 +330,10 @@ def _track(
         [
             mido.MetaMessage("track_name", name=instrument.name),
             mido.Message("program_change", channel=channel, program=program),
+            *(
+                mido.Message("control_change", channel=channel, control=number, value=value)
+                for number, value in controllers.items()
+            ),
         ]
     )
     now = 0
