@@ -26,13 +26,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cmt import markers
 from cmt.files import INFERENCE, PICTURES, InputError, unused_name
 from cmt.options import (
     MAX_SEED,
     add_composition,
+    add_markers,
     add_overwrite,
     check_composition,
     load_model,
+    markers_at,
     passage,
     settings,
 )
@@ -73,6 +76,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--video", type=Path, help="draw its thumbnails, too (one NPZ only)")
     add("--format", choices=PICTURES, nargs="+", default=["png"], help="of pictures; default png")
     add_overwrite(options)
+    add_markers(options)
     add_composition(options)
     args = options.parse_args(argv)
     if args.again and not args.settings:
@@ -168,21 +172,34 @@ def check_results(midis: list[Path], args: argparse.Namespace) -> None:
         InputError: as `check_outputs` and `refuse_to_replace` do.
     """
     kinds = [".json", *(f".{kind}" for kind in args.format if args.visualize)]
-    results = [[midi.with_name(f"{midi.name}{kind}") for kind in ("", *kinds)] for midi in midis]
+    results = [
+        [
+            *(midi.with_name(f"{midi.name}{kind}") for kind in ("", *kinds)),
+            *marker_files(midi, args),
+        ]
+        for midi in midis
+    ]
     inputs = [*args.files, *filter(None, (args.settings, args.video))]
     check_outputs((path for files in results for path in files), inputs)
     for files in results:
         refuse_to_replace(files, mark=files[1], overwrite=args.overwrite)
 
 
+def marker_files(midi: Path, args: argparse.Namespace) -> list[Path]:
+    """The files of markers beside a MIDI file, if they are asked for."""
+    return markers.paths(midi) if args.markers else []
+
+
 def make(path: Path, stem: str, model: CMT, weights: str, args: argparse.Namespace) -> None:
     """Make takes for a control file by a model whose file has this checksum; write them as STEM."""
     from cmt import results
     from cmt.compose import compose
-    from cmt.control import load_control
+    from cmt.control import load_control, load_curves
 
     control = load_control(path)
     video = video_panels(path, args.video) if args.visualize else None
+    curves = load_curves(path)
+    at = markers_at(args, curves.fps if curves else None)
     started = time.perf_counter()
     pieces = compose(model, control, settings(args, args.num_songs, args.rank))
     seconds = time.perf_counter() - started
@@ -192,7 +209,7 @@ def make(path: Path, stem: str, model: CMT, weights: str, args: argparse.Namespa
             tell(f"warning: {args.settings}: was made from other {what}")
     for midi, piece in zip(midi_names(stem, args), pieces, strict=True):
         pictures = args.format if args.visualize else ()
-        results.write(piece, midi, sources, pictures=pictures, video=video)
+        results.write(piece, midi, sources, pictures=pictures, video=video, markers_at=at)
         print(f"{midi}: {piece.report}")
     words = sum(len(piece.take.words) for piece in pieces)
     print(f"{path.name}: {words} words in {seconds:.1f} s, {words / seconds:,.0f} words/s")

@@ -16,9 +16,9 @@ import time
 from functools import partial
 from pathlib import Path
 
+from cmt import markers
 from cmt.music.vocabulary import MAX_MINUTES, MINUTES_A_DAY
-from cmt.options import add_sound, sound
-from cmt.outputs import check_outputs
+from cmt.options import add_markers, add_sound, markers_at, sound
 from cmt.script import between, parser, run_script
 
 TEMPOS = (4, 1000)  # BPM; any music may be played
@@ -45,15 +45,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="lay the music under the video's own sound, with this gain, 0 to 1 (default 0.5)",
     )
     add_sound(options)
+    add_markers(options)
     return options.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
     """Synthesise once, then write every output."""
     arguments = parse(argv)
-    sources = (arguments.input, arguments.video, *arguments.soundfont)
-    check_outputs(arguments.output, filter(None, sources))
-
     from cmt.sound import film
 
     for output in arguments.output:
@@ -61,6 +59,7 @@ def main(argv: list[str] | None = None) -> None:
         is_film = output.suffix.lower() in film.VIDEO_CODECS
         if is_film and (reason := film.why_encoded(arguments.video, output)):
             print(f"{output}: its pictures will be encoded anew: {reason}", flush=True)
+    at = markers_at(arguments, film.frame_rate(arguments.video) if arguments.video else None)
     started = time.perf_counter()
     written = film.render(
         arguments.input,
@@ -68,12 +67,15 @@ def main(argv: list[str] | None = None) -> None:
         arguments.video,
         tempo=arguments.tempo,
         max_minutes=arguments.max_minutes,
+        markers_at=at,
         **sound(arguments),
     )
     for file in written:
         now = time.perf_counter()
         print(f"{file}, took {now - started:.1f} s")
         started = now
+    if arguments.markers:
+        print(*markers.paths(arguments.output[0]), sep="\n")
 
 
 command = partial(run_script, main)

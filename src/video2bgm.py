@@ -19,16 +19,20 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cmt import markers
 from cmt.files import INFERENCE, InputError
 from cmt.moods import suggest
+from cmt.music.vocabulary import INSTRUMENTS
 from cmt.options import (
     add_composition,
+    add_markers,
     add_overwrite,
     add_rhythm,
     add_sound,
     check_composition,
     check_rhythm,
     load_model,
+    markers_at,
     settings,
     sound,
     watched,
@@ -60,13 +64,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         " a `=` (%(const)g)",
     )  # fmt: skip
     add("--visualize", action="store_true", help="pictures, too: NAME_rhythm.png, NAME.mid.png")
-    add(
-        "--markers", action="store_true",
-        help="scenes, sections and hits for editors, too: NAME.markers.csv and .edl, and hits as"
-        " markers in NAME.mid",
-    )  # fmt: skip
     add_overwrite(options)
     add_sound(options)
+    add_markers(options)
     add_rhythm(options)
     add_composition(options)
     # Without a `=`, what follows --keep-audio is a video.
@@ -121,6 +121,8 @@ def result_for(video: Path, args: argparse.Namespace, made: dict[str, Path]) -> 
     if video.exists() and result.exists() and video.samefile(result):
         raise InputError(f"{video}: the result would replace it; choose another -o")
     rhythm, music = files_of(video, args)
+    if folder := stems_folder(video, args):
+        music += [folder / f"{instrument.name}.wav" for instrument in INSTRUMENTS]
     inputs = [*args.videos, *filter(None, (args.key_frames, *args.soundfont))]
     check_outputs([*rhythm, *music, result], inputs)
     refuse_to_replace(rhythm, mark=rhythm[0], overwrite=args.overwrite)
@@ -133,13 +135,18 @@ def files_of(video: Path, args: argparse.Namespace) -> tuple[list[Path], list[Pa
     rhythm, music = [".npz", ".json"], [".mid", ".mid.json", ".mp3"]
     if args.visualize:
         rhythm, music = [*rhythm, "_rhythm.png"], [*music, ".mid.png"]
-    if args.markers:
-        music += [".markers.csv", ".markers.edl"]
     folder = args.out_dir
-    return (
-        [folder / f"{video.stem}{ending}" for ending in rhythm],
-        [folder / f"{video.stem}{ending}" for ending in music],
+    rhythm_files, music_files = (
+        [folder / f"{video.stem}{ending}" for ending in endings] for endings in (rhythm, music)
     )
+    if args.markers:
+        music_files += markers.paths(music_files[0])
+    return rhythm_files, music_files
+
+
+def stems_folder(video: Path, args: argparse.Namespace) -> Path | None:
+    """Where the stems of a video's music go, if they are asked for."""
+    return args.stems / video.stem if args.stems and len(args.videos) > 1 else args.stems
 
 
 def video2bgm(
@@ -177,15 +184,13 @@ def video2bgm(
         (piece,) = compose(network, found.control, settings(args))
         sources = results.Sources(npz.name, found.control.checksum, str(args.ckpt), weights)
         panels = analysis.panels(found) if pictures else None
-        fps = found.frames.fps if args.markers else None
+        at = markers_at(args, found.frames.fps)
         music_files = results.write(
-            piece, midi, sources, pictures=pictures, video=panels, markers_at=fps
+            piece, midi, sources, pictures=pictures, video=panels, markers_at=at
         )
         print(f"{midi}: {piece.report}")
     with stage("music → sound"):
-        asked = sound(args)
-        if args.stems and len(args.videos) > 1:
-            asked["stems"] = args.stems / video.stem
+        asked = {**sound(args), "stems": stems_folder(video, args)}
         written = film.render(midi, [mp3, result], video, **asked)
         for file in tqdm(written, video.name, 2, unit="file", leave=False, disable=None):
             print(file)

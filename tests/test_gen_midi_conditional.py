@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import gen_midi_conditional
+import midi2mp3
 from cmt.control import Control, load_control, save_control
 from cmt.files import InputError
 from cmt.form import Form, Section
@@ -111,6 +113,31 @@ def test_a_take_opens_in_other_programs_as_it_is_mixed_here(
     )
     assert np.abs(with_it[:, :]).max() > 0.1
     np.testing.assert_array_equal(with_it[:, :], without[:, :])
+
+
+def test_markers_of_a_take_are_written_and_are_those_of_its_midi_file(
+    tmp_path: Path, arguments: list[str]
+) -> None:
+    clip = load_control(tmp_path / "clip.npz")
+    curves = Curves(50.0, np.zeros(399), np.zeros(0))
+    save_control(tmp_path / "clip.npz", replace(clip, scenes=(0, 2)), curves)
+    gen_midi_conditional.main([*arguments, "--markers"])
+    rows = list(csv.DictReader((tmp_path / "clip.markers.csv").open()))
+    assert [row["name"] for row in rows if row["kind"] == "scene"] == ["scene 1", "scene 2"]
+    (hit,) = [row for row in rows if row["kind"] == "hit"]
+    assert (hit["seconds"], hit["time_code"]) == ("2.500000", "00:00:02:25")
+    # The same again, of the MIDI file alone, at another rate.
+    given = ["--input", str(tmp_path / "clip.mid"), "--output", str(tmp_path / "song.wav")]
+    midi2mp3.main([*given, "--markers", "--fps", "24"])
+    again = list(csv.DictReader((tmp_path / "song.markers.csv").open()))
+    assert [(row["kind"], row["name"]) for row in again] == [
+        (row["kind"], row["name"]) for row in rows
+    ]
+    assert [row["time_code"] for row in again if row["kind"] == "hit"] == ["00:00:02:12"]
+    assert "01:00:02:12" in (tmp_path / "song.markers.edl").read_text()
+    (tmp_path / "clip.mid.json").unlink()
+    with pytest.raises(InputError, match=r"clip\.mid: exists, and is not known"):
+        gen_midi_conditional.main([*arguments, "--markers"])
 
 
 def test_scenes_keep_their_names_beside_sections() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from symusic import Score
 from symusic.core import NoteTick, ScoreTick, TempoTick, TrackTick
 
 import midi2mp3
@@ -91,6 +92,60 @@ def test_mistakes_are_told_before_anything_is_written(
     assert run_script(lambda: midi2mp3.main(["--input", "none.mid", *to[2:]])) == 1
     assert "none.mid" in capsys.readouterr().err
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("outputs", "in_the_way", "cause"),
+    [
+        (["song.mp3"], "stems/Piano.wav", "Piano.wav: is a folder"),
+        (["stems/Piano.wav"], None, "Piano.wav: is asked for twice"),
+        (["song.mp3"], "song.markers.csv", "song.markers.csv: is a folder"),
+        (["song.markers.edl"], None, "unknown suffix"),
+    ],
+)
+def test_stems_and_markers_are_outputs_like_others(
+    midi: Path, tmp_path: Path, outputs: list[str], in_the_way: str | None, cause: str
+) -> None:
+    if in_the_way:
+        (tmp_path / in_the_way).mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    stems = ["--stems", str(tmp_path / "stems"), "--markers"]
+    names = [str(tmp_path / name) for name in outputs]
+    with pytest.raises(InputError, match=cause):
+        midi2mp3.main(["--input", str(midi), "--output", *names, *stems])
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_stems_never_replace_what_is_read_nor_leave_their_folder(
+    midi: Path, tmp_path: Path
+) -> None:
+    score = Score(midi)
+    score.tracks[0].name = "../Lead: 1"
+    score.tracks.append(score.tracks[0].copy())
+    score.dump_midi(str(midi))
+    stems = tmp_path / "stems"
+    given = ["--input", str(midi), "--output", str(tmp_path / "song.wav"), "--stems", str(stems)]
+    midi2mp3.main(given)
+    assert sorted(path.name for path in stems.iterdir()) == ["_Lead_ 1-2.wav", "_Lead_ 1.wav"]
+    font = tmp_path / "stems" / "_Lead_ 1.wav"
+    content = font.read_bytes()
+    with pytest.raises(InputError, match=r"_Lead_ 1\.wav: would replace .*, which is read"):
+        midi2mp3.main([*given, "--soundfont", str(font)])
+    assert font.read_bytes() == content
+
+
+def test_video2bgm_checks_stems_and_markers_before_the_work(video: Path, tmp_path: Path) -> None:
+    out, stems = tmp_path / "out", tmp_path / "stems"
+    stems.mkdir()
+    (stems / "Bass.wav").write_bytes(b"somebody's own")
+    for options, cause in (
+        (["--stems", stems], f"{stems / 'Bass.wav'}: exists, and is not known to be of an earlier"),
+        (["--stems", video], "cannot be written, as its folder is a file"),
+    ):
+        result = run(video, "--out_dir", out, *options)
+        assert result.returncode == 1
+        assert cause in result.stderr
+    assert not out.exists() and [path.name for path in stems.iterdir()] == ["Bass.wav"]
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 BEGINNING = 1  # hours: where editors' timelines begin
 COLOURS = {"scene": "Blue", "section": "Green", "hit": "Red"}
+SCENE, HIT = "scene ", "hit"  # how the markers of a MIDI file begin
+USUAL_RATE = 25.0  # frames a second of time codes, where nothing tells them
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,37 @@ class Marker:
     second: float
     kind: str
     name: str
+
+
+def of_texts(texts: Iterable[tuple[int, float, str]]) -> list[Marker]:
+    """Moments out of the markers of a MIDI file, as `cmt.results.markers_of` names them.
+
+    Args:
+        texts: tick, second and text of each, such as "scene 2: B"; what is no scene and no hit is a
+            section.
+    """
+    found = []
+    for tick, second, text in texts:
+        scene, _, section = text.partition(": ") if text.startswith(SCENE) else ("", "", text)
+        named = ("scene", scene), (HIT if text == HIT else "section", section)
+        found += [
+            Marker(tick, second, kind, " ".join(name.split())) for kind, name in named if name
+        ]
+    return found
+
+
+def paths(beside: Path) -> list[Path]:
+    """NAME.markers.csv and NAME.markers.edl of a file NAME.mid, or NAME.mp3."""
+    return [beside.with_suffix(f".markers.{kind}") for kind in ("csv", "edl")]
+
+
+def contents(markers: Sequence[Marker], beside: Path, fps: float) -> dict[Path, bytes]:
+    """What the two files of `paths` are to hold."""
+    table, edits = paths(beside)
+    return {
+        table: as_csv(markers, fps).encode(),
+        edits: as_edl(markers, fps, beside.stem).encode(),
+    }
 
 
 def as_csv(markers: Sequence[Marker], fps: float) -> str:

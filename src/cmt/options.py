@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cmt.decoding import LOOPS
 from cmt.files import DEFAULT_CHECKPOINT, InputError
 from cmt.key_frames import read_key_frames
+from cmt.markers import USUAL_RATE
 from cmt.moods import MOODS
 from cmt.music.keys import MODES, TONICS, Key
 from cmt.music.vocabulary import GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
@@ -26,6 +27,7 @@ RHYTHMS = ("true", "original")
 FLOWS = ("exact", "single", "fast")
 MAX_SEED = 2**32 - 1
 MAX_FADE = 3600.0  # seconds
+MAX_RATE = 1000.0  # frames a second
 SAMPLE_RATES = (44_100, 48_000)  # Hz: nothing lies above what these hold
 EXACT_ONLY = (
     "mood", "density", "instruments", "beat_instruments", "key", "mode", "chords", "progression",
@@ -90,6 +92,31 @@ def add_sound(options: argparse.ArgumentParser) -> None:
         help="of sound files, Hz; default 48000, which videos always have",
     )  # fmt: skip
     add("--stems", type=Path, metavar="DIR", help="each track as a WAV file, before the bus, too")
+
+
+def add_markers(options: argparse.ArgumentParser) -> None:
+    """Add the options that `markers_at` reads."""
+    add = options.add_argument_group("for editors").add_argument
+    add(
+        "--markers", action="store_true",
+        help="scenes, sections and hits, too: NAME.markers.csv and .edl, and hits as markers in the"
+        " MIDI file that is made",
+    )  # fmt: skip
+    add(
+        "--fps", type=between(1, MAX_RATE), metavar="RATE",
+        help=f"frames a second of the markers' time codes; default: the video's, {USUAL_RATE:g}"
+        " where none is known",
+    )  # fmt: skip
+
+
+def markers_at(args: argparse.Namespace, of_video: float | None) -> float | None:
+    """Frames a second of the markers that are asked for; None if none are.
+
+    Args:
+        args: the command line's.
+        of_video: its frames a second, where they are known.
+    """
+    return (args.fps or of_video or USUAL_RATE) if args.markers else None
 
 
 def sound(args: argparse.Namespace) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from cmt.decoding.passage import Passage
 from cmt.decoding.style import Style
 from cmt.files import InputError, replacing_all, write_together
 from cmt.form import Form
-from cmt.markers import Marker, as_csv, as_edl
+from cmt.markers import HIT, SCENE, Marker, contents
 from cmt.moods import MOODS
 from cmt.music.chords import HALVES, read_loops, write_loops
 from cmt.music.keys import MODES, Key
@@ -88,10 +88,7 @@ def write(
     report = midi.with_name(f"{midi.name}.json")
     marked: dict[Path, bytes] = {}
     if markers_at is not None:
-        found = moments(piece)
-        csv, edl = (midi.with_suffix(f".markers.{kind}") for kind in ("csv", "edl"))
-        marked[csv] = as_csv(found, markers_at).encode()
-        marked[edl] = as_edl(found, markers_at, midi.stem).encode()
+        marked = contents(moments(piece), midi, markers_at)
     with replacing_all([midi, report, *marked]) as (new_midi, new_report, *new_marked):
         new_midi.write_bytes(as_midi(piece, hits=markers_at is not None))
         for path, content_of_it in zip(new_marked, marked.values(), strict=True):
@@ -146,13 +143,13 @@ def as_midi(piece: Piece, hits: bool = False) -> bytes:
         }
     markers = markers_of(control.scenes, take.form)
     if hits:
-        markers = sorted([*markers, *((tick, "hit") for tick in take.plan.beats)])
+        markers = sorted([*markers, *((tick, HIT) for tick in take.plan.beats)])
     return to_midi(piece.song, control.grid.tempi, markers=markers, **how)
 
 
 def markers_of(scenes: Sequence[int], form: Form | None) -> list[tuple[int, str]]:
     """Markers (tick, text) of the first bars of scenes and of sections: "scene 1: A", "B"."""
-    names = {bar: [f"scene {number}"] for number, bar in enumerate(scenes, start=1)}
+    names = {bar: [f"{SCENE}{number}"] for number, bar in enumerate(scenes, start=1)}
     for section in form.sections if form else ():
         names.setdefault(section.start, []).append(str(section))
     return [(bar * TICKS_PER_BAR, ": ".join(names[bar])) for bar in sorted(names)]
@@ -160,11 +157,11 @@ def markers_of(scenes: Sequence[int], form: Form | None) -> list[tuple[int, str]
 
 def moments(piece: Piece) -> list[Marker]:
     """Scenes, sections and hits of a piece, ascending."""
-    scenes = [(bar, "scene", f"scene {n}") for n, bar in enumerate(piece.control.scenes, start=1)]
+    scenes = [(bar, "scene", f"{SCENE}{n}") for n, bar in enumerate(piece.control.scenes, start=1)]
     form = piece.take.form
     sections = [(part.start, "section", str(part)) for part in form.sections] if form else []
     placed = [(bar * TICKS_PER_BAR, kind, name) for bar, kind, name in (*scenes, *sections)]
-    placed += [(tick, "hit", "hit") for tick in piece.take.plan.beats]
+    placed += [(tick, HIT, HIT) for tick in piece.take.plan.beats]
     seconds = piece.control.grid.seconds
     return [
         Marker(tick, float(seconds(tick)), kind, name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,6 +175,23 @@ def load_score(path: str | Path, max_minutes: float = MAX_MINUTES) -> ScoreTick:
     Raises:
         InputError: the file cannot be read, is no such MIDI file, is damaged or longer.
     """
+    score, ignored = _read(path, max_minutes)
+    for what in sorted(ignored):
+        log.warning("%s: a %s that no music has is ignored", path, what)
+    return score
+
+
+def names_of_parts(path: str | Path) -> list[str]:
+    """Names of the tracks of a MIDI file that have notes, however long it lasts.
+
+    Raises:
+        InputError: as `load_score`.
+    """
+    return [track.name for track in _read(path, math.inf)[0].tracks if len(track.notes)]
+
+
+def _read(path: str | Path, max_minutes: float) -> tuple[ScoreTick, Iterable[str]]:
+    """See `load_score`; and kinds of what is left out."""
     try:
         with Path(path).open("rb") as file:
             data = file.read(smf.MAX_BYTES + 1)
@@ -188,12 +206,9 @@ def load_score(path: str | Path, max_minutes: float = MAX_MINUTES) -> ScoreTick:
                 f"lasts {events.seconds / 60:,.0f} minutes, more than {max_minutes:g};"
                 " cut it, or raise the limit: midi2mp3.py --max-minutes"
             )
-        score = score_of(events)
+        return score_of(events), events.ignored
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
-    for what in sorted(events.ignored):
-        log.warning("%s: a %s that no music has is ignored", path, what)
-    return score
 
 
 def _to_grid(time: np.ndarray, score: ScoreTick) -> np.ndarray:

@@ -18,17 +18,20 @@ import av
 import numpy as np
 from av.audio import AudioStream
 
-from cmt.files import InputError, replacing
+from cmt.files import InputError, replacing, write_together
+from cmt.markers import contents, paths
 from cmt.media.own_sound import own_sound
 from cmt.media.pictures import Way, copied, encoded, find_way
 from cmt.media.pictures import options as writing
 from cmt.media.source import Source, source_of
+from cmt.music.midi import names_of_parts
 from cmt.music.vocabulary import MAX_MINUTES
+from cmt.outputs import check_outputs
 from cmt.sound.bus import limit
 from cmt.sound.ducking import FRAME, ducking
 from cmt.sound.loudness import SAMPLE_RATE, Samples, blocks, decibels, levels, loudness
 from cmt.sound.recording import Block, Recording, cut, enveloped, resampled, silence
-from cmt.sound.synthesis import Music, synthesise
+from cmt.sound.synthesis import Music, stem_names, synthesise
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -109,9 +112,22 @@ class Soundtrack:
             InputError: the folder cannot be written to.
         """
         for name, stem in self.music.stems.items():
-            path = folder / f"{name}.wav"
+            path = _stem(folder, name)
             write_audio(path, stem, codec="pcm_f32le")
             yield Written(path, stem.shape[1] / SAMPLE_RATE, *levels(stem))
+
+
+def _stem(folder: Path, name: str) -> Path:
+    return folder / f"{name}.wav"
+
+
+def stem_files(midi: Path, folder: Path) -> list[Path]:
+    """What `Soundtrack.write_stems` writes for a MIDI file.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    return [_stem(folder, name) for name in stem_names(names_of_parts(midi))]
 
 
 def soundtrack(
@@ -165,7 +181,9 @@ def render(
     outputs: Sequence[Path],
     video: Path | None = None,
     *,
+    soundfonts: Sequence[Path] = (),
     stems: Path | None = None,
+    markers_at: float | None = None,
     **options: Any,
 ) -> Iterator[Written]:
     """Synthesise once, then write every output; see `soundtrack` and `Soundtrack.write`.
@@ -174,7 +192,10 @@ def render(
         midi: the file.
         outputs: sounds, and videos if there is one.
         video: what the music is for.
+        soundfonts: see `soundtrack`.
         stems: a folder that gets each track, see `Soundtrack.write_stems`.
+        markers_at: frames a second of the MIDI file's markers, which are written beside the first
+            output, see `cmt.markers.paths`; None writes none.
         options: of `soundtrack`.
 
     Yields:
@@ -185,9 +206,14 @@ def render(
     """
     for output in outputs:
         check_output(output, video)
-    played = soundtrack(midi, video, stems=stems is not None, **options)
+    besides = [] if stems is None else stem_files(midi, stems)
+    besides += [] if markers_at is None else paths(outputs[0])
+    check_outputs([*outputs, *besides], filter(None, (midi, video, *soundfonts)))
+    played = soundtrack(midi, video, soundfonts=soundfonts, stems=stems is not None, **options)
     for output in outputs:
         yield played.write(output)
+    if markers_at is not None:
+        write_together(contents(played.music.markers, outputs[0], markers_at))
     if stems is not None:
         yield from played.write_stems(stems)
 
@@ -234,6 +260,15 @@ def video_duration(path: str | Path) -> float:
         InputError: not a video that can be read.
     """
     return source_of(path).clock.duration
+
+
+def frame_rate(path: str | Path) -> float:
+    """Frames a second of a video, on average.
+
+    Raises:
+        InputError: not a video that can be read.
+    """
+    return float(source_of(path).rate)
 
 
 def has_sound(path: str | Path) -> bool:

@@ -117,7 +117,7 @@ def lines(score: ScoreTick, settings: Mapping[str, Mapping[int, int]]) -> list[L
         score: in ticks.
         settings: by names of tracks, values of controllers that these do not set themselves.
     """
-    clock = _Clock(score)
+    clock = Clock(score)
     tracks = (track for track in score.tracks if len(track.notes))
     return [_line(track, clock, settings.get(track.name, {})) for track in tracks]
 
@@ -126,7 +126,7 @@ def _steps(seconds: float) -> int:
     return round(seconds * SAMPLE_RATE / STEP)
 
 
-class _Clock:
+class Clock:
     """When the ticks of a score are: symusic's own seconds have single precision."""
 
     def __init__(self, score: ScoreTick) -> None:
@@ -137,14 +137,17 @@ class _Clock:
         self.lengths = beats / score.ticks_per_quarter
         self.starts = np.concatenate([[0], np.cumsum(np.diff(self.ticks) * self.lengths[:-1])])
 
+    def seconds(self, ticks: NDArray) -> NDArray[np.float64]:
+        """Seconds from tick 0 on."""
+        change = np.searchsorted(self.ticks, ticks, side="right") - 1
+        return self.starts[change] + (ticks - self.ticks[change]) * self.lengths[change]
+
     def steps(self, ticks: NDArray) -> NDArray[np.int64]:
         """The synthesizer's nearest steps."""
-        change = np.searchsorted(self.ticks, ticks, side="right") - 1
-        seconds = self.starts[change] + (ticks - self.ticks[change]) * self.lengths[change]
-        return np.rint(seconds * SAMPLE_RATE / STEP).astype(np.int64)
+        return np.rint(self.seconds(ticks) * SAMPLE_RATE / STEP).astype(np.int64)
 
 
-def _line(track: TrackTick, clock: _Clock, settings: Mapping[int, int]) -> Line:
+def _line(track: TrackTick, clock: Clock, settings: Mapping[int, int]) -> Line:
     notes, controls, bends = track.notes.numpy(), track.controls.numpy(), track.pitch_bends.numpy()
     onsets, ends = clock.steps(notes["time"]), clock.steps(notes["time"] + notes["duration"])
     ends = np.maximum(ends, onsets + 1)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from cmt.files import unused_name
+from cmt.markers import Marker, of_texts
 from cmt.music.midi import load_score
 from cmt.music.vocabulary import MAX_MINUTES
 from cmt.sound import bus, mixing, synthesizer
 from cmt.sound.fonts import choose
 from cmt.sound.loudness import SAMPLE_RATE, Meter
 from cmt.sound.recording import Block, Recording, silence
-from cmt.sound.segments import STEP, lines
+from cmt.sound.segments import STEP, Clock, lines
 
 if TYPE_CHECKING:
     from symusic.core import ScoreTick
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 TAIL = 2.0  # s that the last notes may ring
 FADE = 1.0  # s at the end
 LONGEST_FADE = 1 / 4  # share of the music, of a fade that nobody asked for
+LONGEST_NAME = 60  # characters, of a track's file
+_UNSAFE = re.compile(r"[^\w '&+(),.#-]")
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +41,14 @@ class Music:
 
     Attributes:
         mix: as it is heard.
-        stems: each track by a name, if they were asked for: their sum is the mix before the bus.
+        stems: each track by its name of `stem_names`, if they were asked for: their sum is the mix
+            before the bus.
+        markers: of the file, those within the sound.
     """
 
     mix: Recording
     stems: dict[str, Recording]
+    markers: list[Marker]
 
 
 def synthesise(
@@ -86,9 +94,10 @@ def synthesise(
     playing = lines(score, mixing.settings(tracks))
     end = max((int(line.released.max()) for line in playing), default=0) * STEP / SAMPLE_RATE
     length = round((end + TAIL if duration is None else duration) * SAMPLE_RATE)
+    markers = _markers(score, length / SAMPLE_RATE)
     if not playing:
         log.warning("%s: no notes; the sound is silence", midi)
-        return Music(Recording(silence(length)), {})
+        return Music(Recording(silence(length)), {}, markers)
     if fade_out is None:
         fade_out = min(FADE, LONGEST_FADE * length / SAMPLE_RATE)
 
@@ -96,13 +105,19 @@ def synthesise(
     dry = synthesizer.tracks(playing, fonts, length)
     blocks = mixing.in_room(dry, playing, apart=stems)
     blocks = mixing.faded(blocks, length, fade_in, fade_out)
-    apart = {name: Recording() for name in _unique([name for name, _ in tracks])} if stems else {}
-    meter = Meter()
-    mix = Recording(meter.reading(_summed(blocks, list(apart.values()))))
-    if not meter.peaks.any():
+    apart = {name: Recording() for name in stem_names(name for name, _ in tracks)} if stems else {}
+    mix = _mastered(_summed(blocks, list(apart.values())))
+    if not any(block.any() for block in mix):
         log.warning("%s: its notes are too soft to be heard; the sound is silence", midi)
+    return Music(mix, apart, markers)
+
+
+def _mastered(blocks: Iterator[Block]) -> Recording:
+    """A mix as it leaves the bus."""
+    meter = Meter()
+    mix = Recording(meter.reading(blocks))
     bus.master(mix, meter)
-    return Music(mix, apart)
+    return mix
 
 
 def _summed(blocks: Iterator[NDArray[np.float32]], stems: list[Recording]) -> Iterator[Block]:
@@ -113,9 +128,15 @@ def _summed(blocks: Iterator[NDArray[np.float32]], stems: list[Recording]) -> It
         yield block.sum(axis=0)
 
 
-def _unique(names: list[str]) -> list[str]:
-    """Names of files: of tracks, numbered where two have the same or none."""
-    from cmt.files import unused_name
-
+def stem_names(names: Iterable[str]) -> list[str]:
+    """Names of files: of tracks, numbered where two have the same, without what files have not."""
     used: set[str] = set()
-    return [unused_name(name or "track", used) for name in names]
+    safe = (_UNSAFE.sub("_", name)[:LONGEST_NAME].strip(" .") for name in names)
+    return [unused_name(name or "track", used) for name in safe]
+
+
+def _markers(score: ScoreTick, duration: float) -> list[Marker]:
+    ticks = np.array([marker.time for marker in score.markers], int)
+    texts = (marker.text for marker in score.markers)
+    timed = zip(ticks.tolist(), Clock(score).seconds(ticks).tolist(), texts, strict=True)
+    return of_texts(sorted(marker for marker in timed if marker[1] < duration))
