@@ -152,6 +152,8 @@ def main(argv: list[str] | None = None) -> None:
             with only_run(args.out_dir / stem):
                 make(path, stem, model, weights, args)
         except InputError as error:
+            if len(args.files) == 1:
+                raise
             skipped += 1
             tell(f"skipped: {error}")
     if skipped == len(args.files):

@@ -97,6 +97,8 @@ def main(argv: list[str] | None = None) -> int:
             with only_run(args.out_dir / video.stem):
                 video2bgm(video, result, model, args)
         except InputError as error:
+            if len(args.videos) == 1:
+                raise
             tell(f"error: {error}")
             skipped.append(video)
     for video in skipped:

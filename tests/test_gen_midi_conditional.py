@@ -279,4 +279,6 @@ def test_a_bad_file_is_named_and_the_others_are_made(
     assert str(bad) in capsys.readouterr().err
     assert (tmp_path / "clip.mid").is_file()
     with pytest.raises(InputError, match="nothing was usable"):
+        gen_midi_conditional.main(["-f", str(bad), str(bad), *arguments[2:]])
+    with pytest.raises(InputError, match=r"bad\.npz: "):
         gen_midi_conditional.main(["-f", str(bad), *arguments[2:]])

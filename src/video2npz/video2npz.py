@@ -91,6 +91,8 @@ def main(argv: list[str] | None = None) -> None:
         )
         for video, result in zip(arguments.videos, done, strict=True):
             if isinstance(result, InputError):
+                if len(tasks) == 1:
+                    raise result
                 tell(f"skipped: {result}")
                 skipped.append(video)
                 continue
@@ -98,7 +100,7 @@ def main(argv: list[str] | None = None) -> None:
             for problem in problems:
                 tell(f"warning: {problem}; what could be decoded was used")
             print(line)
-    if skipped and len(arguments.videos) > 1:
+    if skipped:
         listed = ", ".join(map(str, skipped))
         tell(f"skipped {len(skipped)} of {len(arguments.videos)}: {listed}")
     if len(skipped) == len(arguments.videos):

@@ -181,6 +181,14 @@ def test_sound_leaps_with_the_pictures() -> None:
     assert times == pytest.approx([-0.02, 0.5, 0.99, 1.0, 1.5, 1.98])
 
 
+def test_slow_pictures_that_are_reordered_are_no_leap() -> None:
+    stamps = Stamps(Fraction(1, 1000), delay=2)  # as Matroska has them: none of decoding at first
+    for pts, dts in ((0, None), (20_000, None), (10_000, None), (5000, 5000), (15_000, 10_000)):
+        stamps.add(pts, dts, 5000)
+    clock = Clock.of(stamps)
+    assert clock.ticks.tolist() == stamps.pts and clock.duration == 25 and not clock.closed
+
+
 def test_a_video_too_large_or_too_long_is_refused_by_name(encode: Encode) -> None:
     video = encode("a.mp4", STEPS)
     with pytest.raises(InputError, match=r"a\.mp4.*64x64 pixels"):
@@ -246,3 +254,20 @@ def test_eleven_channels_without_places_are_heard(tmp_path: Path) -> None:
     tone = np.tile(0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE), (11, 1))
     sound = heard(with_sound(tmp_path / "a.mkv", [(0.0, "11 channels", tone)]))
     assert np.abs(sound[RATE // 4 : RATE // 2]).max() == pytest.approx(0.5 / 2**0.5, rel=0.02)
+
+
+def test_a_mono_sound_whose_last_frame_tells_no_time_is_heard(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.asf"), "w") as target:
+        video = target.add_stream("mpeg4", rate=25)
+        video.width = video.height = 64
+        video.pix_fmt = "yuv420p"
+        voice = target.add_stream("wmav2", rate=RATE, layout="mono")
+        voice.bit_rate = 96_000
+        target.mux(video.encode(av.VideoFrame(64, 64)))
+        target.mux(video.encode(None))
+        tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE)
+        frame = av.AudioFrame.from_ndarray(tone[None].astype(np.float32), "fltp", "mono")
+        frame.sample_rate = RATE
+        target.mux([*voice.encode(frame), *voice.encode(None)])
+    sound = heard(tmp_path / "a.asf")
+    assert np.abs(sound[RATE // 4 :]).max() == pytest.approx(0.5 / 2**0.5, rel=0.05)

@@ -74,6 +74,8 @@ def test_a_batch_skips_what_it_cannot_use(clip: Path, capsys: pytest.CaptureFixt
     assert "skipped 1 of 2" in captured.err
     assert captured.err.count("bad.mp4") >= 2
     with pytest.raises(InputError, match="no video could be used"):
+        main([str(bad), str(bad), "--out_dir", str(clip.parent)])
+    with pytest.raises(InputError, match=r"bad\.mp4: cannot be opened as a video"):
         main([str(bad), "--out_dir", str(clip.parent)])
 
 

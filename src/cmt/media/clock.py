@@ -7,6 +7,7 @@ from the first picture shown on.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -31,6 +32,7 @@ class Stamps:
         durations: in ticks; 0 where unknown.
         hidden: what is decoded, but not shown (of an edit list).
         of_decoding: all stamps are.
+        delay: pictures that a decoder keeps back, to put them in order.
     """
 
     base: Fraction
@@ -39,6 +41,7 @@ class Stamps:
     durations: list[int] = field(default_factory=list)
     hidden: list[bool] = field(default_factory=list)
     of_decoding: bool = False
+    delay: int = 0
 
     def add(
         self, pts: int | None, dts: int | None, duration: int | None, hidden: bool = False
@@ -127,7 +130,7 @@ class Clock:
         exact = max(1.0, float(near.mean()) if len(near) else usual)
         step = round(exact)
         longest = round((LONGEST_HOLD_SENT if sent else LONGEST_HOLD) / base)
-        rules = _Rules(sent, longest, round(SET_BACK / base))
+        rules = _Rules(sent, longest, round(SET_BACK / base), stamps.delay)
         pieces, piece, closed = _pieces(raw, stamps.dts, shown, step, rules)
         ticks = raw - pieces[piece, 2]
         last = int(shown[ticks[shown].argmax()])
@@ -203,11 +206,15 @@ class Clock:
 
 @dataclass(frozen=True)
 class _Rules:
-    """Ticks from which on a clock has leapt, forward and back, and whether its file was sent."""
+    """Ticks from which on a clock has leapt, forward and back.
+
+    Whether its file was sent, and how far pictures are reordered, as `Stamps.delay`.
+    """
 
     sent: bool
     longest: int
     back: int
+    delay: int
 
 
 def _filled(stamps: Stamps) -> tuple[np.ndarray, np.ndarray]:
@@ -256,12 +263,13 @@ def _runs(
 ) -> tuple[list[int], list[int]]:
     """Where runs of packets begin, between which decoding leaps or is set back; by how much."""
     starts, leaps = [0], []
-    highest = int(raw[shown[0]])
+    # As many of the last to be shown as a decoder keeps back, and one more: none comes before that.
+    latest = [int(raw[shown[0]])]
     for before, i in zip(shown.tolist(), shown[1:].tolist(), strict=False):
         a, b, stamp = dts[before], dts[i], int(raw[i])
         if a is None or b is None:
-            leap = stamp - highest
-            leapt = leap < -rules.back
+            leap = stamp - max(latest)
+            leapt = len(latest) > rules.delay and stamp - latest[0] < -rules.back
         else:  # pictures may be reordered, decoding never is
             leap = b - a
             leapt = leap < (0 if rules.sent else -rules.back)
@@ -269,6 +277,8 @@ def _runs(
         if leapt:
             starts.append(i)
             leaps.append(leap)
-            highest = stamp
-        highest = max(highest, stamp)
+            latest = []
+        heapq.heappush(latest, stamp)
+        if len(latest) > rules.delay + 1:
+            heapq.heappop(latest)
     return starts, leaps

@@ -99,7 +99,9 @@ def _mixable(frame: AudioFrame) -> AudioFrame:
         mean -= 2**7  # its silence
     mean /= FULL_SCALE.get(samples.dtype.name, 1)
     mono = AudioFrame.from_ndarray(mean.astype(np.float32), "fltp", "mono")
-    mono.sample_rate, mono.pts, mono.time_base = frame.sample_rate, frame.pts, frame.time_base
+    mono.sample_rate, mono.pts = frame.sample_rate, frame.pts
+    if frame.time_base is not None:
+        mono.time_base = frame.time_base
     return mono
 
 

@@ -193,11 +193,11 @@ class Source:
         return video
 
     def _stamps(self, container: InputContainer, video: VideoStream) -> Stamps:
-        reordered = bool(video.codec_context.reorder_depth)
         # AVI stores stamps of decoding only; others are made up of them.
         stamps = Stamps(
             video.time_base or Fraction(1, av.time_base),
-            of_decoding=reordered and container.format.name == "avi",
+            of_decoding=self.delay > 0 and container.format.name == "avi",
+            delay=self.delay,
         )
         for packet in self.read(container, video):
             stamps.add(packet.pts, packet.dts, packet.duration, packet.is_discard)
