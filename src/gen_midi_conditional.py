@@ -8,6 +8,8 @@
     gen_midi_conditional.py --settings inference/clip_3.mid.json       that take again, alone
     gen_midi_conditional.py --settings inference/clip.mid.json --again 9-16 --seed 7
                                             bars 9 to 16 anew, the rest note for note
+    gen_midi_conditional.py --settings inference/clip.mid.json --revise --add-hits 8.5 --seed 7
+                                            anew only where that asks for something else
     gen_midi_conditional.py -f inference/clip.npz --visualize --video clip.mp4 --format png pdf
 
 Beside each MIDI file NAME.mid goes NAME.mid.json: how it was made, and the control errors
@@ -45,6 +47,7 @@ from cmt.script import between, parser, run_script, tell
 if TYPE_CHECKING:
     from cmt.model.network import CMT
     from cmt.plots import Video
+    from cmt.revision import Revision
 
 
 MOST_TAKES = 256  # decoded together, in memory
@@ -71,6 +74,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="9-16: of the piece of --settings make these bars again, by --seed, and leave the rest"
         " note for note",
     )  # fmt: skip
+    add(
+        "--revise", action="store_true",
+        help="of the piece of --settings make again, by --seed, only the bars of which --sections"
+        " (all of them), --add-hits or --remove-hits ask for something else",
+    )  # fmt: skip
     add("--out_dir", type=Path, default=INFERENCE)
     add("--visualize", action="store_true", help="also draw the music over what was asked of it")
     add("--video", type=Path, help="draw its thumbnails, too (one NPZ only)")
@@ -79,8 +87,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add_markers(options)
     add_composition(options)
     args = options.parse_args(argv)
-    if args.again and not args.settings:
-        options.error("--again: goes with --settings, which tells the piece")
+    for name in ("again", "revise"):
+        if getattr(args, name) and not args.settings:
+            options.error(f"--{name}: goes with --settings, which tells the piece")
+    if args.again and args.revise:
+        options.error("--revise: goes without --again; do one after the other")
     if args.settings:
         asked, before = args, defaults_of(args.settings)
         options.set_defaults(**before)
@@ -88,6 +99,10 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         if asked.again:  # the seed beside it is the passage's
             args.again = (*before["again"], replace(asked.again, seed=asked.seed))
             args.seed = before["seed"]
+        elif asked.revise:
+            args.again = (*before["again"], revision(asked, before))
+            for name in ("seed", "sections", "add_hits", "remove_hits"):
+                setattr(args, name, before[name])
     if not args.files:
         options.error("-f: give files of control words")
     if args.video and not (args.visualize and len(args.files) == 1):
@@ -96,6 +111,16 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         options.error(f"--seed: give at most {most}, for {args.num_songs} takes")
     check_composition(options, args)
     return args
+
+
+def revision(asked: argparse.Namespace, before: dict[str, Any]) -> Revision:
+    """What is asked of a piece in place of what was: its sections, where no others are."""
+    from cmt.revision import Revision
+
+    wished = before["sections"]
+    for change in before["again"]:
+        wished = change.sections if isinstance(change, Revision) else wished
+    return Revision(asked.sections or wished, asked.remove_hits, asked.add_hits, asked.seed)
 
 
 def defaults_of(report: Path) -> dict[str, Any]:
@@ -142,8 +167,7 @@ def main(argv: list[str] | None = None) -> None:
     """Generate for every file; a bad one is named and the others are still made."""
     args = parse(argv)
     names: set[str] = set()
-    passage = f"_bars{args.again[-1]}" if args.again else ""
-    stems = [unused_name(f"{path.stem}{passage}", names) for path in args.files]
+    stems = [unused_name(f"{path.stem}{changed(args)}", names) for path in args.files]
     check_results([midi for stem in stems for midi in midi_names(stem, args)], args)
     model, weights = load_model(args)
     skipped = 0
@@ -158,6 +182,15 @@ def main(argv: list[str] | None = None) -> None:
             tell(f"skipped: {error}")
     if skipped == len(args.files):
         raise InputError("nothing was usable")
+
+
+def changed(args: argparse.Namespace) -> str:
+    """What the name of a piece tells of what was made again in it last."""
+    from cmt.decoding.passage import Passage
+
+    if not args.again:
+        return ""
+    return f"_bars{args.again[-1]}" if isinstance(args.again[-1], Passage) else "_revised"
 
 
 def midi_names(stem: str, args: argparse.Namespace) -> list[Path]:

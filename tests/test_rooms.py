@@ -17,7 +17,7 @@ ROOMS = (
     "files", "media", "untrusted", "outputs", "terminal", "script", "parallel", "key_frames",
     "markers", "music", "grid", "rhythm", "control_table", "control", "hits", "retiming",
     "sections", "plan", "form", "model", "training", "decoding", "measures", "sound", "plots",
-    "video", "moods", "compose", "options", "results", "web",
+    "video", "moods", "revision", "compose", "options", "results", "web",
 )  # fmt: skip
 STRANGERS = [("decoding", "training"), ("music", "video"), ("model", "video"), ("video", "model")]
 MAX_LINES, MAX_FUNCTION = 400, 60

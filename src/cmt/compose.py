@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from cmt.control import Control
 from cmt.decoding.engine import Progress, Take, generate, log_likelihood
@@ -16,10 +17,11 @@ from cmt.measures.obedience import ControlError, control_error
 from cmt.model.fast import AUTO, fastest
 from cmt.model.network import CMT
 from cmt.moods import MOODS
-from cmt.music.vocabulary import DEFAULT_TEMPO, INSTRUMENT_CLASS
+from cmt.music.vocabulary import INSTRUMENT_CLASS
 from cmt.music.words import Song, words_to_song
 from cmt.plan import MIN_STRENGTH, Plan, make_plan
-from cmt.retiming import retimed, tempo_within
+from cmt.retiming import retimed
+from cmt.revision import Revision, Wanted, revised
 from cmt.sound import timbres
 
 
@@ -41,7 +43,8 @@ class Settings:
         added: seconds of others.
         style: what is asked of the whole piece.
         seed: of the first take.
-        passages: bars that are then made again, one passage after the other.
+        passages: bars that are then made again, and what is then asked for in place of sections and
+            hits, one after the other.
         precision: of the model's weights, as in `cmt.model.fast.product`; "auto" is the fastest.
         rank: whether the best take comes first.
         humanize: whether it is played as unevenly as people play.
@@ -59,7 +62,7 @@ class Settings:
     added: tuple[float, ...] = ()
     style: Style = field(default_factory=Style)
     seed: int = 0
-    passages: tuple[Passage, ...] = ()
+    passages: tuple[Passage | Revision, ...] = ()
     precision: str = "float32"
     rank: bool = False
     humanize: bool = True
@@ -176,16 +179,21 @@ def compose(
         precision=settings.precision,
         progress=_share(progress, 0, settings),
     )
-    for number, passage in enumerate(settings.passages):
+    for number, change in enumerate(settings.passages):
+        how: dict[str, Any] = {
+            "precision": settings.precision,
+            "progress": _share(progress, 1 + number, settings),
+        }
+        if isinstance(change, Passage):
+            takes = [again(model, take, change, style=settings.style, **how) for take in takes]
+            continue
+        before = Wanted(plan, settings.style)
+        control = edited(control, change.removed, change.added)
+        settings = replace(settings, style=replace(settings.style, sections=change.sections))
+        plan, changes = plan_of(control, settings)
+        after, degree = Wanted(plan, settings.style), settings.degree
         takes = [
-            again(
-                model,
-                take,
-                passage,
-                style=settings.style,
-                precision=settings.precision,
-                progress=_share(progress, 1 + number, settings),
-            )
+            revised(model, take, before, after, degree=degree, seed=change.seed, **how)
             for take in takes
         ]
     ranks: Sequence[Rank | None] = [None] * len(takes)
@@ -208,10 +216,9 @@ def in_mood(settings: Settings, control: Control) -> Settings:
     if settings.mood is None:
         return settings
     mood, style = MOODS[settings.mood], settings.style
-    octave = mood.tempo_near(control.tempo or DEFAULT_TEMPO)
     return replace(
         settings,
-        tempo=settings.tempo or tempo_within(control, *mood.tempo, octave),
+        tempo=settings.tempo or mood.tempo_for(control),
         density=mood.density if settings.density is None else settings.density,
         style=replace(
             style,

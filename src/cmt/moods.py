@@ -13,7 +13,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cmt.music.vocabulary import DEFAULT_TEMPO
+from cmt.retiming import tempo_within
+
 if TYPE_CHECKING:
+    from cmt.control import Control
     from cmt.video.look import Look
 
 OCTAVES = range(-2, 3)
@@ -51,6 +55,11 @@ class Mood:
             (tempo * 2.0**octave for octave in octaves),
             key=lambda each: round(max(0.0, math.log2(low / each), math.log2(each / high)), 6),
         )
+
+    def tempo_for(self, control: Control) -> float:
+        """The tempo (BPM) that it has for what a video asks."""
+        octave = self.tempo_near(control.tempo or DEFAULT_TEMPO)
+        return tempo_within(control, *self.tempo, octave)
 
 
 MOODS = {

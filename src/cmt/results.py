@@ -22,6 +22,7 @@ from cmt.music.chords import HALVES, read_loops, write_loops
 from cmt.music.keys import MODES, Key
 from cmt.music.midi import load_score, to_midi
 from cmt.music.vocabulary import GENRES, TICKS_PER_BAR, TICKS_PER_BEAT
+from cmt.revision import Revision
 from cmt.sound import mixing, timbres
 from cmt.sound.performance import perform
 
@@ -207,7 +208,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "degree": settings.degree,
         "min_strength": settings.min_strength,
         "seed": settings.seed,
-        "again": [{"bars": str(passage), "seed": passage.seed} for passage in settings.passages],
+        "again": list(map(_change, settings.passages)),
         "precision": settings.precision,
         "humanize": settings.humanize,
         "timbres": settings.timbres,
@@ -296,10 +297,7 @@ def read_settings(path: str | Path) -> tuple[Settings, Sources]:
             added=tuple(map(float, content.get("added_hits", ()))),
             style=style,
             seed=int(content["seed"]),
-            passages=tuple(
-                Passage.of(passage["bars"], int(passage["seed"]))
-                for passage in content.get("again", ())
-            ),
+            passages=tuple(map(_read_change, content.get("again", ()))),
             precision=content["precision"],
             humanize=content.get("humanize", True),
             timbres=_timbres(content.get("timbres", {})),
@@ -310,6 +308,31 @@ def read_settings(path: str | Path) -> tuple[Settings, Sources]:
             f"{path}: no report of a piece ({error!r}); give the NAME.mid.json beside its NAME.mid"
         ) from error
     return settings, sources
+
+
+def _change(change: Passage | Revision) -> dict[str, Any]:
+    """What was made again, as JSON has it."""
+    if isinstance(change, Passage):
+        return {"bars": str(change), "seed": change.seed}
+    return {
+        "sections": sections.to_json(change.sections),
+        "removed_hits": change.removed,
+        "added_hits": change.added,
+        "seed": change.seed,
+    }
+
+
+def _read_change(content: Mapping[str, Any]) -> Passage | Revision:
+    """What `_change` has written."""
+    seed = int(content["seed"])
+    if "bars" in content:
+        return Passage.of(content["bars"], seed)
+    return Revision(
+        sections.from_json(content["sections"]),
+        tuple(map(float, content["removed_hits"])),
+        tuple(map(float, content["added_hits"])),
+        seed,
+    )
 
 
 def _progressions(content: Mapping[str, Any]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import pytest
 from served import Server
 
 from cmt.music.midi import read_midi
+from cmt.music.vocabulary import TICKS_PER_BAR
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip(
@@ -27,6 +28,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect  
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 30_000  # ms, on a busy machine
 SILENT_NETWORK = ("--disable-quic", "--disable-background-networking", "--disable-component-update")
+MINE = "location.hash.replace('#s=', '/api/sessions/')"  # in JavaScript
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # What sounds is known by what was begun: which buffers, when, from which second on.
 LISTENING = """
@@ -139,6 +141,12 @@ def at(page: Page) -> float:
     )
 
 
+def width(element: Locator) -> float:
+    box = element.bounding_box()
+    assert box
+    return box["width"]
+
+
 def accessible(page: Page) -> None:
     """By axe, in light and dark; and nothing is wider than the page."""
     for scheme in ("light", "dark"):
@@ -243,6 +251,74 @@ def test_hits_are_left_out_and_added(page: Page, excerpt: Path) -> None:
     press(page, "Back to what was seen")
     expect(hits.first).to_be_checked()
     expect(page.locator("#edited")).to_be_hidden()
+
+
+def notes_by_bar(path: Path) -> dict[int, list[tuple[int, ...]]]:
+    """Tick, pitch and instrument of the notes of a MIDI file that begin in each bar."""
+    bars: dict[int, list[tuple[int, ...]]] = {}
+    for tick, pitch, _, instrument in read_midi(path).song.notes.tolist():
+        bars.setdefault(tick // TICKS_PER_BAR, []).append((tick, pitch, instrument))
+    return {bar: sorted(notes) for bar, notes in bars.items()}
+
+
+def test_edits_of_a_take_are_heard_there_alone(page: Page, excerpt: Path, tmp_path: Path) -> None:
+    watch(page, excerpt)
+    fold(page, "More")
+    press(page, "Double the tempo")
+    make(page)
+    said = f"fetch({MINE} + '/takes/%d').then((a) => a.json())"
+    bars = page.evaluate(said % 1)["bars"]
+    first = notes_by_bar(download(page, "Notes (MIDI)", tmp_path))
+    assert len(bars) >= 4 and len(first) >= 4
+
+    def changed(number: int) -> set[int]:
+        """Bars that are other than in the first take."""
+        notes = notes_by_bar(download(page, "Notes (MIDI)", tmp_path))
+        return {bar for bar in first | notes if first.get(bar) != notes.get(bar)}
+
+    # A hit that is added in the third bar.
+    line = page.get_by_role("slider", name="Place in the video")
+    x = 52 + (bars[2] + 0.3) / 4 * (width(line) - 52)
+    line.dblclick(position={"x": x, "y": 139})
+    expect(page.locator("#hits")).to_contain_text("Added hit")
+    make(page, "Change only this in Take 1")
+    expect(page.locator("#now")).to_contain_text("As Take 1, but from")
+    expect(page.locator("#revise-part")).to_be_hidden()
+    assert changed(2) == {2}
+    assert any(
+        abs(each["second"] - bars[2] - 0.3) < 0.05 for each in page.evaluate(said % 2)["heard"]
+    )
+
+    # A section that begins in the last bar and rests; of the take with the hit.
+    line.focus()
+    page.keyboard.press("Home")
+    for _ in range(3):
+        page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Divide at").click()
+    page.get_by_label("How full").select_option("Rest")
+    make(page, "Change only this in Take 2")
+    notes = notes_by_bar(download(page, "Notes (MIDI)", tmp_path))
+    rest = int(page.get_by_label("Begins at bar").input_value()) - 1
+    assert max(notes) == rest - 1 and changed(3) == {2, *range(rest, len(bars))}
+
+    # A passage of the first take, dragged over the music.
+    page.get_by_role("radio", name="Take 1").check()
+    expect(page.locator("#again")).to_have_text("Make this passage of Take 1 again")
+    box = line.bounding_box()
+    assert box
+    line.scroll_into_view_if_needed()
+    y = box["height"] - 100
+    for second, act in ((bars[1] + 0.1, "down"), (bars[2] - 0.1, "up")):
+        line.hover(position={"x": 52 + second / 4 * (box["width"] - 52), "y": y})
+        getattr(page.mouse, act)()
+    expect(page.get_by_label("From bar")).to_have_value("2")
+    expect(page.get_by_label("to bar")).to_have_value("2")
+    make(page, "Make this passage of Take 1 again")
+    assert changed(4) == {1}
+    page.get_by_label("to bar").fill("99")
+    press(page, "Make this passage of Take 4 again")
+    expect(page.locator("#error-passage")).to_contain_text(f"from 1 to {len(bars)}")
 
 
 def test_takes_change_at_the_same_moment(page: Page, excerpt: Path) -> None:

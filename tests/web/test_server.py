@@ -264,12 +264,14 @@ def test_a_long_film_is_asked_about_and_keeps_nobody_waiting(client: TestClient)
 
 
 def test_twenty_visitors_in_turn(client: TestClient, home: Path) -> None:
-    visitors = [begin(client) for _ in range(20)]
+    first, *visitors = [begin(client) for _ in range(21)]
+    give(client, first, b"slow")
+    until(client, first, lambda state: state["video"] and state["work"]["doing"] == "Doing it.")
     for mine in visitors:
         give(client, mine)
     works = [client.get(mine).json()["work"] for mine in visitors]
-    places = [work["place"] for work in works if work and work["stage"] == "looking"]
-    assert places == sorted(places)
+    assert [work["place"] for work in works] == list(range(1, 21))
+    client.post(f"{first}/stop")
     for mine in visitors:
         until(client, mine, idle)
         assert client.post(f"{mine}/compose", json={}).status_code == 202
@@ -277,7 +279,7 @@ def test_twenty_visitors_in_turn(client: TestClient, home: Path) -> None:
         assert len(until(client, mine, idle)["takes"]) == 1
     served = [line.split() for line in (home / "served").read_text().splitlines()]
     assert [name for name, kind in served if kind == "open"] == [
-        mine.rpartition("/")[2] for mine in visitors
+        mine.rpartition("/")[2] for mine in (first, *visitors)
     ]
 
 
@@ -310,10 +312,28 @@ def test_a_passage_of_a_take_is_made_again(client: TestClient) -> None:
         last = until(client, mine, idle)["takes"][-1]
         assert last["of"] == number and last["settings"]["seed"] == 4
         assert len(last["settings"]["passages"]) == number
-    for body, field in (({"from_bar": -1}, "from_bar"), ({"from_bar": 3, "to_bar": 3}, "to_bar")):
+    for body, field in (
+        ({"from_bar": -1}, "from_bar"), ({"from_bar": 3, "to_bar": 3}, "to_bar"),
+        ({"from_bar": 4, "to_bar": 5}, "from_bar"), ({"from_bar": 3, "to_bar": 5}, "to_bar"),
+    ):  # fmt: skip
         answer = client.post(f"{mine}/takes/1/again", json=body)
         assert (answer.status_code, answer.json()["field"]) == (422, field)
     assert client.post(f"{mine}/takes/9/again", json={}).status_code == 404
+
+
+def test_a_take_is_revised(client: TestClient) -> None:
+    mine = begin(client)
+    give(client, mine)
+    until(client, mine, idle)
+    compose(client, mine, takes=1, seed=4)
+    body = {"sections": [{"bar": 2, "start": 4.0, "energy": 0}], "hits": [0], "seed": 7}
+    assert client.post(f"{mine}/takes/1/revise", json=body).status_code == 202
+    last = until(client, mine, idle)["takes"][-1]
+    assert last["of"] == 1 and last["settings"]["seed"] == 4
+    assert last["settings"]["passages"] == [body] and "sections" not in last["settings"]
+    wrong = {"sections": [{"bar": 2, "chords": "H"}]}
+    answer = client.post(f"{mine}/takes/1/revise", json=wrong)
+    assert (answer.status_code, answer.json()["field"]) == (422, "sections.0.chords")
 
 
 def test_settings_open_again(client: TestClient) -> None:

@@ -23,7 +23,7 @@ from cmt.rhythm import load_rhythm
 from cmt.sound.film import has_sound, video_duration
 from cmt.web.downloads import pack
 from cmt.web.sessions import Session, read_json
-from cmt.web.settings import again
+from cmt.web.settings import again, revise
 from cmt.web.studio import Studio
 from conftest import SMALL
 
@@ -145,7 +145,26 @@ def test_only_a_passage_changes(studio: Studio, session: Session) -> None:
         for within in (True, False)
     )
     assert outside[0] == outside[1] and inside[0] != inside[1]
-    assert session.state()["takes"][1]["of"] == 1
+    last = session.state()["takes"][1]
+    assert last["of"] == 1 and last["changed"] == [0]
+    assert last["words"][0].startswith("As Take 1, but from 0:00 to 0:0")
+    # A hit that is left out, in the second bar; then a section, of the take that this gave.
+    hits, bars = session.timeline["hits"], rolls[0]["bars"]  # type: ignore[index]
+    gone = next(hit for hit in hits if bars[1] < hit["second"] < (bars[2:] or [4])[0])
+    body = {"sections": [], "hits": [hit["id"] for hit in hits if hit is not gone], "seed": 1}
+    do(studio, session, kind="compose", asked=revise(last["settings"], body, 2))
+    last = session.state()["takes"][2]
+    assert last["of"] == 2 and last["changed"] == [1]
+    roll = read_json(session.folder / "takes/3/roll.json")
+    assert gone["second"] not in [each["second"] for each in roll["heard"]]
+    body["sections"] = [{"bar": 0}, {"bar": 9, "start": bars[1] + 0.1, "energy": 0}]
+    do(studio, session, kind="compose", asked=revise(last["settings"], body, 3))
+    last = session.state()["takes"][3]
+    assert last["changed"] == list(range(1, len(bars)))
+    # Its settings make it again.
+    do(studio, session, kind="compose", asked=last["settings"])
+    midis = [(session.folder / f"takes/{number}/music.mid").read_bytes() for number in (4, 5)]
+    assert midis[0] == midis[1]
 
 
 def test_a_section_rests_and_hits_are_edited(studio: Studio, session: Session) -> None:

@@ -77,6 +77,7 @@ class Page:
             ("POST", "/settings", self.settings),
             ("GET", "/takes/{take:int}", self.take),
             ("POST", "/takes/{take:int}/again", self.again),
+            ("POST", "/takes/{take:int}/revise", self.revise),
             ("GET", "/takes/{take:int}/files/{kind:path}", self.file),
         ]
         return Starlette(
@@ -229,14 +230,15 @@ class Page:
         return _file(copy if copy.exists() else session.folder / "video", "video/mp4")
 
     async def timeline(self, request: Request, session: Session) -> Response:
-        """What the page draws of a video, at its tempo or another."""
+        """What the page draws of a video, at its tempo, or another, or that of a mood."""
         timeline = session.timeline
         if timeline is None:
             raise HTTPException(404)
-        if "tempo" in request.query_params:
-            tempo = settings.tempo_of(request.query_params["tempo"])
+        if request.query_params:
+            tempo = settings.tempo_of(request.query_params.get("tempo", ""))
+            mood = settings.mood_of(request.query_params.get("mood", ""))
             rhythm = load_rhythm(session.folder / "rhythm.json")
-            timeline |= on_grid(rhythm, timeline["hits"], tempo)
+            timeline |= await run_in_threadpool(on_grid, rhythm, timeline["hits"], tempo, mood)
         url = f"/api/sessions/{session.token}/thumbnails"
         thumbnails = {"url": url, **timeline["thumbnails"]}
         return JSONResponse({**timeline, "thumbnails": thumbnails}, headers=UNSTORED)
@@ -251,10 +253,24 @@ class Page:
 
     async def again(self, request: Request, session: Session) -> Response:
         """Make a take that has another passage, and is else the same as one that is there."""
-        take = read_json(_take(request, session) / "take.json")
-        body = await uploads.read_json(request)
+        take, body = await self._made(request, session)
+        bars = len((await run_in_threadpool(read_json, take / "roll.json"))["bars"])
+        if isinstance(body, dict):
+            settings.number(body, "from_bar", 0, bars - 1, 0)
+            settings.number(body, "to_bar", 1, bars, 1)
         number = request.path_params["take"]
-        return self._begin(session, settings.again(take["settings"], body, number))
+        return self._begin(session, settings.again(_given(take), body, number))
+
+    async def revise(self, request: Request, session: Session) -> Response:
+        """Make a take that has other sections or hits, and else the same bars as one there."""
+        take, body = await self._made(request, session)
+        return self._begin(
+            session, settings.revise(_given(take), body, request.path_params["take"])
+        )
+
+    async def _made(self, request: Request, session: Session) -> tuple[Path, Any]:
+        """The folder of the take that a path names, and what is asked of it."""
+        return _take(request, session), await uploads.read_json(request)
 
     def _begin(self, session: Session, content: Any) -> Response:
         asked = settings.read(content)
@@ -300,6 +316,12 @@ def _take(request: Request, session: Session) -> Path:
     if not (folder / "take.json").exists():
         raise HTTPException(404)
     return folder
+
+
+def _given(take: Path) -> dict[str, Any]:
+    """What a take was made from."""
+    given: dict[str, Any] = read_json(take / "take.json")["settings"]
+    return given
 
 
 def _begun(session: Session) -> Response:

@@ -50,13 +50,48 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class Parts:
+    """What is asked of parts of a piece.
+
+    Attributes:
+        sections: what is wished for single ones, by bar.
+        starts: seconds at which they begin; the nearest bar is then meant. None leaves it at the
+            bar that is told.
+        kept: numbers of the hits that the music is to meet; None is all.
+        added: others that it is to meet.
+    """
+
+    sections: tuple[SectionWish, ...] = ()
+    starts: tuple[float | None, ...] = ()
+    kept: frozenset[int] | None = None
+    added: tuple[Hit, ...] = ()
+
+
+@dataclass(frozen=True)
+class Again:
+    """A passage that is made again: its first and last bar, from 0, and a seed."""
+
+    first: int
+    last: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is asked of parts of a take from now on, and a seed for the bars that this touches."""
+
+    parts: Parts
+    seed: int
+
+
+@dataclass(frozen=True)
 class Asked:
     """What is asked of takes.
 
     Attributes:
         mood: a name of MOODS; None is any.
         density: by which the densities that the video asks for are multiplied; None is the mood's.
-        sections: what is wished for single ones, by bar.
+        parts: what is asked of sections, and which hits are met.
         genre: a name of GENRES; None is any.
         follow: control degree C, 0 … 1.
         instruments: that play; None leaves it to the model.
@@ -67,15 +102,13 @@ class Asked:
         seed: of the first.
         keep_audio: gain of the music, 0 … 1, over the video's own sound; None leaves that out.
         duck: whether the music steps back where somebody speaks in that.
-        kept: numbers of the hits that the music is to meet; None is all.
-        added: others that it is to meet.
         preview: whether only the beginning is asked for.
-        passages: first and last bar, from 0, and seed of what is then made again, in turn.
+        changes: what is then made again, or changed, in turn.
     """
 
     mood: str | None
     density: float | None
-    sections: tuple[SectionWish, ...]
+    parts: Parts
     genre: str | None
     follow: float
     instruments: tuple[str, ...] | None
@@ -86,10 +119,15 @@ class Asked:
     seed: int
     keep_audio: float | None
     duck: bool
-    kept: frozenset[int] | None
-    added: tuple[Hit, ...]
     preview: bool
-    passages: tuple[tuple[int, int, int], ...]
+    changes: tuple[Again | Change, ...]
+
+    @property
+    def latest(self) -> Parts:
+        """What is asked of parts in the end."""
+        return next(
+            (each.parts for each in reversed(self.changes) if isinstance(each, Change)), self.parts
+        )
 
 
 def choices() -> dict[str, Any]:
@@ -118,13 +156,12 @@ def read(content: Any) -> Asked:
     """
     if not isinstance(content, dict):
         raise FieldError("settings", "These are no settings: give the JSON that the page wrote.")
-    kept, added = _hits(content.get("hits"))
     balance = number(content, "balance", 0, 1, 0.5)
-    mood = _one_of(content, "mood", tuple(MOODS))
+    mood = mood_of(content.get("mood"))
     return Asked(
         mood=mood,
         density=_density(number(content, "energy", 0, 1, USUAL), mood),
-        sections=_sections(content.get("sections")),
+        parts=_parts(content),
         genre=_one_of(content, "genre", GENRES),
         follow=number(content, "follow", 0, 1, 1.0),
         instruments=_instruments(content.get("instruments"), "instruments"),
@@ -135,10 +172,8 @@ def read(content: Any) -> Asked:
         seed=int(number(content, "seed", 0, MAX_SEED, 0)),
         keep_audio=balance if content.get("keep_audio") else None,
         duck=content.get("duck") is not False,
-        kept=kept,
-        added=added,
         preview=bool(content.get("preview")),
-        passages=_passages(content.get("passages")),
+        changes=() if content.get("preview") else _changes(content.get("passages")),
     )
 
 
@@ -155,8 +190,28 @@ def again(given: Mapping[str, Any], body: Any, of: int) -> dict[str, Any]:
     """
     if not isinstance(body, dict):
         raise FieldError("from_bar", "Select the passage first.")
-    passage = {name: body.get(name) for name in ("from_bar", "to_bar", "seed")}
-    content = {**given, "passages": [*given.get("passages", []), passage], "of": of}
+    return _changed(given, {name: body.get(name) for name in ("from_bar", "to_bar", "seed")}, of)
+
+
+def revise(given: Mapping[str, Any], body: Any, of: int) -> dict[str, Any]:
+    """What to ask for, so that a take has other sections or hits, and else the same bars.
+
+    Args:
+        given: what it was made from.
+        body: `sections` and `hits`, all of them, and `seed`.
+        of: number of the take.
+
+    Raises:
+        FieldError: naming the field that is wrong.
+    """
+    if not isinstance(body, dict):
+        raise FieldError("sections", "Change a section or a hit first.")
+    change = {"sections": body.get("sections") or [], "hits": body.get("hits")}
+    return _changed(given, {**change, "seed": body.get("seed")}, of)
+
+
+def _changed(given: Mapping[str, Any], change: dict[str, Any], of: int) -> dict[str, Any]:
+    content = {**given, "passages": [*(given.get("passages") or []), change], "of": of}
     read(content)
     return content
 
@@ -194,6 +249,15 @@ def tempo_of(text: str) -> float | None:
         return _tempo({"tempo": float(text) if text else None})
     except ValueError as error:
         raise FieldError("tempo", "Give the tempo as a number, please.") from error
+
+
+def mood_of(name: Any) -> str | None:
+    """A mood, None where any will do.
+
+    Raises:
+        FieldError: there is none of this name.
+    """
+    return _one_of({"mood": name}, "mood", tuple(MOODS))
 
 
 def _one_of(content: Mapping[str, Any], name: str, known: Sequence[str]) -> str | None:
@@ -237,42 +301,61 @@ def _density(energy: float, mood: str | None) -> float | None:
     return (MOODS[mood].density if mood else 1.0) * 4.0 ** (energy - USUAL)
 
 
-def _sections(value: Any) -> tuple[SectionWish, ...]:
+def _parts(content: Mapping[str, Any]) -> Parts:
+    kept, added = _hits(content.get("hits"))
+    sections = _sections(content.get("sections"))
+    wishes, starts = zip(*sections, strict=True) if sections else ((), ())
+    return Parts(wishes, starts, kept, added)
+
+
+def _sections(value: Any) -> list[tuple[SectionWish, float | None]]:
+    """Wishes, by bar, and the seconds at which they are to begin."""
     if value is None:
-        return ()
+        return []
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         raise FieldError("sections", "The sections are not a list.")
-    wishes = []
-    for index, entry in enumerate(value):
-        place = f"sections.{index}"
-        chords = _chords(entry.get("chords"), f"{place}.chords")
-        if len(chords) > 1:
-            raise FieldError(f"{place}.chords", "The chords of one section have no ';'.")
-        wishes.append(
-            SectionWish(
-                bar=int(number(entry, "bar", 0, math.inf, 0, f"{place}.bar")),
-                energy=number(entry, "energy", 0, 2, 1.0, f"{place}.energy"),
-                instruments=_instruments(entry.get("instruments"), f"{place}.instruments"),
-                chords=chords[0] if chords else None,
-            )
-        )
-    wishes.sort(key=lambda wish: wish.bar)
-    if len({wish.bar for wish in wishes}) < len(wishes):
+    sections = [
+        (_wish(entry, f"sections.{index}"), _start(entry)) for index, entry in enumerate(value)
+    ]
+    sections.sort(key=lambda section: section[0].bar)
+    if len({wish.bar for wish, _ in sections}) < len(sections):
         raise FieldError("sections", "Two sections begin at the same bar.")
-    return tuple(wishes)
+    return sections
 
 
-def _passages(value: Any) -> tuple[tuple[int, int, int], ...]:
+def _wish(entry: Mapping[str, Any], place: str) -> SectionWish:
+    chords = _chords(entry.get("chords"), f"{place}.chords")
+    if len(chords) > 1:
+        raise FieldError(f"{place}.chords", "The chords of one section have no ';'.")
+    return SectionWish(
+        bar=int(number(entry, "bar", 0, MAX_BAR, 0, f"{place}.bar")),
+        energy=number(entry, "energy", 0, 2, 1.0, f"{place}.energy"),
+        instruments=_instruments(entry.get("instruments"), f"{place}.instruments"),
+        chords=chords[0] if chords else None,
+    )
+
+
+def _start(entry: Mapping[str, Any]) -> float | None:
+    if entry.get("start") is None:
+        return None
+    return number(entry, "start", 0, math.inf, 0, "sections")
+
+
+def _changes(value: Any) -> tuple[Again | Change, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         raise FieldError("settings", "The passages are not a list.")
-    passages = []
+    changes: list[Again | Change] = []
     for entry in value:
+        seed = int(number(entry, "seed", 0, MAX_SEED, 0))
+        if "sections" in entry:
+            changes.append(Change(_parts(entry), seed))
+            continue
         first = int(number(entry, "from_bar", 0, MAX_BAR, 0))
         after = int(number(entry, "to_bar", first + 1, MAX_BAR, first + 1))
-        passages.append((first, after - 1, int(number(entry, "seed", 0, MAX_SEED, 0))))
-    return tuple(passages)
+        changes.append(Again(first, after - 1, seed))
+    return tuple(changes)
 
 
 def _hits(value: Any) -> tuple[frozenset[int] | None, tuple[Hit, ...]]:

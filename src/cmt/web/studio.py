@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -26,12 +26,11 @@ from cmt.video.events import find_events
 from cmt.video.frames import VideoFrames
 from cmt.video.observation import SIDE, observe
 from cmt.web.sessions import read_json, write_json
-from cmt.web.settings import PREVIEW, Asked, read
+from cmt.web.settings import PREVIEW, read
 from cmt.web.takes import about_the_video, write_take
 from cmt.web.timeline import Thumbnails, hits_of, on_grid, speed_of
 
 if TYPE_CHECKING:
-    from cmt.compose import Settings
     from cmt.model.network import CMT
 
 # Is told the share that is done, 0 … 1, the stage, and what is being done in words; what it raises
@@ -180,7 +179,7 @@ class Studio:
         save_rhythm(new / "rhythm.json", found.rhythm)
         timeline = {
             "duration": found.rhythm.duration,
-            **on_grid(found.rhythm, hits, None),
+            **on_grid(found.rhythm, hits),
             "speed": speed_of(found.curves),
             "thumbnails": strip.write(new / "thumbnails.jpg"),
             "suggested": _suggested(found),
@@ -201,6 +200,7 @@ class Studio:
             FieldError: what is asked for cannot be, or the video can no longer be read.
         """
         from cmt.compose import compose
+        from cmt.web.asking import settings_of
 
         asked = read(content)
         rhythm = load_rhythm(folder / "rhythm.json")
@@ -210,7 +210,7 @@ class Studio:
         pieces = compose(
             self.model,
             control,
-            _settings(asked, control, read_json(folder / "timeline.json")["hits"]),
+            settings_of(asked, control, read_json(folder / "timeline.json")["hits"]),
             lambda share: tell(COMPOSED * share, "composing", "Composing."),
         )
         for number, piece in enumerate(pieces, start=1):
@@ -227,34 +227,3 @@ def _suggested(found: Analysis) -> dict[str, Any] | None:
         return None
     suggestion = suggest(found.look)
     return {"mood": suggestion.mood, "genre": None, "why": suggestion.reason}
-
-
-def _settings(asked: Asked, control: Control, hits: Sequence[dict[str, Any]]) -> Settings:
-    """What is asked of the model, of the video's hits within what the control is of."""
-    from cmt.compose import Settings
-    from cmt.decoding.passage import Passage
-    from cmt.decoding.style import Style
-
-    end = control.duration or math.inf
-    kept = asked.kept
-    removed = [hit["second"] for hit in hits if kept is not None and hit["id"] not in kept]
-    added = [hit.second for hit in asked.added]
-    return Settings(
-        mood=asked.mood,
-        density=asked.density,
-        removed=tuple(second for second in removed if second < end),
-        added=tuple(second for second in added if second < end),
-        takes=asked.takes,
-        degree=asked.follow,
-        tempo=asked.tempo,
-        style=Style(
-            genre=asked.genre,
-            instruments=asked.instruments,
-            key=asked.key,
-            chords=asked.chords,
-            sections=asked.sections,
-        ),
-        seed=asked.seed,
-        passages=tuple(Passage(*passage) for passage in asked.passages),
-        rank=True,
-    )

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from cmt import results
 from cmt.files import InputError
 from cmt.measures.synchrony import NEAR
-from cmt.rhythm import load_rhythm
+from cmt.music.midi import read_midi
+from cmt.music.vocabulary import TICKS_PER_BAR
 from cmt.sound import film
 from cmt.web import words
 from cmt.web.sessions import read_json, write_json
 from cmt.web.settings import Asked, FieldError
-from cmt.web.timeline import heard_of, notes_of, on_grid, sections_of
+from cmt.web.timeline import bars_of, heard_of, notes_of, sections_of
 
 if TYPE_CHECKING:
     from cmt.compose import Piece
@@ -47,27 +48,44 @@ def write_take(
     midi, _ = results.write(piece, take / "music.mid", sources, extra=extra)
     stems = _write_sound(midi, take, session / "video", asked, piece)
     hits, end = read_json(session / "timeline.json")["hits"], piece.report.duration
-    heard = heard_of(hits, asked, results.visual_beats(piece, midi), end)
-    grid = piece.control.grid
-    bars = on_grid(load_rhythm(session / "rhythm.json").until(end), [], grid.tempo)["bars"]
+    heard = heard_of(hits, asked.latest, results.visual_beats(piece, midi), end)
+    bars = bars_of(piece.control)
     roll = {
         "notes": notes_of(midi),
-        "sections": sections_of(piece.report.form, grid, end),
+        "sections": sections_of(piece.report.form, piece.control.grid, end),
         "bars": bars,
         "heard": heard,
     }
     write_json(take / "roll.json", roll)
+    of = content.get("of")
+    changed = changed_bars(session / "takes" / str(of) / midi.name, midi)
     said = {
-        "words": [words.of_hits(heard, NEAR), words.of_piece(piece.report)],
+        "words": [
+            *([] if changed is None else [words.of_change(str(of), changed, [*bars, end])]),
+            words.of_hits(heard, NEAR),
+            words.of_piece(piece.report),
+        ],
+        "changed": changed,
         "preview": asked.preview,
         "duration": end,
         "suffix": "mkv" if (take / "music.mkv").exists() else "mp4",
         "settings": given,
-        "of": content.get("of"),
+        "of": of,
         "research": words.research(piece.report),
         "stems": stems,
     }
     write_json(take / "take.json", said)
+
+
+def changed_bars(before: Path, after: Path) -> list[int] | None:
+    """The bars, from 0, in which other notes begin than before; None where that is not known."""
+    if not before.exists():
+        return None
+    notes = [
+        read_midi(path).song.notes[["tick", "pitch", "instrument"]] for path in (before, after)
+    ]
+    old, new = (set(each.tolist()) for each in notes)
+    return sorted({tick // TICKS_PER_BAR for tick, *_ in old ^ new})
 
 
 def _write_sound(midi: Path, take: Path, video: Path, asked: Asked, piece: Piece) -> list[str]:

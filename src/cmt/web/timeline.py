@@ -12,13 +12,14 @@ import numpy as np
 from cmt.control import Control
 from cmt.form import Form
 from cmt.grid import Grid
+from cmt.moods import MOODS
 from cmt.music.chords import HALVES, write_loops
 from cmt.music.midi import load_score
 from cmt.music.vocabulary import TICKS_PER_BAR, TICKS_PER_BEAT
 from cmt.retiming import retimed
 from cmt.rhythm import Curves, VideoRhythm
 from cmt.video.shots import Event
-from cmt.web.settings import Asked
+from cmt.web.settings import Parts
 
 PICTURES = 48  # thumbnails of a video, about
 HEIGHT = 72  # pixels of each
@@ -90,20 +91,25 @@ def speed_of(curves: Curves) -> list[tuple[float, float]]:
 
 
 def on_grid(
-    rhythm: VideoRhythm, hits: Sequence[Mapping[str, Any]], tempo: float | None
+    rhythm: VideoRhythm,
+    hits: Sequence[Mapping[str, Any]],
+    tempo: float | None = None,
+    mood: str | None = None,
 ) -> dict[str, Any]:
-    """What of a timeline depends on the tempo (BPM; None is the video's)."""
+    """What of a timeline depends on the tempo (BPM; None is that of the mood, or the video's)."""
     control = Control.of(rhythm)
+    if tempo is None and mood is not None:
+        tempo = MOODS[mood].tempo_for(control)
     if tempo is not None:
         control = retimed(control, tempo)
     grid, duration = control.grid, rhythm.duration
-    bars = _seconds(grid, np.arange(0, control.n_beat, TICKS_PER_BAR))
+    bars = bars_of(control)
     starts = control.scenes or (0,)
     ends = [*(bars[min(bar, len(bars) - 1)] for bar in starts[1:]), duration]
     return {
         "tempo": grid.tempo,
         "octaves": [rhythm.tempo / 2, rhythm.tempo, rhythm.tempo * 2],
-        "beats": _seconds(grid, np.arange(0, control.n_beat, TICKS_PER_BEAT)),
+        "beats": _seconds(grid, np.arange(0, control.end, TICKS_PER_BEAT)),
         "bars": bars,
         "scenes": [
             {"bar": bar, "start": bars[min(bar, len(bars) - 1)], "end": end}
@@ -113,9 +119,14 @@ def on_grid(
     }
 
 
+def bars_of(control: Control) -> list[float]:
+    """The second at which each bar begins that music for this has."""
+    return _seconds(control.grid, np.arange(0, control.end, TICKS_PER_BAR))
+
+
 def heard_of(
     hits: Sequence[Mapping[str, Any]],
-    asked: Asked,
+    asked: Parts,
     beats: Sequence[Mapping[str, Any]],
     end: float,
 ) -> list[dict[str, Any]]:

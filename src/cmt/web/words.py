@@ -58,6 +58,32 @@ def of_hits(heard: Sequence[dict[str, Any]], near: float) -> str:
     return f"Hits {met} of {len(heard)} {kinds} within {1000 * near:.0f} ms."
 
 
+def of_change(of: str, bars: Sequence[int], starts: Sequence[float]) -> str:
+    """In which bars, from 0, a take is another than that which it was made of.
+
+    Args:
+        of: number of that.
+        bars: ascending.
+        starts: seconds at which bars begin, and the last one ends.
+    """
+    if not bars:
+        return f"The same notes as Take {of}."
+    runs: list[list[int]] = []
+    for bar in bars:
+        if runs and runs[-1][-1] == bar - 1:
+            runs[-1].append(bar)
+        else:
+            runs.append([bar])
+    places = [f"{clock(starts[run[0]])} to {clock(starts[run[-1] + 1])}" for run in runs]
+    return f"As Take {of}, but from {listed(places)}."
+
+
+def clock(second: float) -> str:
+    """A second of a video as people read it: 83.2 is "1:23"."""
+    minutes, rest = divmod(int(second + 0.05), 60)
+    return f"{minutes}:{rest:02d}"
+
+
 def of_piece(report: Report) -> str:
     """What a take is like."""
     names = [name.lower() for name, notes in report.notes.items() if notes]

@@ -74,8 +74,10 @@ export class Session {
     return ask(this.path);
   }
 
-  timeline(tempo = null) {
-    return ask(this.url("timeline") + (tempo ? `?tempo=${tempo}` : ""));
+  /** What is drawn of the video: at a tempo, else at that of a mood, else at its own. */
+  timeline({ tempo, mood } = {}) {
+    const asked = new URLSearchParams(Object.entries({ tempo, mood }).filter(([, value]) => value));
+    return ask(`${this.url("timeline")}?${asked}`);
   }
 
   take(id) {
@@ -92,6 +94,10 @@ export class Session {
 
   again(id, body) {
     return ask(this.url("takes", id, "again"), json(body));
+  }
+
+  revise(id, body) {
+    return ask(this.url("takes", id, "revise"), json(body));
   }
 
   settings(text) {

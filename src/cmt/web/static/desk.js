@@ -3,7 +3,7 @@
 import { Refused } from "./api.js";
 import { $, complain, make } from "./dom.js";
 import { mark, palette, HIT_KINDS, INSTRUMENTS } from "./drawing.js";
-import { Edits } from "./edits.js";
+import { Edits, partsOf } from "./edits.js";
 import { MusicForm } from "./form.js";
 import { Inspector } from "./inspector.js";
 import { Player } from "./player.js";
@@ -22,7 +22,7 @@ export class Desk {
     this.takes = new Takes({ hear: (id, play) => this.hear(id, play), use: (take) => this.use(take.settings) }, limits.files);
     this.mixer = new Mixer((name, gain) => this.mix(name, gain), (gain) => this.player.setOwn(gain));
     this.form = new MusicForm($("form"), limits, {
-      tempo: (bpm) => this.retime(bpm),
+      tempo: () => this.retime(),
       theme: (file) => this.giveTheme(file),
       open: (text) => this.open(text),
     });
@@ -40,7 +40,7 @@ export class Desk {
     this.player.choose(null);
     $("video").removeAttribute("src");
     $("video").load();
-    Object.assign(this, { session: null, loading: null, seen: null, edits: null, heard: null, known: 0 });
+    Object.assign(this, { session: null, loading: null, seen: null, edits: null, heard: null, known: 0, reopened: null, fresh: null });
     this.timeline.seen = null;
     this.timeline.music = null;
     this.timeline.passage = null;
@@ -69,6 +69,7 @@ export class Desk {
     $("make").addEventListener("click", () => this.compose(false));
     $("preview").addEventListener("click", () => this.compose(true));
     $("again").addEventListener("click", () => this.again());
+    $("revise").addEventListener("click", () => this.revise());
     $("from-here").addEventListener("click", () => this.edge("from-bar"));
     $("to-here").addEventListener("click", () => this.edge("to-bar"));
     for (const id of ["from-bar", "to-bar"]) $(id).addEventListener("change", () => this.passageTyped());
@@ -80,7 +81,7 @@ export class Desk {
   show(state, session) {
     if (!state.timeline) return;
     const busy = Boolean(state.work);
-    for (const id of ["make", "preview", "again"]) $(id).disabled = busy;
+    for (const id of ["make", "preview", "again", "revise"]) $(id).disabled = busy;
     if (this.session !== session) this.begin(state, session);
     if (this.seen) this.showTakes(state);
   }
@@ -103,6 +104,8 @@ export class Desk {
     this.timeline.zoom = 1;
     this.timeline.show(timeline, this.edits, this.strip);
     this.form.suggest(timeline, state.video.has_sound);
+    await this.retime();
+    if (this.session !== session) return;
     this.mixer.draw(state.video.has_sound);
     this.describe();
     this.edited();
@@ -128,9 +131,10 @@ export class Desk {
   arrived(takes, more) {
     const best = more ? takes[this.takesBefore ?? 0] ?? takes.at(-1) : takes.at(-1);
     this.takesBefore = takes.length;
+    this.fresh = more ? best : null;
     this.hear(best.id);
     if (!more) return;
-    this.seek(best.of ? this.timeline.passage?.[0] ?? 0 : 0);
+    this.seek(0);
     $("title-seen").scrollIntoView({ block: "start" });
     $("play").focus({ preventScroll: true });
   }
@@ -140,7 +144,7 @@ export class Desk {
     const kinds = HIT_KINDS.map((kind) => [hits.filter((hit) => hit.kind === kind).length, kind]).filter(([n]) => n);
     const found = kinds.map(([n, kind]) => count(n, KINDS[kind][0], KINDS[kind][1]));
     $("told").textContent = `${clock(duration)} in ${count(scenes.length, "scene")}, with ${list(found) || "no hits"}.`
-      + ` Its pace makes ${Math.round(tempo)} beats a minute.${this.problems()}`;
+      + ` The music will have ${Math.round(tempo)} beats a minute.${this.problems()}`;
     const shown = kinds.map(([, kind]) => make("li", { title: KINDS[kind][2] }, make("canvas", { width: 32, height: 32, "data-kind": kind, "aria-hidden": "true" }), capital(KINDS[kind][0])));
     const notes = INSTRUMENTS.map((name) => make("li.of-music", {}, make(`span.dot.${name.toLowerCase()}`), name));
     $("legend").replaceChildren(...shown, ...notes);
@@ -163,6 +167,9 @@ export class Desk {
     if (!this.edits) return;
     this.timeline.chosen = this.inspector.chosen;
     this.timeline.edits = this.edits;
+    const take = this.revisable;
+    $("revise-part").hidden = !take;
+    if (take) $("revise").textContent = `Change only this in ${take.name}`;
     this.inspector.playhead = this.player.time;
     this.inspector.show(this.edits);
     this.timeline.draw();
@@ -174,11 +181,20 @@ export class Desk {
     $("pointed").textContent = `A hit is added at ${clock(second, true)}.`;
   }
 
-  /** Show the bars of another tempo; the sections begin at the bars that are nearest. */
-  async retime(bpm) {
-    if (!this.session) return;
+  /** The take that is heard, if other sections or hits are wanted than it has. */
+  get revisable() {
+    const take = this.heard === null ? null : this.take(this.heard);
+    return take?.settings && !take.preview && this.edits.differs(partsOf(take.settings)) ? take : null;
+  }
+
+  /** Show the bars of the tempo the music will have; the sections begin at the bars that are nearest. */
+  async retime() {
+    const { session } = this;
+    if (!session) return;
     try {
-      const timeline = await this.session.timeline(bpm);
+      const timeline = await session.timeline({ tempo: this.form.tempoAsked, mood: this.form.mood });
+      if (this.session !== session) return;
+      this.form.showTempo(timeline.tempo);
       this.seen = timeline;
       this.edits.regrid(timeline);
       this.timeline.show(timeline, this.edits, this.strip);
@@ -191,7 +207,9 @@ export class Desk {
   }
 
   async compose(preview) {
-    const body = { ...this.form.values, ...this.edits.body, preview };
+    const parts = this.edits.body;
+    const again = this.reopened?.body === JSON.stringify(parts) ? this.reopened.parts : parts;
+    const body = { ...this.form.values, ...again, preview };
     this.takesBefore = this.known;
     if (!(await this.app.ask($("slot-music"), () => this.session.compose(body)))) return;
     if (!preview) this.form.nextSeed = body.seed + body.takes; // a preview is of what comes next
@@ -208,11 +226,14 @@ export class Desk {
   /** Fill the page with settings that made a take. */
   async use(settings) {
     this.form.fill(settings);
-    await this.retime(this.form.tempoAsked);
-    this.edits.restore(settings);
+    await this.retime();
+    this.edits.restore(partsOf(settings));
+    const { sections, hits, passages } = settings;
+    this.reopened = { body: JSON.stringify(this.edits.body), parts: { sections, hits, passages } };
     this.edited();
     $("title-music").scrollIntoView({ block: "start" });
-    $("make-note").textContent = "The settings are filled in.";
+    $("make-note").textContent = passages?.length ? "The settings are filled in, with what was made again in this take."
+      : "The settings are filled in.";
   }
 
   // Listening
@@ -225,6 +246,7 @@ export class Desk {
   async hear(id, play = false) {
     this.heard = id;
     this.takes.show(this.session, this.state.takes, id);
+    this.edited();
     const { session } = this;
     try {
       $("legend").classList.toggle("with-music", id !== null);
@@ -244,6 +266,7 @@ export class Desk {
       if (this.heard !== id) return;
       this.timeline.setMusic(music);
       this.passageBounds();
+      this.showChanged(id, music);
       await chosen;
       if (play) {
         if (this.take(id).preview && this.player.time > duration) this.seek(0);
@@ -312,6 +335,17 @@ export class Desk {
     return this.timeline.music?.bars ?? this.edits.bars;
   }
 
+  /** Of a take that has just been made from another, go to what is new in it. */
+  showChanged(id, { bars }) {
+    const { changed } = this.fresh?.id === id ? this.fresh : {};
+    this.fresh = null;
+    if (!changed?.length) return;
+    this.seek(bars[changed[0]]);
+    if (changed.at(-1) - changed[0] === changed.length - 1) {
+      this.timeline.setPassage([bars[changed[0]], bars[changed.at(-1) + 1] ?? this.seen.duration]);
+    }
+  }
+
   passageBounds() {
     for (const id of ["from-bar", "to-bar"]) $(id).max = this.bars.length;
   }
@@ -348,6 +382,14 @@ export class Desk {
     const seed = Math.floor(Math.random() * 1e6);
     const body = { from_bar: from - 1, to_bar: to, seed };
     return this.app.ask($("slot-takes"), () => this.session.again(this.heard, body));
+  }
+
+  /** Have the take that is heard changed where other sections or hits are wanted. */
+  revise() {
+    this.takesBefore = this.known;
+    const body = { ...this.edits.body, seed: Math.floor(Math.random() * 1e6) };
+    const { id } = this.revisable;
+    return this.app.ask($("slot-seen"), () => this.session.revise(id, body));
   }
 
   /** Show what is wrong where it is named; false where that is not here. */

@@ -5,6 +5,16 @@
  * instruments null: those of the whole piece; energy 0 … 2, 1 as the picture, 0 a rest
  */
 
+const NEAR = 0.25; // seconds between two beginnings of a section that are one
+
+/** What the settings of a take ask of sections and hits: in the end, if it was changed since. */
+export function partsOf({ sections, hits, passages }) {
+  const last = (passages ?? []).findLast((change) => change.sections);
+  return { sections: (last ?? { sections }).sections ?? [], hits: (last ?? { hits }).hits ?? null };
+}
+
+const same = (a, b) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+
 const plain = (bar) => ({ bar, energy: 1, instruments: null, chords: "" });
 
 export class Edits {
@@ -141,12 +151,24 @@ export class Edits {
     return { sections: sectioned ? sections : [], hits: edited ? [...kept, ...own] : null };
   }
 
+  /** Whether something else is asked than `body` once gave. */
+  differs({ sections, hits }) {
+    const mine = this.body;
+    const one = (s, k) => Math.abs(s.start - sections[k].start) < NEAR && (s.energy ?? 1) === (sections[k].energy ?? 1)
+      && same(s.instruments, sections[k].instruments) && same(s.chords, sections[k].chords);
+    if (mine.sections.length !== sections.length || !mine.sections.every(one)) return true;
+    const names = (all) => same(null, all) ? this.seen.hits.map((hit) => String(hit.id))
+      : all.map((hit) => (typeof hit === "object" ? `at ${hit.second.toFixed(3)}` : String(hit)));
+    return !same(names(mine.hits).sort(), names(hits).sort());
+  }
+
   /** Take over what `body` once gave. */
   restore({ sections, hits }) {
     this.reset();
     if (sections?.length) {
       this.sections = sections.map((s) => ({
-        bar: s.bar, energy: s.energy ?? 1, instruments: s.instruments ?? null, chords: s.chords ?? "",
+        bar: s.start === undefined ? s.bar : this.nearest(s.start),
+        energy: s.energy ?? 1, instruments: s.instruments ?? null, chords: s.chords ?? "",
       }));
       this.moved = true;
     }

@@ -36,7 +36,7 @@ export class MusicForm {
   /**
    * @param {HTMLFormElement} root
    * @param {object} limits what the server offers
-   * @param {{tempo: (bpm: number|null) => void, theme: (file: File) => void, open: (text: string) => void}} on
+   * @param {{tempo: () => void, theme: (file: File) => void, open: (text: string) => void}} on
    */
   constructor(root, limits, on) {
     this.root = root;
@@ -58,9 +58,11 @@ export class MusicForm {
       make("input", { type: "radio", name: "mood", value }),
       make("span", {}, make("strong", {}, title, make("em.mark", { hidden: true }, "suggested")),
         about ? make("small", {}, about) : null));
-    const cards = moods.map(named).map((mood) => choice(mood.name, capital(mood.name), mood.about));
+    const cards = [...moods.map(named).map((mood) => choice(mood.name, capital(mood.name), mood.about)),
+      choice("", "Open", "whatever comes")];
     this.why = make("p.hint", { id: "mood-why" });
-    return group("mood", "Mood", make("div.choices", {}, ...cards, choice("", "Open", "whatever comes")), this.why);
+    for (const card of cards) card.querySelector("input").addEventListener("change", () => this.on.tempo());
+    return group("mood", "Mood", make("div.choices", {}, ...cards), this.why);
   }
 
   character() {
@@ -100,13 +102,13 @@ export class MusicForm {
 
   tempo() {
     const control = make("input", { type: "number", min: 20, max: 300, step: "any" });
-    const whole = field("tempo", "Tempo (beats a minute)", control, "As seen in the picture, unless you change it.");
+    const whole = field("tempo", "Tempo (beats a minute)", control, "As the picture goes, in the mood’s range, unless you change it.");
     const octave = (label, factor) => make("button.small", {
       type: "button", "aria-label": `${label} the tempo`,
       onclick: () => this.setTempo(Number((control.value * factor).toFixed(1)), true),
     }, label);
     control.after(make("div.row.tight", {}, octave("Half", 0.5), octave("Double", 2),
-      make("button.small", { type: "button", "aria-label": "Tempo as seen", onclick: () => this.setTempo(this.seen, true) }, "As seen")));
+      make("button.small", { type: "button", "aria-label": "Tempo as found", onclick: () => this.setTempo(null, true) }, "As found")));
     control.addEventListener("change", () => this.setTempo(Number(control.value), true));
     return whole;
   }
@@ -139,11 +141,10 @@ export class MusicForm {
     return field("settings", "Open settings (JSON file)", file, "Those that came with a take: they fill this page.");
   }
 
-  /** Take over what was seen of a video: its tempo, what it suggests, whether it has a sound. */
-  suggest({ tempo, suggested }, hasSound) {
+  /** Take over what was seen of a video: what it suggests, whether it has a sound. */
+  suggest({ suggested }, hasSound) {
     this.themeName = null;
-    this.seen = Number(tempo.toFixed(1));
-    this.setTempo(this.seen);
+    this.setTempo(null);
     this.own.hidden = !hasSound;
     for (const radio of this.root.querySelectorAll("[name=mood]")) {
       const it = radio.value !== "" && radio.value === suggested?.mood;
@@ -156,15 +157,20 @@ export class MusicForm {
     if (suggested?.genre) this.control("genre").value = suggested.genre;
   }
 
-  /** Set the tempo; null and what was seen are the same. */
+  /** Ask for a tempo; null leaves it to picture and mood. */
   setTempo(bpm, tell = false) {
-    this.control("tempo").value = bpm || "";
-    if (tell) this.on.tempo(this.tempoAsked);
+    this.tempoAsked = bpm || null;
+    if (bpm) this.control("tempo").value = bpm;
+    if (tell) this.on.tempo();
   }
 
-  get tempoAsked() {
-    const value = Number(this.control("tempo").value);
-    return !value || value === this.seen ? null : value;
+  /** Show the tempo (BPM) that the music will have. */
+  showTempo(bpm) {
+    if (!this.tempoAsked) this.control("tempo").value = Number(bpm.toFixed(1));
+  }
+
+  get mood() {
+    return this.root.querySelector("[name=mood]:checked")?.value || null;
   }
 
   get values() {
@@ -176,7 +182,7 @@ export class MusicForm {
     }
     const ticked = [...this.root.querySelectorAll("[name=instruments]:checked")].map((box) => box.value);
     return {
-      mood: this.root.querySelector("[name=mood]:checked")?.value || null,
+      mood: this.mood,
       genre: text("genre"), energy: this.control("energy") ? percent(this.control("energy")) : null, follow: percent(this.control("follow")),
       instruments: ticked, timbres, tempo: this.tempoAsked, key: text("key"), chords: text("chords"),
       takes: Number(text("takes")), seed: Number(text("seed") ?? this.nextSeed),
@@ -205,7 +211,7 @@ export class MusicForm {
     if (values.keep_audio !== undefined) this.control("keep_audio").checked = Boolean(values.keep_audio);
     this.own.classList.toggle("on", this.control("keep_audio").checked);
     if (values.duck !== undefined && this.control("duck")) this.control("duck").checked = values.duck;
-    if (values.tempo !== undefined) this.setTempo(values.tempo ?? this.seen, true);
+    if (values.tempo !== undefined) this.setTempo(values.tempo);
   }
 
   /** Show what is wrong beside the field that is meant; false where there is none of that name. */

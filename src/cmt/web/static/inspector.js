@@ -45,7 +45,7 @@ export class Inspector {
     const left = edits.hits.length - kept;
     $("hits-count").textContent = count(kept, "moment") + (left ? `, ${left} left out` : "");
     $("edited").hidden = !edits.changed;
-    $("edited").querySelector("span").textContent = "You have changed what was seen; “Make music” follows your changes.";
+    $("edited-words").textContent = "You have changed what was seen; “Make music” follows your changes.";
   }
 
   chip(section, index) {

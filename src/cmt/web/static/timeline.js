@@ -54,9 +54,10 @@ export class Timeline extends EventTarget {
   }
 
   resize() {
-    if (!this.seen || !this.root.clientWidth) return;
     const width = this.root.clientWidth;
-    Object.assign(this, layout(width, Boolean(this.music)));
+    const found = layout(width, Boolean(this.music));
+    if (!this.seen || width <= found.gutter) return; // there is no room for a second
+    Object.assign(this, found);
     this.zoom = Math.min(this.zoom, this.mostZoom);
     this.track.style.width = `${this.gutter + this.perSecond * this.seen.duration}px`;
     const ratio = devicePixelRatio || 1;
@@ -102,6 +103,7 @@ export class Timeline extends EventTarget {
     this.waiting = requestAnimationFrame(() => {
       this.waiting = null;
       const scene = this.scene();
+      if (!(scene.perSecond > 0)) return;
       drawBase(this.base.getContext("2d"), scene);
       drawOver(this.over.getContext("2d"), scene, this.playhead, this.passage);
     });
