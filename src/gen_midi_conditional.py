@@ -23,13 +23,15 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmt import markers
 from cmt.files import INFERENCE, PICTURES, InputError, unused_name
+from cmt.model import stored
 from cmt.options import (
     MAX_SEED,
     add_composition,
@@ -169,12 +171,13 @@ def main(argv: list[str] | None = None) -> None:
     names: set[str] = set()
     stems = [unused_name(f"{path.stem}{changed(args)}", names) for path in args.files]
     check_results([midi for stem in stems for midi in midi_names(stem, args)], args)
-    model, weights = load_model(args)
+    stored.find(args.ckpt)
+    model = cache(partial(load_model, args))
     skipped = 0
     for path, stem in zip(args.files, stems, strict=True):
         try:
             with only_run(args.out_dir / stem):
-                make(path, stem, model, weights, args)
+                make(path, stem, model, args)
         except InputError as error:
             if len(args.files) == 1:
                 raise
@@ -225,18 +228,22 @@ def marker_files(midi: Path, args: argparse.Namespace) -> list[Path]:
     return markers.paths(midi) if args.markers else []
 
 
-def make(path: Path, stem: str, model: CMT, weights: str, args: argparse.Namespace) -> None:
-    """Make takes for a control file by a model whose file has this checksum; write them as STEM."""
-    from cmt import results
-    from cmt.compose import compose
+def make(
+    path: Path, stem: str, model: Callable[[], tuple[CMT, str]], args: argparse.Namespace
+) -> None:
+    """Make takes for a control file by a model, whose file has a checksum; write them as STEM."""
     from cmt.control import load_control, load_curves
 
     control = load_control(path)
     video = video_panels(path, args.video) if args.visualize else None
     curves = load_curves(path)
     at = markers_at(args, curves.fps if curves else None)
+    from cmt import results  # torch, which nothing above needs
+    from cmt.compose import compose
+
+    network, weights = model()
     started = time.perf_counter()
-    pieces = compose(model, control, settings(args, args.num_songs, args.rank))
+    pieces = compose(network, control, settings(args, args.num_songs, args.rank))
     seconds = time.perf_counter() - started
     sources = results.Sources(path.name, control.checksum, str(args.ckpt), weights)
     if args.settings:

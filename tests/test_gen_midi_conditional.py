@@ -271,7 +271,10 @@ def test_options_that_contradict_are_refused_at_once(
 
 
 def test_a_bad_file_is_named_and_the_others_are_made(
-    tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    arguments: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bad = tmp_path / "bad.npz"
     bad.write_text("no control")
@@ -280,5 +283,7 @@ def test_a_bad_file_is_named_and_the_others_are_made(
     assert (tmp_path / "clip.mid").is_file()
     with pytest.raises(InputError, match="nothing was usable"):
         gen_midi_conditional.main(["-f", str(bad), str(bad), *arguments[2:]])
+    # Told before a model is loaded.
+    monkeypatch.setattr(gen_midi_conditional, "load_model", pytest.fail)
     with pytest.raises(InputError, match=r"bad\.npz: "):
         gen_midi_conditional.main(["-f", str(bad), *arguments[2:]])

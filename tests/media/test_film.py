@@ -250,6 +250,11 @@ def test_a_late_sound_is_late(tmp_path: Path) -> None:
     assert np.flatnonzero(sound > 0.25)[0] == pytest.approx(RATE / 2, abs=0.001 * RATE)
 
 
+def test_pictures_do_not_end_early_where_sound_is_longer(tmp_path: Path) -> None:
+    tone = 0.5 * np.ones((2, 3 * RATE))
+    assert Source(with_sound(tmp_path / "a.mkv", [(0.0, "stereo", tone)])).declared == 1
+
+
 def test_eleven_channels_without_places_are_heard(tmp_path: Path) -> None:
     tone = np.tile(0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE), (11, 1))
     sound = heard(with_sound(tmp_path / "a.mkv", [(0.0, "11 channels", tone)]))

@@ -6,6 +6,7 @@ sound are of the same streams, on the same clock, and what FFmpeg says against i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -28,6 +29,7 @@ from cmt.media.orientation import Orientation
 NO_VIDEOS = ("image2", "tty", "concat", "hls", "dash", "imf", "sdp", "rtp", "rtsp", "lavfi")
 NOT_SHOWN = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
 FOR_SOME = Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired
+DURATION_TAG = re.compile(r"(\d\d):(\d\d):(\d\d(?:\.\d+)?)")
 MAX_RATE = 240  # pictures a second; a higher rate is a clock's, not a camera's
 DEFAULT_RATE = Fraction(30)  # pictures a second, where the file tells none that can be
 MAX_PIXELS = 2**26  # 8192 × 8192, the most that cameras give; a decoder holds a dozen of them
@@ -76,10 +78,7 @@ class Source:
             if stamps.missing:  # the average is a guess of FFmpeg's
                 rate = video.guessed_rate or rate
             self.rate = rate if 0 < rate <= MAX_RATE else DEFAULT_RATE
-            if video.duration and video.time_base:
-                self.declared: float | None = float(video.duration * video.time_base)
-            else:
-                self.declared = (container.duration or 0) / av.time_base or None
+            self.declared = _declared(container, video)
             sent = Flags.ts_discont in Flags(container.format.flags)
             end = _declared_end(container, video, len(stamps.pts))
         if stamps.missing or stamps.of_decoding:
@@ -306,6 +305,23 @@ def _prominence(stream: VideoStream) -> tuple[bool, bool, int]:
     context = stream.codec_context
     pixels = context.width * context.height if context else 0
     return context is not None, bool(stream.disposition & Disposition.default), pixels
+
+
+def _declared(container: InputContainer, video: VideoStream) -> float | None:
+    """Seconds that a file says its pictures last; None if it says nothing.
+
+    Matroska and WebM tell it of the whole, from 0 s on, and in a tag of each stream, maybe.
+    """
+    base = float(video.time_base or 0)
+    if video.duration:
+        return video.duration * base
+    end = (container.duration or 0) / av.time_base
+    if tag := DURATION_TAG.match(video.metadata.get("DURATION", "")):
+        hours, minutes, seconds = map(float, tag.groups())
+        end = 3600 * hours + 60 * minutes + seconds
+    elif sound_of(container):  # which may last longer
+        return None
+    return max(0.0, end - (video.start_time or 0) * base) or None
 
 
 def _declared_end(container: InputContainer, video: VideoStream, packets: int) -> float:
