@@ -38,7 +38,8 @@ def watch(draw: Callable[[float], np.ndarray], seconds: float, fps: float = 30) 
 
     def pictures() -> Iterator[tuple[float, np.ndarray]]:
         for i in range(round(seconds * fps)):
-            noise = rng.normal(0, 1.5, (SIDE, SIDE, 1))
-            yield i / fps, np.clip(draw(i / fps) + noise, 0, 255).astype(np.uint8)
+            picture = draw(i / fps)
+            noise = rng.normal(0, 1.5, (*picture.shape[:2], 1))
+            yield i / fps, np.clip(picture + noise, 0, 255).astype(np.uint8)
 
     return observe(pictures(), fps)

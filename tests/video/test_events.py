@@ -13,6 +13,7 @@ from cmt.video.events import find_events
 from cmt.video.frames import VideoFrames
 from cmt.video.observation import SIDE, observe
 from cmt.video.shots import Event
+from cmt.video.tempo import find_tempo
 
 CLIPS = Path(__file__).parents[2].parent / "shared" / "clips"
 
@@ -99,6 +100,41 @@ def test_a_low_fast_bounce_is_where_it_turns_back_not_in_the_air() -> None:
     beats = first + period * np.arange(1, 10)
     late = np.abs(np.subtract.outer(beats, found)).min(axis=1)
     assert (late < 0.04).mean() > 0.8 and len(found) <= 10
+
+
+@pytest.mark.parametrize("fps", [15, 25, 30])
+def test_what_is_too_fast_for_the_flow_goes_on_until_it_stops(fps: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (2, SIDE // 4, 64, 3))
+    ground, thing = noise.repeat(4, 1).repeat(4, 2)
+
+    def draw(t: float) -> np.ndarray:
+        beat, since = divmod(t, 0.5)
+        way = min(since / 0.45, 1) ** 2  # ever faster, then at rest
+        left = round(184 * (1 - way if beat % 2 else way))
+        picture = 60 + ground // 5
+        picture[36:108, left : left + 72] = thing[:72, :72]
+        return picture
+
+    found = np.array(times(find_events(watch(draw, 4, fps)), "impact"))
+    stops = 0.45 + 0.5 * np.arange(7)
+    assert np.abs(np.subtract.outer(stops, found)).min(axis=1).max() < 0.04 + 0.5 / fps
+    assert find_tempo(find_events(watch(draw, 4, fps))).tempo == pytest.approx(120, rel=0.01)
+
+
+def test_things_that_float_do_nothing_at_any_moment() -> None:
+    scene, ways = texture(4), np.random.default_rng(0).uniform(0.05, 0.22, (9, 4))
+
+    def draw(t: float) -> np.ndarray:
+        picture = view(scene, 0)
+        for x_rate, y_rate, x, y in ways:
+            place = (
+                0.6 * np.sin(2 * np.pi * (x_rate * t + 5 * x)),
+                0.4 * np.sin(2 * np.pi * (y_rate * t + 5 * y)),
+            )
+            picture = disc(picture, *place)
+        return picture
+
+    assert find_events(watch(draw, 8)) == ()
 
 
 def test_a_camera_that_is_struck() -> None:

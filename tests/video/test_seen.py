@@ -32,6 +32,7 @@ def observation(cuts: list[int], seconds: float, speed: float = 0.3) -> Observat
         ends=np.arange(n),
         camera=np.zeros((pairs, 2), np.float32),
         motion=motion,
+        unexplained=np.zeros(pairs, np.float32),
         speed=np.full(pairs, speed, np.float32),
     )
 

@@ -20,8 +20,9 @@ CUT_GAP = 0.11  # seconds from a cut or flash to other events
 SETTLE = 0.2  # seconds after it, in which a jump of the camera settles: that is no impact
 AMID = 0.2  # seconds from a turn to impacts
 TURNS = (1.05, 4.0)  # soft turns a second; the slower are drifting
-TURN_SHARE = 0.15  # of the power of things' speed that is one frequency's
+TURN_SHARE = 0.2  # of the power of things' speed that is one frequency's
 HALF = 0.4  # of that share, which half the frequency has where it is the true one
+EBB = 0.3  # of the mean speed, how much it ebbs at least: twice its wave's standard deviation
 EVEN = 1.0  # seconds on either side, over which speed is taken to be even
 # Seconds on either side, within which something moves where things turn: at so much of the most
 # speed in the shot. A camera's noise is less.
@@ -72,18 +73,19 @@ def find_turns(shots: Shots, hard: list[Event]) -> list[Event]:
         speed = median_filter(speed, 3)
         wave = speed - uniform_filter1d(speed, 2 * round(EVEN * shots.rate) + 1)
         frequency, share = _wave(times, wave)
+        ebb = 2 * wave.std() / max(speed.mean(), FLOOR)
         within = sum(times[0] <= event.time <= times[-1] for event in hard)
         cycles = frequency * len(times) / shots.rate
         if (
             share < TURN_SHARE
             or speed.mean() < FLOOR
+            or ebb < EBB
             or cycles < FEWEST_TURNS
             or within > cycles / 3
         ):
             continue
-        weight = float(min(1.0, 2 * wave.std() / speed.mean()))
         found += [
-            Event(time, "turn", weight)
+            Event(time, "turn", float(min(1.0, ebb)))
             for time in _troughs(times, wave, frequency)
             if np.abs(times - time).min() < 1 / (2 * frequency)  # or it is amid stillness
         ]

@@ -34,6 +34,9 @@ REST = 0.25  # of the motion around: at rest
 SOON = 0.12  # seconds: a camera that stops rests so long, things come to rest within them
 GAP = 0.15  # seconds between events
 TOP_GAP = 0.25  # seconds from a bounce to where its thing is slow in the air
+# Things that pass behind each other lose a little motion, now and then. So a loss of less than so
+# much of the motion is an impact in the company of clear ones alone, so many seconds away.
+WEAK, COMPANY = 0.4, 4.0
 
 
 def find_jolts(shots: Shots) -> list[Event]:
@@ -92,7 +95,17 @@ def find_impacts(shots: Shots) -> list[Event]:
         lasted = peak.lost > BLIP or not early[peak.pair] < EARLIER * peak.lost
         if peak.sudden > SUDDEN_IMPACT and clear and lasted:
             found.append(Event(peak.time, "impact", peak.share))
-    return bounces + apart(found, bounces, TOP_GAP)
+    return _in_company(bounces + apart(found, bounces, TOP_GAP))
+
+
+def _in_company(events: list[Event]) -> list[Event]:
+    """Clear events, and the weak ones near them."""
+    clear = np.array([event.time for event in events if event.weight >= WEAK])
+    return [
+        event
+        for event in events
+        if event.weight >= WEAK or (np.abs(clear - event.time) < COMPANY).any()
+    ]
 
 
 def _slowed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -165,9 +178,10 @@ def _peaks(
     usual = median_filter(stays, 2 * round(0.5 * shots.rate) + 1)
     share = SHARE * shots.most(shots.things + shots.pace)
     least = np.maximum.reduce([np.full(len(speed), FLOOR), share, USUAL * usual])
-    highest = stays == maximum_filter1d(stays, 2 * round(GAP * shots.rate) + 1)
+    reach = round(GAP * shots.rate)
+    highest = np.flatnonzero((stays == maximum_filter1d(stays, 2 * reach + 1)) & (stays > least))
     soon = max(1, round(SOON * shots.rate))
-    for k in np.flatnonzero(highest & (stays > least)):
+    for k in highest[np.diff(highest, prepend=-reach - 1) > reach]:  # of equals the first
         near = at_once[max(0, k - 3) : k + 3]
         one, two = near.max() / stays[k], (near[1:] + near[:-1]).max() / stays[k]
         if one > SPIKE and stays[k] < SPIKE_FLOOR:

@@ -47,6 +47,8 @@ class Observation:
         camera: (p, 2) the camera's velocity: the median flow, x and y.
         motion: (p, 16) mean velocity by direction of what moves both against the camera's motion
             and on the screen.
+        unexplained: (p,) mean change of the picture, 0 to 1, that no flow explains; 0 where that is
+            not most of the change. Flow loses what is too fast for it.
         speed: (p,) mean |flow|, the flow being averaged over `OVER` seconds around the pair: things
             shake and coders err, but neither gets far. Near a cut it tells nothing.
     """
@@ -60,6 +62,7 @@ class Observation:
     ends: np.ndarray
     camera: np.ndarray
     motion: np.ndarray
+    unexplained: np.ndarray
     speed: np.ndarray
 
     @property
@@ -93,11 +96,12 @@ def observe(pictures: Iterable[tuple[float, np.ndarray]], fps: float) -> Observa
                 ends.append(index)
                 before = gray
 
-    camera, motion, speed = [], [], _Speed(fps / step)
+    camera, motion, unexplained, speed = [], [], [], _Speed(fps / step)
     with single_threaded_cv2():
-        for seconds, flow, velocity, by_direction in map_threads(_motion, pairs()):
+        for seconds, flow, velocity, by_direction, left in map_threads(_motion, pairs()):
             camera.append(velocity)
             motion.append(by_direction)
+            unexplained.append(left)
             speed.add(seconds, flow)
     change, lasting = thumbnails.finish()
     light, saturation, warmth = np.reshape(thumbnails.colours, (-1, 3)).T
@@ -111,6 +115,7 @@ def observe(pictures: Iterable[tuple[float, np.ndarray]], fps: float) -> Observa
         ends=np.array(ends, int),
         camera=np.array(camera, np.float32).reshape(-1, 2),
         motion=np.array(motion, np.float32).reshape(-1, DIRECTIONS),
+        unexplained=np.array(unexplained, np.float32),
         speed=np.array(speed.finish(), np.float32),
     )
 
@@ -204,8 +209,10 @@ def _normalised(thumb: np.ndarray) -> np.ndarray:
 
 def _motion(
     pair: tuple[float, np.ndarray, np.ndarray],
-) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-    """Seconds between two pictures, flow in heights, the camera's velocity, motion of things."""
+) -> tuple[float, np.ndarray, np.ndarray, np.ndarray, float]:
+    """Seconds between two pictures, flow in heights, the camera's velocity, motion of things, and
+    the change that is not explained.
+    """
     seconds, before, after = pair
     dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     # More iterations and no smoothing follow fast things better, in less time.
@@ -214,6 +221,7 @@ def _motion(
     flow = dis.calc(before, after, np.zeros(0, np.float32))  # no first guess
     height, width = before.shape
     cells = (max(1, width // CELL), max(1, height // CELL))
+    unexplained = _unexplained(before, after, flow)
     flow = cv2.resize(flow, cells, interpolation=cv2.INTER_AREA).reshape(-1, 2)
     way = flow / height
     flow = way / seconds
@@ -230,7 +238,18 @@ def _motion(
     motion = np.zeros(DIRECTIONS)
     for bins, share in ((low, 1 - part), (low + 1, part)):  # linear between two directions
         motion += np.bincount(bins % DIRECTIONS, size * share, DIRECTIONS)
-    return seconds, way, camera, motion / len(flow)
+    return seconds, way, camera, motion / len(flow), unexplained
+
+
+def _unexplained(before: np.ndarray, after: np.ndarray, flow: np.ndarray) -> float:
+    """Mean change, 0 to 1, of pictures that a flow (height, width, 2) leaves, if it is the most."""
+    height, width = before.shape
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    moved = cv2.remap(
+        after, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
+    )
+    change, left = (cv2.norm(before, other, cv2.NORM_L1) / before.size for other in (after, moved))
+    return left / 255 if left > change / 2 else 0.0
 
 
 def _detailed(picture: np.ndarray, cells: tuple[int, int]) -> np.ndarray:

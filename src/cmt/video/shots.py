@@ -18,6 +18,9 @@ FLASH = 0.07  # of the range, a jump of mean brightness
 # Flow is not to be trusted where brightness jumps by more of the range, nor, by less, where a
 # flash fades (seconds).
 FLICKER, FADING, FADE = 0.03, 0.002, 0.8
+# Where the picture changes by so much, of the range, as no flow explains, something is too fast for
+# it: if less than so much of the motion is left, that goes on as it went.
+LOST, KEPT = 0.016, 0.6
 
 Kind = Literal["cut", "flash", "impact", "stop", "turn"]
 
@@ -85,6 +88,11 @@ class Shots:
         flicker = np.flatnonzero(jumps > np.where(fades, FADING, FLICKER))
         motion[near] = camera[near] = np.nan
         motion[flicker] = camera[flicker] = np.nan
+        held = -1
+        for k in np.flatnonzero(seen.unexplained[1:] > LOST) + 1:
+            if motion[k].sum() < (1 if held == k - 1 else KEPT) * motion[k - 1].sum():
+                motion[k] = motion[k - 1]
+                held = k
         return cls(seen.times[seen.ends], seen.rate, borders, camera, motion)
 
     @property
