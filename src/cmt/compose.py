@@ -14,7 +14,7 @@ from cmt.form import Form
 from cmt.hits import edited
 from cmt.measures.matching import score
 from cmt.measures.obedience import ControlError, control_error
-from cmt.model.fast import AUTO, fastest
+from cmt.model.fast import AUTO, PRECISIONS, fastest
 from cmt.model.network import CMT
 from cmt.moods import MOODS
 from cmt.music.vocabulary import INSTRUMENT_CLASS
@@ -45,7 +45,8 @@ class Settings:
         seed: of the first take.
         passages: bars that are then made again, and what is then asked for in place of sections and
             hits, one after the other.
-        precision: of the model's weights, as in `cmt.model.fast.product`; "auto" is the fastest.
+        precision: of the model's weights, as in `cmt.model.fast.product`; "auto" is the fastest,
+            or float32 for the original's loop.
         rank: whether the best take comes first.
         humanize: whether it is played as unevenly as people play.
         timbres: of tracks, as `cmt.sound.timbres` names them; genre and mood choose the others.
@@ -63,7 +64,7 @@ class Settings:
     style: Style = field(default_factory=Style)
     seed: int = 0
     passages: tuple[Passage | Revision, ...] = ()
-    precision: str = "float32"
+    precision: str = AUTO
     rank: bool = False
     humanize: bool = True
     timbres: Mapping[str, str] = field(default_factory=dict)
@@ -162,7 +163,9 @@ def compose(
             there are no such bars to be made again.
     """
     if settings.precision == AUTO:
-        settings = replace(settings, precision=fastest(model, settings.takes))
+        exact = settings.loop == "exact"
+        precision = fastest(model, settings.takes) if exact else PRECISIONS[0]
+        settings = replace(settings, precision=precision)
     asked, settings = settings, in_mood(settings, control)
     control = retimed(edited(control, settings.removed, settings.added), settings.tempo)
     plan, changes = plan_of(control, settings)

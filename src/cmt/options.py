@@ -230,9 +230,9 @@ def add_composition(options: argparse.ArgumentParser) -> None:
         help="weaker visual beats are left to the model; default 2",
     )  # fmt: skip
     add(
-        "--precision", choices=["float32", "bf16", "int8", "auto"], default="float32",
-        help="of the model's weights; auto: what is fastest here, which the report names; default"
-        " float32, so that a seed gives the same music everywhere",
+        "--precision", choices=["auto", "float32", "bf16", "int8"], default="auto",
+        help="of the model's weights; default auto: what is clearly the fastest here, which the"
+        " report names; float32: so that a seed gives the same music everywhere",
     )  # fmt: skip
     add(
         "--seed", type=between(0, MAX_SEED, int), default=0, metavar="N",

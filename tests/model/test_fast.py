@@ -64,13 +64,13 @@ def test_chained_heads_are_the_model_s() -> None:
 
 @torch.no_grad()
 def test_the_fastest_precision_is_the_one_whose_products_are(
-    recorded_model: CMT, monkeypatch: pytest.MonkeyPatch
+    recorded_model: CMT, small_model: CMT, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def slow(weight: Tensor, bias: Tensor, precision: str) -> Callable[[Tensor], Tensor]:
-        seconds = {"float32": 0.003, "bf16": 0.001, "int8": 0.002}[precision]
+    seconds = {"float32": 0.003, "bf16": 0.001, "int8": 0.002}
 
+    def slow(weight: Tensor, bias: Tensor, precision: str) -> Callable[[Tensor], Tensor]:
         def multiply(x: Tensor) -> Tensor:
-            time.sleep(seconds)
+            time.sleep(seconds[precision])
             return x
 
         return multiply
@@ -78,6 +78,11 @@ def test_the_fastest_precision_is_the_one_whose_products_are(
     monkeypatch.setattr(fast_module, "product", slow)
     monkeypatch.setattr(fast_module, "TRIAL", 0.02)
     assert fast_module.fastest(recorded_model, 1) == "bf16"
+    seconds["int8"] = 0.0008  # not worth what it rounds
+    assert fast_module.fastest(recorded_model, 1) == "bf16"
+    seconds["int8"] = 0.0004
+    assert fast_module.fastest(recorded_model, 1) == "int8"
+    assert fast_module.fastest(small_model, 1) == "float32"
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("bf16", 0.01), ("int8", 0.05)])
