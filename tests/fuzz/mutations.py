@@ -162,3 +162,24 @@ def riff(rng: random.Random, data: bytes) -> bytes:
         for _ in range(rng.choice((1, 10, 200))):
             out[rng.randrange(tables, len(out))] = rng.choice(EDGES)
     return bytes(out)
+
+
+# Fields of MP4, AVI and Matroska that tell times, sizes and places.
+FIELDS = (
+    b"stts", b"stsz", b"stco", b"stsc", b"mdhd", b"mvhd", b"tkhd", b"ctts", b"elst", b"stsd",
+    b"avcC", b"strh", b"strf", b"avih", b"idx1", b"\x2a\xd7\xb1", b"\x44\x89", b"\xe7", b"\xb0",
+)  # fmt: skip
+
+
+def film(rng: random.Random, data: bytes) -> bytes:
+    """A video: what its container tells, or damage anywhere."""
+    at = data.find(rng.choice(FIELDS))
+    if rng.random() < 0.4 or at < 0:
+        return damaged(rng, data)
+    out = bytearray(data)
+    for _ in range(rng.choice((1, 2))):
+        size = rng.choice((1, 2, 4, 8))
+        place = min(at + 3 + rng.randrange(48), len(out) - size)
+        number = rng.choice([*LARGE, *EDGES]) % 256**size
+        out[place : place + size] = number.to_bytes(size, rng.choice(("big", "little")))
+    return bytes(out)

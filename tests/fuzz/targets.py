@@ -10,9 +10,13 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import mutations
 import numpy as np
+
+if TYPE_CHECKING:
+    from cmt.model.network import CMT
 
 TESTS = Path(__file__).resolve().parents[1]
 REFERENCE = TESTS / "reference"
@@ -126,15 +130,22 @@ def run_rhythm(path: Path) -> None:
     make_plan(Control.of(load_rhythm(path)))
 
 
-def checkpoints() -> list[bytes]:
+def small_model() -> CMT:
     import torch
 
-    from cmt.model import checkpoint
     from cmt.model.config import CMTConfig
     from cmt.model.network import CMT
 
     torch.set_num_threads(1)
-    model = CMT(CMTConfig(d_model=16, n_layers=1, n_heads=2, d_ff=16))
+    return CMT(CMTConfig(d_model=16, n_layers=1, n_heads=2, d_ff=16)).eval()
+
+
+def checkpoints() -> list[bytes]:
+    import torch
+
+    from cmt.model import checkpoint
+
+    model = small_model()
     with tempfile.TemporaryDirectory() as folder:
         ours, original = Path(folder) / "a.pt", Path(folder) / "b.pt"
         checkpoint.save(ours, model, torch.bfloat16, step=1)
@@ -175,6 +186,104 @@ def run_sound_font(path: Path) -> None:
     synthesise(REFERENCE / "midi" / "bad" / "type0.mid", [path], duration=1.0)
 
 
+def films() -> list[bytes]:
+    """Twelve pictures with a tone, in containers and codecs of several families."""
+    import av
+
+    kinds = [
+        ("mp4", "libx264", "aac"), ("mov", "mpeg4", "pcm_s16le"), ("mkv", "libx264", "pcm_s16le"),
+        ("avi", "mpeg4", "mp2"), ("webm", "libvpx", "libopus"), ("mpegts", "mpeg2video", "mp2"),
+        ("flv", "flv", "aac"), ("gif", "gif", None),
+    ]  # fmt: skip
+    films = []
+    for kind, pictures, sound in kinds:
+        content = io.BytesIO()
+        with av.open(content, "w", "matroska" if kind == "mkv" else kind) as target:
+            stream = target.add_stream(pictures, rate=25)
+            stream.width, stream.height = 64, 36
+            stream.pix_fmt = "rgb8" if kind == "gif" else "yuv420p"
+            voice = target.add_stream(sound, rate=48_000, layout="stereo") if sound else None
+            for index in range(12):
+                picture = np.full((36, 64, 3), 20 * index, np.uint8)
+                picture[5:15, index : index + 10] = 255
+                target.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+            target.mux(stream.encode(None))
+            if voice:
+                tone = np.zeros((1, 2 * 24_000), np.int16)
+                frame = av.AudioFrame.from_ndarray(tone, "s16", "stereo")
+                frame.sample_rate = 48_000
+                target.mux([*voice.encode(frame), *voice.encode(None)])
+        films.append(content.getvalue())
+    return films
+
+
+def run_film(path: Path) -> None:
+    from cmt.media.own_sound import own_sound
+    from cmt.media.source import source_of
+    from cmt.sound.film import mux, why_encoded
+    from cmt.video.frames import VideoFrames
+
+    frames = VideoFrames(path)
+    times = [time for time, _ in frames.timed(36)]
+    assert times == sorted(times) and times[0] == 0
+    frames.thumbnails([0.0, frames.duration / 2], 36)
+    source = source_of(path)
+    for _, part in own_sound(source, 48_000):
+        assert part.shape[0] == 2
+    if frames.duration < 60:  # the sound of an hour takes its time, and is no one's fault
+        out = path.with_name("out.mp4")
+        why_encoded(path, out)
+        mux(path, np.zeros((2, round(48_000 * frames.duration)), np.float32), out)
+
+
+def reports() -> list[bytes]:
+    from cmt import results
+    from cmt.compose import Settings, compose
+    from cmt.control import load_control
+    from cmt.decoding.style import Style
+    from cmt.music.chords import read_loops
+    from cmt.music.keys import Key
+    from cmt.sections import read_sections
+
+    with tempfile.TemporaryDirectory() as folder:
+        npz, midi = Path(folder) / "a.npz", Path(folder) / "a.mid"
+        npz.write_bytes(controls()[0])
+        style = Style(
+            genre="rock", instruments=("Drums", "Piano"), beat_instruments=("Drums",),
+            key=Key.named("D minor"), chords=read_loops("Am F;C G"),
+            sections=read_sections("1:energy=0.6,instruments=piano 2:rest"),
+        )  # fmt: skip
+        asked = Settings(style=style, tempo=100.0, density=1.5, added=(1.0,), removed=(0.5,))
+        (piece,) = compose(small_model(), load_control(npz), asked)
+        results.write(piece, midi, results.Sources("a.npz", "0" * 64, "exp/default", "1" * 64))
+        report = json.loads(midi.with_name("a.mid.json").read_text())
+    return [json.dumps(report | {"again": [{"bars": "1-2", "seed": 3}]}).encode()]
+
+
+def run_report(path: Path) -> None:
+    import evaluate
+    from cmt.results import read_settings
+
+    evaluate.control_errors(path)
+    read_settings(path)
+
+
+def key_frames() -> list[bytes]:
+    edl = (
+        b"TITLE: a\nFCM: DROP FRAME\n001  AX V C  00:00:00:00 00:00:02:00 01:00:00:00 01:00:02:00\n"
+    )
+    edl += b"002  AX AA/V C  00:00:00:00 00:00:02:00 01:00:02;00 01:00:04;00\n"
+    return [b"1\n2.5  # a cut\n1:02.5\n0:01:02.5\n00:01:02:12\n", edl]
+
+
+def run_key_frames(path: Path) -> None:
+    from cmt.key_frames import read_key_frames
+    from cmt.rhythm import LONGEST
+
+    times = read_key_frames(path, 30.0)
+    assert times == sorted(times) and 0 <= times[0] and times[-1] <= LONGEST
+
+
 TARGETS = {
     "midi": Target(".mid", midi_files, mutations.midi, run_midi),
     "sound": Target(".mid", short_midi_files, mutations.midi, run_sound),
@@ -184,4 +293,7 @@ TARGETS = {
     "checkpoint": Target(".pt", checkpoints, mutations.stored, run_checkpoint),
     "lpd": Target(".npz", rolls, mutations.archive, run_roll),
     "sf2": Target(".sf2", sound_fonts, mutations.riff, run_sound_font),
+    "video": Target(".mp4", films, mutations.film, run_film),
+    "report": Target(".mid.json", reports, mutations.json_text, run_report),
+    "keys": Target(".edl", key_frames, mutations.damaged, run_key_frames),
 }
