@@ -140,14 +140,14 @@ def read_corpus(path: Path) -> Corpus:
 
     songs, names, clusters = [], [], []
     dataset = read_dataset(path)
-    for number, (words, about) in enumerate(zip(dataset.words, dataset.metadata, strict=True)):
+    for song, (words, about) in enumerate(zip(dataset.words, dataset.metadata, strict=True)):
         try:
             songs.append(words_to_song(words))
         except ValueError as error:
-            tell(f"skipped: {path}, song {number}: {error}")
+            tell(f"skipped: {path}, song {song}: {error}")
             continue
-        names.append(str(about.get("id", number)))
-        clusters.append(cluster_of(about, number))
+        names.append(str(about.get("id", song)))
+        clusters.append(cluster_of(about, song))
     if not songs:
         raise InputError(f"{path}: no song to compare with; make one with midi2numpy_mix.py")
     return Corpus(songs, names, clusters)
@@ -170,11 +170,11 @@ def find_sources(paths: Sequence[Path], skipped: list[str]) -> Iterator[Source]:
             except InputError as error:
                 skipped.append(str(error))
                 continue
-            for number, (words, about) in enumerate(
+            for song, (words, about) in enumerate(
                 zip(dataset.words, dataset.metadata, strict=True)
             ):
-                name = f"{path}:{about.get('id', number)}"
-                yield Source(name, words, cluster_of(about, number))
+                name = f"{path}:{about.get('id', song)}"
+                yield Source(name, words, cluster_of(about, song))
         else:
             yield Source(str(path))
 
@@ -286,19 +286,19 @@ def control_errors(path: Path) -> dict[str, float]:
     Raises:
         InputError: the file is no such report.
     """
+    from cmt.untrusted import entries, naming, number, read_json
+
     if not path.exists():
         return {}
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        errors = {name: float(report["control_error"][name]) for name in CONTROL_ERRORS}
-        asked = report.get("controlled", {})  # older reports do not tell
+    remedy = "remove it or make it again"
+    with naming(path, "no report of gen_midi_conditional.py", remedy):
+        report = entries(read_json(path), "it")
+        told = entries(report.get("control_error"), "control_error")
+        errors = {name: number(told.get(name), name, 0, 1e9) for name in CONTROL_ERRORS}
+        asked = entries(report.get("controlled", {}), "controlled")  # older reports do not tell
         for name, what in (("density", "bars"), ("strength", "visual_beats")):
             if asked.get(what) == 0:
                 errors[name] = math.nan
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path}: no report of gen_midi_conditional.py ({error!r}); remove it or make it again"
-        ) from error
     return {f"{name}_error": value for name, value in errors.items()}
 
 

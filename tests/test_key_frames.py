@@ -88,3 +88,15 @@ def test_what_is_no_time_is_named_with_its_line(tmp_path: Path, text: str) -> No
     path.write_text(f"1.5\n{text}\n")
     with pytest.raises(InputError, match=r"cuts\.txt, line 2: .* is no time"):
         read_key_frames(path, 25)
+
+
+@pytest.mark.parametrize(
+    "content", [b"1e300\n", b"inf\n", b"nan\n", b"9" * 5000, b"\xff\xfe", b"1\n" * 3_000_000]
+)
+def test_what_no_video_has_is_refused_in_a_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "cuts.txt"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as told:
+        read_key_frames(path, 25)
+    assert "cuts.txt" in str(told.value) and "\n" not in str(told.value)
+    assert len(str(told.value)) < 500

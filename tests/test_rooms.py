@@ -14,8 +14,8 @@ from cmt.files import REPOSITORY
 SOURCE = REPOSITORY / "src" / "cmt"
 # From the lowest up: each imports from those before it alone, if from any.
 ROOMS = (
-    "files", "media", "untrusted", "outputs", "terminal", "script", "parallel", "key_frames",
-    "markers", "music", "grid", "rhythm", "control_table", "control", "hits", "retiming",
+    "files", "media", "untrusted", "outputs", "terminal", "script", "parallel",
+    "markers", "music", "grid", "rhythm", "key_frames", "control_table", "control", "hits", "retiming",
     "sections", "plan", "form", "model", "training", "decoding", "measures", "sound", "plots",
     "video", "moods", "revision", "compose", "options", "results", "web",
 )  # fmt: skip

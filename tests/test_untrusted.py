@@ -141,7 +141,7 @@ def test_a_bomb_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
         ({**RHYTHM, "vbeats": [[[]]]}, r"vbeats\[0\].start_time is None"),
         ({**RHYTHM, "flow_magnitude_per_bar": [1, -1]}, r"flow_magnitude_per_bar\[1\] is -1"),
         ({**RHYTHM, "flow_magnitude_per_bar": [0] * 999}, "has 999 bars, 4 s have not"),
-        ({**RHYTHM, "scenes": {}}, "scenes is no list"),
+        ({**RHYTHM, "scenes": {}}, "scenes is {}, no list"),
         (json.dumps(RHYTHM).replace("120.0", "NaN"), "NaN is no number"),
         (json.dumps(RHYTHM).replace("120.0", "1e999"), "tempo is inf"),
         ("[" * 100_000, "nested too deeply"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import re
+import reprlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cmt.files import InputError
+from cmt.rhythm import LONGEST
+from cmt.untrusted import naming
 
+MAX_BYTES = 4 << 20  # of a file: a cut in every picture of three hours
 TIME_CODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.,])(\d\d)")
 # An event: number, reel, channels, transition and its frames, source in and out, record in and out.
 CODES = r"(?:\s+\d\d:\d\d:\d\d[:;.,]\d\d)"
@@ -32,10 +35,12 @@ def read_key_frames(path: str | Path, fps: float) -> list[float]:
     Raises:
         InputError: the file cannot be read, or has a line that tells no time, or no time at all.
     """
-    try:
-        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text ({error}); give times of cuts") from error
+    with naming(path, "cannot be read as text", "give times of cuts"):
+        with Path(path).open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"more than {MAX_BYTES >> 20} MB")
+        lines = content.decode("utf-8-sig").splitlines()
     if any(EVENT.fullmatch(line.strip()) for line in lines):
         times = set(_cuts(lines, fps, str(path)))
     else:
@@ -75,9 +80,10 @@ def _seconds(text: str, fps: float, place: str) -> float:
     except ValueError:
         parts = []
     total = sum(part * 60**power for power, part in enumerate(reversed(parts)))
-    if not 1 <= len(parts) <= 3 or not all(map(math.isfinite, parts)) or min(parts) < 0:
+    if not (1 <= len(parts) <= 3 and min(parts) >= 0 and total <= LONGEST):
         raise InputError(
-            f"{place}: {text!r} is no time; write seconds, 1:02.5, or a time code, one a line"
+            f"{place}: {reprlib.repr(text)} is no time; write seconds, 1:02.5, or a time"
+            " code, one a line"
         )
     return total
 

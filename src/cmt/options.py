@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 RHYTHMS = ("true", "original")
 FLOWS = ("exact", "single", "fast")
+PRECISIONS = ("auto", "float32", "bf16", "int8")
 MAX_SEED = 2**32 - 1
+MOST_DENSITY = 4.0
 MAX_FADE = 3600.0  # seconds
 MAX_RATE = 1000.0  # frames a second
 SAMPLE_RATES = (44_100, 48_000)  # Hz: nothing lies above what these hold
@@ -230,7 +232,7 @@ def add_composition(options: argparse.ArgumentParser) -> None:
         help="weaker visual beats are left to the model; default 2",
     )  # fmt: skip
     add(
-        "--precision", choices=["auto", "float32", "bf16", "int8"], default="auto",
+        "--precision", choices=PRECISIONS, default="auto",
         help="of the model's weights; default auto: what is clearly the fastest here, which the"
         " report names; float32: so that a seed gives the same music everywhere",
     )  # fmt: skip
@@ -250,7 +252,7 @@ def _add_piece(options: argparse.ArgumentParser) -> None:
         help="mode, tempo, density and progressions of a mood, where nothing else is asked",
     )  # fmt: skip
     add(
-        "--density", type=between(0, 4, inclusive="right"), metavar="FACTOR",
+        "--density", type=between(0, MOST_DENSITY, inclusive="right"), metavar="FACTOR",
         help="so many times as many onsets as the video asks for",
     )  # fmt: skip
     tempo = between(MIN_TEMPO, MAX_TEMPO)

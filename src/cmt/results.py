@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,21 +15,36 @@ from cmt.compose import Report, Settings
 from cmt.decoding import LOOPS
 from cmt.decoding.passage import Passage
 from cmt.decoding.style import Style
-from cmt.files import InputError, replacing_all, write_together
+from cmt.files import replacing_all, write_together
 from cmt.form import Form
 from cmt.markers import HIT, SCENE, Marker, contents
 from cmt.moods import MOODS
 from cmt.music.chords import HALVES, read_loops, write_loops
 from cmt.music.keys import MODES, Key
 from cmt.music.midi import load_score, to_midi
-from cmt.music.vocabulary import GENRES, TICKS_PER_BAR, TICKS_PER_BEAT
+from cmt.music.progressions import moods as progression_moods
+from cmt.music.vocabulary import (
+    GENRES,
+    INSTRUMENT_CLASS,
+    MAX_TEMPO,
+    MIN_TEMPO,
+    TICKS_PER_BAR,
+    TICKS_PER_BEAT,
+)
+from cmt.options import MAX_SEED, MOST_DENSITY, PRECISIONS
 from cmt.revision import Revision
+from cmt.rhythm import LONGEST
+from cmt.script import MOST
 from cmt.sound import mixing, timbres
 from cmt.sound.performance import perform
+from cmt.untrusted import entries, items, naming, number, one_of, read_json, text, whole
 
 if TYPE_CHECKING:
     from cmt.compose import Piece
     from cmt.plots import Video
+
+
+LONGEST_NAME = 4096  # characters, of a path
 
 
 @dataclass(frozen=True)
@@ -269,45 +285,62 @@ def read_settings(path: str | Path) -> tuple[Settings, Sources]:
     Raises:
         InputError: the file cannot be read or is no such report.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-        style = Style(
-            genre=content["genre"],
-            instruments=_names(content["instruments"]),
-            beat_instruments=_names(content["beat_instruments"]),
-            key=Key.named(content["key"]) if content["key"] else None,
-            chords=read_loops(content["chords"]) if content.get("chords") else (),
-            mode=content.get("mode"),
-            progressions=_progressions(content),
-            sections=sections.from_json(content.get("sections", [])),
-            ending=content["ending"],
-        )
-        if content["control"] not in LOOPS or content["genre"] not in (*GENRES, None):
-            raise ValueError("unknown control or genre")
-        if style.mode not in (*MODES, None) or content.get("mood") not in (*MOODS, None):
-            raise ValueError("unknown mode or mood")
-        settings = Settings(
-            loop=content["control"],
-            degree=float(content["degree"]),
-            min_strength=int(content["min_strength"]),
-            mood=content.get("mood"),
-            tempo=float(content["tempo"]),
-            density=None if content.get("density") is None else float(content["density"]),
-            removed=tuple(map(float, content.get("removed_hits", ()))),
-            added=tuple(map(float, content.get("added_hits", ()))),
-            style=style,
-            seed=int(content["seed"]),
-            passages=tuple(map(_read_change, content.get("again", ()))),
-            precision=content["precision"],
-            humanize=content.get("humanize", True),
-            timbres=_timbres(content.get("timbres", {})),
-        )
-        sources = Sources(**{field.name: content[field.name] for field in fields(Sources)})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path}: no report of a piece ({error!r}); give the NAME.mid.json beside its NAME.mid"
-        ) from error
-    return settings, sources
+    with naming(path, "no report of a piece", "give the NAME.mid.json beside its NAME.mid"):
+        content = entries(read_json(path), "it")
+        return _settings(content), _sources(content)
+
+
+def _settings(content: Mapping[str, Any]) -> Settings:
+    """The settings of a report; older ones lack some.
+
+    Raises:
+        KeyError, ValueError: one is not there, or is none that may be asked for.
+    """
+    density = content.get("density")
+    return Settings(
+        loop=one_of(content["control"], "control", LOOPS),
+        degree=float(number(content["degree"], "degree", 0, 1)),
+        min_strength=whole(content["min_strength"], "min_strength", 1, MOST),
+        mood=one_of(content.get("mood"), "mood", (*MOODS, None)),
+        tempo=float(number(content["tempo"], "tempo", MIN_TEMPO, MAX_TEMPO)),
+        density=None if density is None else float(number(density, "density", 1e-6, MOST_DENSITY)),
+        removed=_seconds(content.get("removed_hits", ()), "removed_hits"),
+        added=_seconds(content.get("added_hits", ()), "added_hits"),
+        style=_style(content),
+        seed=whole(content["seed"], "seed", 0, MAX_SEED),
+        passages=tuple(map(_read_change, items(content.get("again", ()), "again"))),
+        precision=one_of(content["precision"], "precision", PRECISIONS),
+        humanize=one_of(content.get("humanize", True), "humanize", (True, False)),
+        timbres=_timbres(entries(content.get("timbres", {}), "timbres")),
+    )
+
+
+def _style(content: Mapping[str, Any]) -> Style:
+    """What a report asks of the whole piece; as `_settings`."""
+    key, chords = content["key"], content.get("chords")
+    return Style(
+        genre=one_of(content["genre"], "genre", (*GENRES, None)),
+        instruments=_names(content["instruments"], "instruments"),
+        beat_instruments=_names(content["beat_instruments"], "beat_instruments"),
+        key=Key.named(text(key, "key", LONGEST_NAME)) if key else None,
+        chords=read_loops(text(chords, "chords", sections.LONGEST_CHORDS)) if chords else (),
+        mode=one_of(content.get("mode"), "mode", (*MODES, None)),
+        progressions=_progressions(content),
+        sections=sections.from_json(content.get("sections", [])),
+        ending=one_of(content["ending"], "ending", (True, False)),
+    )
+
+
+def _sources(content: Mapping[str, Any]) -> Sources:
+    """What a report's piece was made from; as `_settings`."""
+    told = {field.name: content[field.name] for field in fields(Sources)}
+    for name, value in told.items():
+        if not (name == "control_file" and value is None):
+            os.fsencode(text(value, name, LONGEST_NAME))  # or a UnicodeEncodeError, of a ValueError
+    sources = Sources(**told)
+    if (file := sources.control_file) is not None and (file != Path(file).name or file == ".."):
+        raise ValueError(f"control_file is {file!r}, no name of a file")
+    return sources
 
 
 def _change(change: Passage | Revision) -> dict[str, Any]:
@@ -322,29 +355,39 @@ def _change(change: Passage | Revision) -> dict[str, Any]:
     }
 
 
-def _read_change(content: Mapping[str, Any]) -> Passage | Revision:
+def _read_change(change: object) -> Passage | Revision:
     """What `_change` has written."""
-    seed = int(content["seed"])
+    content = entries(change, "again")
+    seed = whole(content["seed"], "seed", 0, MAX_SEED)
     if "bars" in content:
-        return Passage.of(content["bars"], seed)
+        return Passage.of(text(content["bars"], "bars", LONGEST_NAME), seed)
     return Revision(
         sections.from_json(content["sections"]),
-        tuple(map(float, content["removed_hits"])),
-        tuple(map(float, content["added_hits"])),
+        _seconds(content["removed_hits"], "removed_hits"),
+        _seconds(content["added_hits"], "added_hits"),
         seed,
     )
+
+
+def _seconds(values: object, name: str) -> tuple[float, ...]:
+    return tuple(float(number(value, name, 0, LONGEST)) for value in items(values, name))
 
 
 def _progressions(content: Mapping[str, Any]) -> tuple[str, ...]:
     """Moods of progressions; reports before 0.2 have one or none."""
     before = content.get("progression")
-    return tuple(content.get("progressions", [before] if before else []))
+    asked = items(content.get("progressions", [before] if before else []), "progressions")
+    return tuple(one_of(mood, "progressions", progression_moods()) for mood in asked)
 
 
-def _timbres(asked: Mapping[str, str]) -> dict[str, str]:
+def _timbres(asked: Mapping[str, object]) -> dict[str, str]:
     """Timbres by track, as a report has them."""
-    return timbres.read_timbres(" ".join(f"{track}={name}" for track, name in asked.items()))
+    named = {track: text(name, f"timbres.{track}", LONGEST_NAME) for track, name in asked.items()}
+    return timbres.read_timbres(" ".join(f"{track}={name}" for track, name in named.items()))
 
 
-def _names(names: Sequence[str] | None) -> tuple[str, ...] | None:
-    return None if names is None else tuple(names)
+def _names(names: object, name: str) -> tuple[str, ...] | None:
+    """Names of instruments of a report."""
+    if names is None:
+        return None
+    return tuple(one_of(instrument, name, INSTRUMENT_CLASS) for instrument in items(names, name))

@@ -25,7 +25,7 @@ from cmt.music.vocabulary import (
     TICKS_PER_BEAT,
     seconds_to_ticks,
 )
-from cmt.untrusted import naming, number, read_json, whole
+from cmt.untrusted import items, naming, number, read_json, whole
 
 # Seconds of a video: a picture at 1,000 a second; longer than any film, and its control words are
 # still few.
@@ -186,7 +186,7 @@ def _of_json(content: Any) -> VideoRhythm:
         raise ValueError("no object")
     duration = number(content.get("duration"), "duration", SHORTEST, LONGEST)
     tempo = number(content.get("tempo"), "tempo", MIN_TEMPO, MAX_TEMPO)
-    speeds = _list(content.get("flow_magnitude_per_bar"), "flow_magnitude_per_bar")
+    speeds = items(content.get("flow_magnitude_per_bar"), "flow_magnitude_per_bar")
     # The original's bars can outlast the video by rounding.
     bars = max(len(speeds), math.ceil(seconds_to_ticks(duration, tempo) / TICKS_PER_BAR)) + 1
     if len(speeds) > most_bars(duration):
@@ -201,7 +201,7 @@ def _of_json(content: Any) -> VideoRhythm:
                 whole(_of(beat, "tick"), f"vbeats[{index}].tick", 0, TICKS_PER_BAR - 1),
                 number(_of(beat, "weight"), f"vbeats[{index}].weight", 0, HEAVIEST),
             )
-            for index, beat in enumerate(_list(content.get("vbeats"), "vbeats"))
+            for index, beat in enumerate(items(content.get("vbeats"), "vbeats"))
         ),
         flow_magnitude_per_bar=tuple(
             number(speed, f"flow_magnitude_per_bar[{index}]", 0, FASTEST)
@@ -210,17 +210,11 @@ def _of_json(content: Any) -> VideoRhythm:
         knots=checked_knots(
             [
                 (_of(knot, "tick"), _of(knot, "second"))
-                for knot in _list(content.get("knots", []), "knots")
+                for knot in items(content.get("knots", []), "knots")
             ]
         ),
-        scenes=checked_scenes(_list(content.get("scenes", []), "scenes"), bars),
+        scenes=checked_scenes(items(content.get("scenes", []), "scenes"), bars),
     )
-
-
-def _list(value: object, name: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise ValueError(f"{name} is no list")
-    return value
 
 
 def _of(value: object, key: str) -> Any:

@@ -7,19 +7,21 @@ from 1 there, and from 0 in the program.
 
 from __future__ import annotations
 
-import json
 import re
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from cmt.files import InputError
 from cmt.music.chords import ChordLoop, read_loops, write_loops
 from cmt.music.vocabulary import INSTRUMENT_CLASS
+from cmt.untrusted import items, naming, read_json, text
 
 MOST_ENERGY = 4.0
+MOST_BARS = 1_000_000
+LONGEST_CHORDS = 100_000  # characters: of a chord in each half bar of an hour
 LABEL = re.compile(r"[A-Z][0-9]*")  # as those that forms give
 
 
@@ -79,13 +81,9 @@ def read_sections(text: str) -> tuple[SectionWish, ...]:
 
 
 def _read_file(path: Path) -> tuple[SectionWish, ...]:
-    try:
-        return from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: no sections ({error}); write"
-            ' [{"bar": 1, "energy": 0.6}, {"bar": 9, "chords": "Am F C G"}]'
-        ) from error
+    example = '[{"bar": 1, "energy": 0.6}, {"bar": 9, "chords": "Am F C G"}]'
+    with naming(path, "no sections", f"write {example}"):
+        return from_json(read_json(path))
 
 
 def _read_wish(text: str) -> dict[str, Any]:
@@ -127,16 +125,16 @@ def from_json(content: object) -> tuple[SectionWish, ...]:
 def _wish(entry: object) -> SectionWish:
     known = {"bar", "energy", "instruments", "chords", "label"}
     if not isinstance(entry, Mapping) or not set(entry) <= known:
-        raise ValueError(f"{entry!r} is no section; it has {', '.join(sorted(known))}")
+        raise ValueError(f"{reprlib.repr(entry)} is no section; it has {', '.join(sorted(known))}")
     bar, energy, label = entry.get("bar"), entry.get("energy", 1.0), entry.get("label")
-    if not isinstance(bar, int) or isinstance(bar, bool) or bar < 1:
-        raise ValueError(f"{bar!r} is no bar; they count from 1")
+    if not isinstance(bar, int) or isinstance(bar, bool) or not 1 <= bar <= MOST_BARS:
+        raise ValueError(f"{reprlib.repr(bar)} is no bar; they count from 1")
     if not isinstance(energy, int | float) or not 0 <= energy <= MOST_ENERGY:
-        raise ValueError(f"bar {bar}: energy is 0 to {MOST_ENERGY:g}, not {energy!r}")
+        raise ValueError(f"bar {bar}: energy is 0 to {MOST_ENERGY:g}, not {reprlib.repr(energy)}")
     if label is not None and not (isinstance(label, str) and LABEL.fullmatch(label)):
         raise ValueError(f"bar {bar}: a label is A, B … Z, A2 …, not {label!r}")
     chords = entry.get("chords")
-    loops = read_loops(chords) if chords else (None,)
+    loops = read_loops(text(chords, "chords", LONGEST_CHORDS)) if chords else (None,)
     if len(loops) > 1:
         raise ValueError(f"bar {bar}: the chords of one section have no ';'")
     return SectionWish(
@@ -148,7 +146,7 @@ def _instruments(bar: int, names: Sequence[str] | None) -> tuple[str, ...] | Non
     """Names in the order of INSTRUMENTS, from some in any case."""
     if names is None:
         return None
-    asked = {str(name).capitalize() for name in names}
+    asked = {str(name).capitalize() for name in items(names, f"bar {bar}: instruments")}
     if not asked or (unknown := asked - set(INSTRUMENT_CLASS)):
         known = ", ".join(INSTRUMENT_CLASS).lower()
         said = ", ".join(sorted(unknown)).lower() if asked else "none"

@@ -10,11 +10,11 @@ import json
 import math
 import reprlib
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any, NoReturn, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from cmt.files import InputError
 
 MAX_JSON = 32 << 20  # bytes, of a rhythm with a beat in every frame of a day
 LONGEST = 200  # characters of what a library says
+T = TypeVar("T")
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # that npz files and checkpoints have
 
 
@@ -46,7 +47,8 @@ def naming(path: str | Path, what: str, remedy: str) -> Iterator[None]:
         cause = error.strerror or str(error)
         raise InputError(f"{path}: cannot be read ({cause}); {remedy}") from error
     except Exception as error:
-        cause = " ".join(str(error).split())[:LONGEST] or type(error).__name__
+        said = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        cause = " ".join(said.split())[:LONGEST] or type(error).__name__
         raise InputError(f"{path}: {what} ({cause}); {remedy}") from error
 
 
@@ -100,10 +102,44 @@ def text(value: object, name: str, longest: int) -> str:
     Raises:
         ValueError: it is none, or longer than that many characters.
     """
-    if not isinstance(value, str) or len(value) > longest:
+    if not isinstance(value, str) or len(value) > longest or "\0" in value:
         raise ValueError(
             f"{name} is {reprlib.repr(value)}, not a text of up to {longest} characters"
         )
+    return value
+
+
+def one_of(value: object, name: str, known: Iterable[T]) -> T:
+    """A value of a file that is one of some.
+
+    Raises:
+        ValueError: it is none of them.
+    """
+    for choice in known:
+        if value == choice and type(value) is type(choice):
+            return choice
+    raise ValueError(f"{name} is {reprlib.repr(value)}, not one of those there are")
+
+
+def items(value: object, name: str) -> list[Any]:
+    """A list of a file.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{name} is {reprlib.repr(value)}, no list")
+    return list(value)
+
+
+def entries(value: object, name: str) -> dict[Any, Any]:
+    """An object of a JSON file, or a dict of a checkpoint, by its keys.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} is {reprlib.repr(value)}, no object")
     return value
 
 

@@ -281,7 +281,7 @@ def run_key_frames(path: Path) -> None:
     from cmt.rhythm import LONGEST
 
     times = read_key_frames(path, 30.0)
-    assert times == sorted(times) and 0 <= times[0] and times[-1] <= LONGEST
+    assert times == sorted(times) and times[0] >= 0 and times[-1] <= LONGEST
 
 
 TARGETS = {

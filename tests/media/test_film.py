@@ -139,6 +139,16 @@ def test_titles_languages_and_aspects_stay(tmp_path: Path, suffix: str) -> None:
     assert (film["title"], film["language"], film["aspect"]) == ("Für Elise", "ita", Fraction(4, 3))
 
 
+def test_a_codec_tag_that_is_no_text_is_left_to_the_container(
+    encode: Encode, tmp_path: Path
+) -> None:
+    video = encode("a.mp4", STEPS, codec="mpeg4")
+    video.write_bytes(video.read_bytes().replace(b"mp4v", b"mp\x80v"))
+    mux(video, MUSIC, tmp_path / "out.mp4")
+    assert stream_of(tmp_path / "out.mp4")["tag"] == "mp4v"
+    assert levels(tmp_path / "out.mp4") == list(range(10))
+
+
 def test_a_raw_stream_is_in_order_at_its_rate(encode: Encode, tmp_path: Path) -> None:
     video = encode("a.h264", STEPS, rate=30, bf=2)
     mux(video, MUSIC, tmp_path / "out.mp4")

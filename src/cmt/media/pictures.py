@@ -148,7 +148,10 @@ def _tag(source: Source, suffix: str) -> str:
         return Way.tag
     with source.open() as (container, video):
         if container.format.name.startswith("mov"):
-            return video.codec_context.codec_tag
+            try:
+                return video.codec_context.codec_tag
+            except UnicodeDecodeError:  # not of letters, which PyAV cannot give
+                return Way.tag
     # Apple's players take no other, with which the parameters are in the file's header.
     return "hvc1" if source.codec == "hevc" else Way.tag
 

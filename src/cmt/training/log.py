@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cmt.files import replacing, write_together, writing_to
-from cmt.training.loop import TrainingState
+from cmt.training.state import TrainingState
 
 
 def log_files(folder: Path, name: str) -> tuple[Path, Path, Path]:

@@ -12,7 +12,6 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,47 +27,11 @@ from cmt.model import checkpoint, stored
 from cmt.model.network import CMT, losses
 from cmt.music.vocabulary import PREDICTED
 from cmt.training.config import TrainingConfig
-from cmt.training.optimizers import learning_rate, make_optimizers, set_rate
+from cmt.training.optimizers import learning_rate, make_optimizers, set_rate, take_up
 from cmt.training.ranks import Ranks
 from cmt.training.songs import Batch, Songs, batches, collate
-
-
-@dataclass
-class TrainingState:
-    """How far a run is: what a resumed run needs to go on as if never interrupted.
-
-    Attributes:
-        epoch: epochs finished.
-        batch: batches of the present epoch that are done.
-        step: optimizer steps in all.
-        sums: (8,) float64, the present epoch's summed losses per attribute and its words.
-        best: lowest validation loss so far.
-        history: per epoch and attribute (epoch, attribute, training loss, validation loss);
-            the mean over attributes is there as attribute "mean".
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    step: int = 0
-    sums: list[float] = dataclasses.field(default_factory=lambda: [0.0] * (len(PREDICTED) + 1))
-    best: float = math.inf
-    history: list[tuple[int, str, float, float]] = dataclasses.field(default_factory=list)
-
-    def add(self, losses: Sequence[float], words: float) -> None:
-        """Count a step: losses (7,) of a batch of so many words."""
-        values = [*(loss * words for loss in losses), words]
-        self.sums = [a + b for a, b in zip(self.sums, values, strict=True)]
-        self.step += 1
-        self.batch += 1
-
-    def finish_epoch(self, trained: Sequence[float], held_out: Sequence[float]) -> None:
-        """Record an epoch's losses (8,), their mean the last, and begin the next epoch."""
-        self.epoch += 1
-        self.batch = 0
-        self.sums = [0.0] * len(self.sums)
-        names = [field.name for field in PREDICTED] + ["mean"]
-        for name, a, b in zip(names, trained, held_out, strict=True):
-            self.history.append((self.epoch, name, a, b))
+from cmt.training.state import TrainingState
+from cmt.untrusted import entries, items, naming
 
 
 class NonFiniteLoss(InputError):
@@ -129,16 +92,19 @@ class Trainer:
         """Take up a `state`.
 
         Raises:
-            InputError: it is of other optimizers; names `folder`, where it comes from.
+            InputError: it is of other optimizers, or has values that no run leaves; names `folder`,
+                where it comes from.
         """
-        if len(state.get("optimizers", ())) != len(self.optimizers):
-            raise InputError(
-                f"{folder}: trained by other optimizers; resume with --muon as it began, or start"
-                " anew with -p"
-            )
-        for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(values)
-        self.progress = TrainingState(**state["progress"])
+        with naming(folder, "no run to go on with", "start anew with -p"):
+            optimizers = items(state.get("optimizers", ()), "optimizers")
+            if len(optimizers) != len(self.optimizers):
+                raise InputError(
+                    f"{folder}: trained by other optimizers; resume with --muon as it began, or"
+                    " start anew with -p"
+                )
+            for optimizer, values in zip(self.optimizers, optimizers, strict=True):
+                take_up(optimizer, values)
+            self.progress = TrainingState.of(entries(state.get("progress"), "progress"))
 
     def epoch(self, songs: Songs, stopping: Sequence[int], save: Callable[[], None]) -> bool:
         """What is left of the present epoch, a step for each batch.

@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from cmt.files import InputError
 from cmt.training.config import TrainingConfig
+from cmt.untrusted import entries, whole
 
 
 def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
@@ -60,6 +61,31 @@ def make_optimizers(model: nn.Module, config: TrainingConfig) -> list[torch.opti
         adjust_lr_fn="match_rms_adamw",
     )
     return [adamw, muon]
+
+
+# What an optimizer keeps of each parameter: numbers, or tensors of its shape.
+KEPT = {"AdamW": {"step", "exp_avg", "exp_avg_sq"}, "Muon": {"momentum_buffer"}}
+
+
+def take_up(optimizer: torch.optim.Optimizer, stored: object) -> None:
+    """Take up the state of an optimizer out of a checkpoint; its settings stay as they are.
+
+    Raises:
+        ValueError: it is not that of these parameters, or has values that are no finite numbers.
+    """
+    states = entries(entries(stored, "an optimizer").get("state"), "the state of an optimizer")
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for index, state in states.items():
+        place = whole(index, "a parameter", 0, len(parameters) - 1)
+        if entries(state, "a state").keys() != KEPT[type(optimizer).__name__]:
+            raise ValueError(f"the optimizer's state of parameter {place} has {list(state)}")
+        for name, value in state.items():
+            shapes = (torch.Size(), parameters[place].shape)
+            if not isinstance(value, Tensor) or value.shape not in shapes:
+                raise ValueError(f"the optimizer's {name} of parameter {place} is of another shape")
+            if not value.is_floating_point() or not torch.isfinite(value).all():
+                raise ValueError(f"the optimizer's {name} of parameter {place} is not finite")
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
 
 
 def set_rate(optimizers: Sequence[torch.optim.Optimizer], rate: float) -> None:

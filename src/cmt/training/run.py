@@ -20,9 +20,10 @@ from cmt.music.dataset import read_dataset
 from cmt.outputs import check_outputs, only_run
 from cmt.training.config import RunConfig
 from cmt.training.log import TrainingLog, log_files
-from cmt.training.loop import TrainingState, has_bf16, train
+from cmt.training.loop import has_bf16, train
 from cmt.training.ranks import Ranks, joined, launch
 from cmt.training.songs import Songs, batches, padding_share, split
+from cmt.training.state import TrainingState
 
 
 def run(config: RunConfig) -> None:
