@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmt.files import MIDI_SUFFIXES, InputError, replacing
+from cmt.options import add_limits, opened
 from cmt.outputs import check_outputs
 from cmt.script import between, jobs, parser, run_script, tell
 
@@ -84,8 +85,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--csv", type=Path, metavar="FILE", help="the same for a spreadsheet")
     add("--seed", type=between(0, kind=int), default=0, help="of the bootstrap")
     add("--jobs", type=jobs, default=-1, help="processes (default: one per core)")
-    args = options.parse_args(argv)
-    return args
+    add_limits(options)
+    return options.parse_args(argv)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -104,7 +105,7 @@ def main(argv: list[str] | None = None) -> None:
         titles["longest_copy"] = "longest copied passage (notes)"
     titles |= {f"{name}_error": title for name, title in CONTROL_ERRORS.items()}
     if args.video:
-        sets["files"] = with_synchrony(sets["files"], args.video)
+        sets["files"] = with_synchrony(sets["files"], args)
         titles |= SYNCHRONY
     table = summary(sets, list(titles), args.seed)
     titles = {name: title for name, title in titles.items() if name in table}
@@ -217,7 +218,7 @@ def measure_all(
     return pieces
 
 
-def with_synchrony(pieces: Sequence[Measured], videos: Sequence[Path]) -> list[Measured]:
+def with_synchrony(pieces: Sequence[Measured], args: argparse.Namespace) -> list[Measured]:
     """The pieces with how well they meet the video that they are named after: NAME, NAME_1 …
 
     Raises:
@@ -229,9 +230,10 @@ def with_synchrony(pieces: Sequence[Measured], videos: Sequence[Path]) -> list[M
     from cmt.music.midi import load_score
     from cmt.video.analysis import analyse, progress_bar
 
+    rhythm_of = partial(analyse, watch=progress_bar)
     seen = {
-        video.stem: [beat.start_time for beat in analyse(video, watch=progress_bar).rhythm.vbeats]
-        for video in videos
+        video.stem: [beat.start_time for beat in rhythm_of(opened(video, args)).rhythm.vbeats]
+        for video in args.video
     }
     result = []
     for piece in pieces:

@@ -35,11 +35,13 @@ from cmt.model import stored
 from cmt.options import (
     MAX_SEED,
     add_composition,
+    add_limits,
     add_markers,
     add_overwrite,
     check_composition,
     load_model,
     markers_at,
+    opened,
     passage,
     settings,
 )
@@ -88,6 +90,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add_overwrite(options)
     add_markers(options)
     add_composition(options)
+    add_limits(options)
     args = options.parse_args(argv)
     for name in ("again", "revise"):
         if getattr(args, name) and not args.settings:
@@ -234,9 +237,9 @@ def make(
     """Make takes for a control file by a model, whose file has a checksum; write them as STEM."""
     from cmt.control import load_control, load_curves
 
-    control = load_control(path)
-    video = video_panels(path, args.video) if args.visualize else None
-    curves = load_curves(path)
+    control = load_control(path, args.max_hours)
+    video = video_panels(path, args) if args.visualize else None
+    curves = load_curves(path, args.max_hours)
     at = markers_at(args, curves.fps if curves else None)
     from cmt import results  # torch, which nothing above needs
     from cmt.compose import compose
@@ -257,22 +260,23 @@ def make(
     print(f"{path.name}: {words} words in {seconds:.1f} s, {words / seconds:,.0f} words/s")
 
 
-def video_panels(path: Path, video: Path | None) -> Video | None:
+def video_panels(path: Path, args: argparse.Namespace) -> Video | None:
     """What a control file and the JSON beside it tell of the video, to draw; None if nothing."""
     from cmt.control import load_curves
     from cmt.plots import Video
     from cmt.rhythm import load_rhythm
 
-    curves, beside = load_curves(path), path.with_name(f"{path.stem}.json")
+    curves = load_curves(path, args.max_hours)
+    beside = path.with_name(f"{path.stem}.json")
     if curves is None or not beside.exists():
         return None
-    rhythm = load_rhythm(beside)
-    if video is None:
+    rhythm = load_rhythm(beside, args.max_hours)
+    if args.video is None:
         return Video(rhythm, curves)
     from cmt.video.analysis import thumbnails
     from cmt.video.frames import VideoFrames
 
-    return Video(rhythm, curves, thumbnails(VideoFrames(video), rhythm.duration))
+    return Video(rhythm, curves, thumbnails(VideoFrames(opened(args.video, args)), rhythm.duration))
 
 
 command = partial(run_script, main)

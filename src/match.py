@@ -18,6 +18,7 @@ from pathlib import Path
 
 from cmt.files import InputError
 from cmt.music.vocabulary import MAX_TEMPO, MIN_TEMPO
+from cmt.options import add_limits
 from cmt.outputs import check_outputs
 from cmt.script import between, parser, run_script
 
@@ -38,6 +39,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         metavar="BPM",
         help="default: the video's, 120 if unknown",
     )
+    add_limits(options, pictures=False)
     return options.parse_args(argv)
 
 
@@ -54,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
     from cmt.plan import make_plan
     from cmt.retiming import retimed
 
-    control = retimed(load_control(args.video), args.tempo)
+    control = retimed(load_control(args.video, args.max_hours), args.tempo)
     tempo = control.tempo
     assert tempo is not None
     plan, changes = make_plan(control)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from cmt import markers
 from cmt.music.vocabulary import MAX_MINUTES, MINUTES_A_DAY
-from cmt.options import add_markers, add_sound, markers_at, sound
+from cmt.options import add_limits, add_markers, add_sound, markers_at, opened, sound
 from cmt.script import between, parser, run_script
 
 TEMPOS = (4, 1000)  # BPM; any music may be played
@@ -46,6 +46,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add_sound(options)
     add_markers(options)
+    add_limits(options)
     return options.parse_args(argv)
 
 
@@ -56,15 +57,17 @@ def main(argv: list[str] | None = None) -> None:
 
     for output in arguments.output:
         film.check_output(output, arguments.video)
+    video = opened(arguments.video, arguments) if arguments.video else None
+    for output in arguments.output:
         is_film = output.suffix.lower() in film.VIDEO_CODECS
-        if is_film and (reason := film.why_encoded(arguments.video, output)):
+        if video and is_film and (reason := film.why_encoded(video, output)):
             print(f"{output}: its pictures will be encoded anew: {reason}", flush=True)
-    at = markers_at(arguments, film.frame_rate(arguments.video) if arguments.video else None)
+    at = markers_at(arguments, film.frame_rate(video) if video else None)
     started = time.perf_counter()
     written = film.render(
         arguments.input,
         arguments.output,
-        arguments.video,
+        video,
         tempo=arguments.tempo,
         max_minutes=arguments.max_minutes,
         markers_at=at,

@@ -25,6 +25,7 @@ from cmt.moods import suggest
 from cmt.music.vocabulary import INSTRUMENTS
 from cmt.options import (
     add_composition,
+    add_limits,
     add_markers,
     add_overwrite,
     add_rhythm,
@@ -33,6 +34,7 @@ from cmt.options import (
     check_rhythm,
     load_model,
     markers_at,
+    opened,
     settings,
     sound,
     watched,
@@ -68,6 +70,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add_sound(options)
     add_markers(options)
     add_rhythm(options)
+    add_limits(options)
     add_composition(options)
     # Without a `=`, what follows --keep-audio is a video.
     bare = ("--keep-audio", "--keep_audio")
@@ -167,10 +170,11 @@ def video2bgm(
     pictures = ("png",) if args.visualize else ()
     (npz, *_), (midi, _, mp3, *_) = files_of(video, args)
     print(f"== {video}", flush=True)
-    if reason := film.why_encoded(video, result):
+    source = opened(video, args)
+    if reason := film.why_encoded(source, result):
         print(f"its pictures will be encoded anew: {reason}", flush=True)
     with stage("video → rhythm"):
-        found = watched(video, args)
+        found = watched(source, args)
         rhythm_files = analysis.write(found, npz, pictures)
         for problem in found.problems:
             tell(f"warning: {video}: {problem}; what could be decoded was used")
@@ -193,7 +197,7 @@ def video2bgm(
         print(f"{midi}: {piece.report}")
     with stage("music → sound"):
         asked = {**sound(args), "stems": stems_folder(video, args)}
-        written = film.render(midi, [mp3, result], video, **asked)
+        written = film.render(midi, [mp3, result], source, **asked)
         for file in tqdm(written, video.name, 2, unit="file", leave=False, disable=None):
             print(file)
     print(*rhythm_files, *music_files, mp3, result, sep="\n", flush=True)

@@ -14,10 +14,10 @@ from cmt.files import REPOSITORY
 SOURCE = REPOSITORY / "src" / "cmt"
 # From the lowest up: each imports from those before it alone, if from any.
 ROOMS = (
-    "files", "media", "untrusted", "outputs", "terminal", "script", "parallel",
-    "markers", "music", "grid", "rhythm", "key_frames", "control_table", "control", "hits", "retiming",
-    "sections", "plan", "form", "model", "training", "decoding", "measures", "sound", "plots",
-    "video", "moods", "revision", "compose", "options", "results", "web",
+    "files", "limits", "media", "untrusted", "outputs", "terminal", "script", "parallel",
+    "markers", "music", "grid", "rhythm", "key_frames", "control_table", "control",
+    "hits", "retiming", "sections", "plan", "form", "model", "training", "decoding", "measures",
+    "sound", "plots", "video", "moods", "revision", "compose", "options", "results", "web",
 )  # fmt: skip
 STRANGERS = [("decoding", "training"), ("music", "video"), ("model", "video"), ("video", "model")]
 MAX_LINES, MAX_FUNCTION = 400, 60

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cmt.control import load_control
+from cmt.control import Control, load_control, save_control
 from cmt.files import InputError
 from cmt.music.dataset import read_dataset
 from cmt.music.vocabulary import BAR, COLUMNS
-from cmt.rhythm import load_rhythm
+from cmt.rhythm import VideoRhythm, load_rhythm, save_rhythm
 from cmt.training.config import Augmentation
 from cmt.training.songs import Songs, split
 
@@ -246,3 +246,16 @@ def test_songs_of_any_integers_are_learned_from(dtype: str, tmp_path: Path) -> N
 def test_an_id_cannot_speak_to_a_terminal(tmp_path: Path) -> None:
     data = read_dataset(data_set(tmp_path / "a.npz", about={"id": "\x1b[2Jtune"}))
     assert data.metadata[0]["id"] == "�[2Jtune"
+
+
+def test_hours_are_limited_as_one_asks(tmp_path: Path) -> None:
+    long = VideoRhythm(7 * 3600.0, 60.0, (), (1.0,) * 6300)
+    json_file, npz = tmp_path / "a.json", tmp_path / "a.npz"
+    save_rhythm(json_file, long)
+    save_control(npz, Control.of(long))
+    for load, path in ((load_rhythm, json_file), (load_control, npz)):
+        with pytest.raises(
+            InputError, match=rf"{path.name}: lasts 7 hours.*, or raise --max-hours$"
+        ):
+            load(path)
+        assert load(path, 8.0).duration == 7 * 3600

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from cmt.control_table import CONTROL_COLUMNS, check_words
 from cmt.files import write_together
 from cmt.grid import Grid, Knot
+from cmt.limits import MAX_HOURS, MOST_HOURS, check_hours
 from cmt.music.vocabulary import (
     BAR,
     DEFAULT_TEMPO,
@@ -33,7 +34,6 @@ from cmt.music.vocabulary import (
 )
 from cmt.rhythm import (
     FASTEST,
-    LONGEST,
     SHORTEST,
     Curves,
     VideoRhythm,
@@ -46,9 +46,9 @@ from cmt.rhythm import (
 from cmt.untrusted import archive, naming, number, read_array, within
 
 NO_CONTROL = "no control words", "make it with video2npz.py"
-# Of the longest video at the highest tempo: a word for each tick and each bar.
-MAX_WORDS = int(LONGEST * MAX_TEMPO / 60 * (TICKS_PER_BEAT + 1 / 4))
-MAX_FRAMES = int(LONGEST * 240)  # of the longest video, taken by a high-speed camera
+# Of an hour at the highest tempo: a word for each tick and each bar.
+WORDS_AN_HOUR = 60 * MAX_TEMPO * (TICKS_PER_BEAT + 1 / 4)
+FRAMES_AN_HOUR = 3600 * 240  # of a high-speed camera
 
 # A class is the number of thresholds that a value reaches. Both tables are the original's:
 # quantiles of its videos matched to quantiles of its music.
@@ -266,8 +266,12 @@ def to_npz(control: Control, curves: Curves | None = None) -> bytes:
     return file.getvalue()
 
 
-def load_curves(path: str | Path) -> Curves | None:
+def load_curves(path: str | Path, max_hours: float = MAX_HOURS) -> Curves | None:
     """The curves in an npz of control words; None if it holds none, as the original's.
+
+    Args:
+        path: the file.
+        max_hours: how long the video may last.
 
     Raises:
         InputError: the file is missing or no npz, or has values that no video has.
@@ -278,40 +282,49 @@ def load_curves(path: str | Path) -> Curves | None:
         unit = str(read_array(data, "unit", "U", (), 64)) if _has(data, "unit") else Curves.unit
         fps = number(float(read_array(data, "fps", "f", (), 8)), "fps", 0.01, 1000)
         speed, saliency = (
-            read_array(data, name, "f", (None,), MAX_FRAMES * 8) for name in ("speed", "saliency")
+            read_array(data, name, "f", (None,), round(max_hours * FRAMES_AN_HOUR) * 8)
+            for name in ("speed", "saliency")
         )
         for name, curve in (("speed", speed), ("saliency", saliency)):
             within(curve, name, 0, FASTEST)
         return Curves(fps, speed, saliency, unit)
 
 
-def load_control(path: str | Path) -> Control:
+def load_control(path: str | Path, max_hours: float = MAX_HOURS) -> Control:
     """Read control words from npz, ours or the original's.
 
     The original's holds `input` alone: tempo and duration then come from NAME.json or
     metadata.json beside it, if that has as many ticks as the words say.
+
+    Args:
+        path: the file.
+        max_hours: how long the video may last.
 
     Raises:
         InputError: the file is missing, holds no control words, or has values that no video has.
     """
     path = Path(path)
     with naming(path, *NO_CONTROL), archive(path) as data:
-        control = _of_arrays(data)
+        control = _of_arrays(data, max_hours, path)
     if control.tempo is None or control.duration is None:
         for beside in (path.with_suffix(".json"), path.with_name("metadata.json")):
-            rhythm = load_rhythm(beside) if beside.is_file() and is_rhythm(beside) else None
-            if rhythm and rhythm.n_beat == control.n_beat:
+            if not (beside.is_file() and is_rhythm(beside)):
+                continue
+            rhythm = load_rhythm(beside, max_hours)
+            if rhythm.n_beat == control.n_beat:
                 return replace(control, tempo=rhythm.tempo, duration=rhythm.duration)
     return control
 
 
-def _of_arrays(data: ZipFile) -> Control:
-    """What the arrays of an npz ask for.
+def _of_arrays(data: ZipFile, max_hours: float, path: Path) -> Control:
+    """What the arrays of the npz of a video ask for that lasts so many hours at most.
 
     Raises:
+        TooMuch: it lasts longer.
         KeyError, ValueError: there is no `input`, or it is no control; see `check_words`.
     """
-    words = read_array(data, "input", "iu", (None, len(CONTROL_COLUMNS)), MAX_WORDS * 6 * 8)
+    most = round(max_hours * WORDS_AN_HOUR) * 8  # bytes of a column
+    words = read_array(data, "input", "iu", (None, len(CONTROL_COLUMNS)), 6 * most)
     check_words(words)
     words = words.astype(np.int64)
     bars = int(np.count_nonzero(words[:, 0] == BAR))
@@ -321,23 +334,24 @@ def _of_arrays(data: ZipFile) -> Control:
         else None
         for name, low, high in (
             ("tempo", MIN_TEMPO, MAX_TEMPO),
-            ("duration", SHORTEST, LONGEST),
+            ("duration", SHORTEST, 3600 * MOST_HOURS),
         )
     )
+    check_hours(duration or 0, max_hours, path)
     seconds = scenes = None
     knots: list[list[float]] = []
     if _has(data, "seconds"):
-        seconds = read_array(data, "seconds", "fiu", (len(words),), MAX_WORDS * 8).astype(float)
-        within(seconds, "seconds", 0, LONGEST)
+        seconds = read_array(data, "seconds", "fiu", (len(words),), most).astype(float)
+        within(seconds, "seconds", 0, 3600 * max_hours)
     if _has(data, "knots"):
-        knots = read_array(data, "knots", "fiu", (None, 2), MAX_WORDS * 2 * 8).tolist()
+        knots = read_array(data, "knots", "fiu", (None, 2), 2 * most).tolist()
     if _has(data, "scenes"):
-        scenes = read_array(data, "scenes", "iu", (None,), MAX_WORDS * 8).tolist()
+        scenes = read_array(data, "scenes", "iu", (None,), most).tolist()
     control = Control(
         words,
         tempo,
         duration,
-        checked_knots([(tick, second) for tick, second in knots]),
+        checked_knots([(tick, second) for tick, second in knots], max_hours),
         seconds,
         checked_scenes(scenes or [], bars),
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cmt.files import InputError
-from cmt.rhythm import LONGEST
+from cmt.limits import MOST_HOURS
 from cmt.untrusted import naming
 
 MAX_BYTES = 4 << 20  # of a file: a cut in every picture of three hours
@@ -80,7 +80,7 @@ def _seconds(text: str, fps: float, place: str) -> float:
     except ValueError:
         parts = []
     total = sum(part * 60**power for power, part in enumerate(reversed(parts)))
-    if not (1 <= len(parts) <= 3 and min(parts) >= 0 and total <= LONGEST):
+    if not (1 <= len(parts) <= 3 and min(parts) >= 0 and total <= 3600 * MOST_HOURS):
         raise InputError(
             f"{place}: {reprlib.repr(text)} is no time; write seconds, 1:02.5, or a time"
             " code, one a line"

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cmt.music.vocabulary import DEFAULT_TEMPO
-from cmt.retiming import tempo_within
 
 if TYPE_CHECKING:
     from cmt.control import Control
@@ -58,6 +57,8 @@ class Mood:
 
     def tempo_for(self, control: Control) -> float:
         """The tempo (BPM) that it has for what a video asks."""
+        from cmt.retiming import tempo_within  # NumPy, which a command line does without
+
         octave = self.tempo_near(control.tempo or DEFAULT_TEMPO)
         return tempo_within(control, *self.tempo, octave)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cmt.decoding import LOOPS
 from cmt.files import DEFAULT_CHECKPOINT, InputError
-from cmt.key_frames import read_key_frames
+from cmt.limits import MAX_HOURS, MAX_PIXELS, MOST_HOURS, VideoLimits
 from cmt.markers import USUAL_RATE
 from cmt.moods import MOODS
 from cmt.music.keys import MODES, TONICS, Key
@@ -18,6 +18,7 @@ from cmt.script import between
 if TYPE_CHECKING:
     from cmt.compose import Settings
     from cmt.decoding.passage import Passage
+    from cmt.media.source import Source
     from cmt.model.network import CMT
     from cmt.music.chords import ChordLoop
     from cmt.sections import SectionWish
@@ -187,6 +188,32 @@ def add_rhythm(options: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def add_limits(options: argparse.ArgumentParser, pictures: bool = True) -> None:
+    """Add the options that raise the limits of `cmt.limits`, those of pictures if it reads them."""
+    add = options.add_argument_group("limits of what is read").add_argument
+    hours = between(0, MOST_HOURS, inclusive="right")
+    add(
+        "--max-hours", type=hours, default=MAX_HOURS, metavar="HOURS",
+        help="that a video may last; default %(default)g",
+    )  # fmt: skip
+    if pictures:
+        add(
+            "--max-pixels", type=between(1, kind=int), default=MAX_PIXELS, metavar="N",
+            help="that its pictures may have; default %(default)d, 8192 x 8192",
+        )  # fmt: skip
+
+
+def opened(video: Path, args: argparse.Namespace) -> Source:
+    """A video, within the limits of the command line.
+
+    Raises:
+        InputError: it cannot be read, or is beyond them.
+    """
+    from cmt.media.source import Source
+
+    return Source(video, VideoLimits(args.max_hours, args.max_pixels))
+
+
 def check_rhythm(options: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse, by the parser, what goes with the other rhythm."""
     if args.rhythm == "true" and args.flow:
@@ -195,12 +222,13 @@ def check_rhythm(options: argparse.ArgumentParser, args: argparse.Namespace) -> 
         options.error("--hit and --key-frames go with --rhythm true")
 
 
-def watched(video: Path, args: argparse.Namespace, resolution: int = 1) -> Analysis:
+def watched(video: Source, args: argparse.Namespace, resolution: int = 1) -> Analysis:
     """The rhythm of a video as the command line asks for it, under a progress bar.
 
     Raises:
         InputError: the video or the key frames cannot be read.
     """
+    from cmt.key_frames import read_key_frames
     from cmt.video import analysis
     from cmt.video.flow import FlowMethod
     from cmt.video.frames import VideoFrames

@@ -17,6 +17,7 @@ from cmt.decoding.passage import Passage
 from cmt.decoding.style import Style
 from cmt.files import replacing_all, write_together
 from cmt.form import Form
+from cmt.limits import MOST_HOURS
 from cmt.markers import HIT, SCENE, Marker, contents
 from cmt.moods import MOODS
 from cmt.music.chords import HALVES, read_loops, write_loops
@@ -33,7 +34,6 @@ from cmt.music.vocabulary import (
 )
 from cmt.options import MAX_SEED, MOST_DENSITY, PRECISIONS
 from cmt.revision import Revision
-from cmt.rhythm import LONGEST
 from cmt.script import MOST
 from cmt.sound import mixing, timbres
 from cmt.sound.performance import perform
@@ -370,7 +370,7 @@ def _read_change(change: object) -> Passage | Revision:
 
 
 def _seconds(values: object, name: str) -> tuple[float, ...]:
-    return tuple(float(number(value, name, 0, LONGEST)) for value in items(values, name))
+    return tuple(float(number(value, name, 0, 3600 * MOST_HOURS)) for value in items(values, name))
 
 
 def _progressions(content: Mapping[str, Any]) -> tuple[str, ...]:

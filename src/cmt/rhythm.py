@@ -17,6 +17,7 @@ import numpy as np
 
 from cmt.files import write_together
 from cmt.grid import Grid, Knot
+from cmt.limits import MAX_HOURS, MOST_HOURS, check_hours
 from cmt.music.vocabulary import (
     BEATS_PER_BAR,
     MAX_TEMPO,
@@ -27,9 +28,7 @@ from cmt.music.vocabulary import (
 )
 from cmt.untrusted import items, naming, number, read_json, whole
 
-# Seconds of a video: a picture at 1,000 a second; longer than any film, and its control words are
-# still few.
-SHORTEST, LONGEST = 1e-3, 6 * 3600.0
+SHORTEST = 1e-3  # seconds of a video: a picture at 1,000 a second
 HEAVIEST = 1e3  # of visual beats, which are 0 … 1 but for what analyses differ in
 FASTEST = 1e4  # of the speeds, px/frame or heights/s: what crosses the picture in each frame
 
@@ -155,14 +154,18 @@ def to_json(rhythm: VideoRhythm) -> bytes:
     return json.dumps(content, indent=1).encode()
 
 
-def load_rhythm(path: str | Path) -> VideoRhythm:
+def load_rhythm(path: str | Path, max_hours: float = MAX_HOURS) -> VideoRhythm:
     """Read a rhythm from JSON, ours or the original's metadata.json.
+
+    Args:
+        path: the file.
+        max_hours: how long the video may last.
 
     Raises:
         InputError: the file is missing or is no such JSON, or has a value that no video has.
     """
     with naming(path, "not the rhythm of a video", "make it with video2npz.py"):
-        return _of_json(read_json(path))
+        return _of_json(read_json(path), max_hours, path)
 
 
 def is_rhythm(path: str | Path) -> bool:
@@ -176,15 +179,17 @@ def is_rhythm(path: str | Path) -> bool:
     return isinstance(content, dict) and {"duration", "tempo"} <= content.keys()
 
 
-def _of_json(content: Any) -> VideoRhythm:
-    """The rhythm that JSON tells.
+def _of_json(content: Any, max_hours: float, path: str | Path) -> VideoRhythm:
+    """The rhythm that the JSON of a file tells.
 
     Raises:
+        TooMuch: it lasts longer.
         ValueError: it is none, or a value is outside its range.
     """
     if not isinstance(content, dict):
         raise ValueError("no object")
-    duration = number(content.get("duration"), "duration", SHORTEST, LONGEST)
+    duration = number(content.get("duration"), "duration", SHORTEST, 3600 * MOST_HOURS)
+    check_hours(duration, max_hours, path)
     tempo = number(content.get("tempo"), "tempo", MIN_TEMPO, MAX_TEMPO)
     speeds = items(content.get("flow_magnitude_per_bar"), "flow_magnitude_per_bar")
     # The original's bars can outlast the video by rounding.
@@ -196,7 +201,7 @@ def _of_json(content: Any) -> VideoRhythm:
         tempo=tempo,
         vbeats=tuple(
             VisualBeat(
-                number(_of(beat, "start_time"), f"vbeats[{index}].start_time", 0, LONGEST),
+                number(_of(beat, "start_time"), f"vbeats[{index}].start_time", 0, 3600 * max_hours),
                 whole(_of(beat, "bar"), f"vbeats[{index}].bar", 0, bars),
                 whole(_of(beat, "tick"), f"vbeats[{index}].tick", 0, TICKS_PER_BAR - 1),
                 number(_of(beat, "weight"), f"vbeats[{index}].weight", 0, HEAVIEST),
@@ -211,7 +216,8 @@ def _of_json(content: Any) -> VideoRhythm:
             [
                 (_of(knot, "tick"), _of(knot, "second"))
                 for knot in items(content.get("knots", []), "knots")
-            ]
+            ],
+            max_hours,
         ),
         scenes=checked_scenes(items(content.get("scenes", []), "scenes"), bars),
     )
@@ -226,17 +232,18 @@ def most_bars(duration: float) -> float:
     return duration * MAX_TEMPO / 60 / BEATS_PER_BAR + 2
 
 
-def checked_knots(pairs: Sequence[tuple[Any, Any]]) -> tuple[Knot, ...]:
-    """The knots of a file.
+def checked_knots(pairs: Sequence[tuple[Any, Any]], max_hours: float) -> tuple[Knot, ...]:
+    """The knots of a file of a video that lasts so many hours at most.
 
     Raises:
         ValueError: they are no grid: not from (0, 0) on, not ascending, or of no tempo of music.
     """
-    most = int(LONGEST * MAX_TEMPO / 60 * TICKS_PER_BEAT)
+    longest = 3600 * max_hours
+    most = int(longest * MAX_TEMPO / 60 * TICKS_PER_BEAT)
     knots = tuple(
         Knot(
             whole(tick, f"knots[{index}].tick", 0, most),
-            float(number(second, f"knots[{index}].second", 0, LONGEST)),
+            float(number(second, f"knots[{index}].second", 0, longest)),
         )
         for index, (tick, second) in enumerate(pairs)
     )

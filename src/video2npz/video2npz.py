@@ -26,7 +26,7 @@ from pathlib import Path
 
 try:
     from cmt.files import INFERENCE, PICTURES, InputError, unused_name
-    from cmt.options import add_overwrite, add_rhythm, check_rhythm, watched
+    from cmt.options import add_limits, add_overwrite, add_rhythm, check_rhythm, opened, watched
     from cmt.outputs import check_outputs, only_run, refuse_to_replace
     from cmt.parallel import DASK_HELP, cluster, in_order
     from cmt.script import parser, run_script, tell
@@ -62,6 +62,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add_overwrite(options)
     add_rhythm(options)
+    add_limits(options)
     args = options.parse_args(argv)
     check_rhythm(options, args)
     if args.rhythm == "true" and args.resolution != 1:
@@ -140,7 +141,7 @@ def make(video: Path, output: Path, arguments: argparse.Namespace) -> tuple[str,
     from cmt.video.analysis import write
 
     began = time.perf_counter()
-    analysis = watched(video, arguments, arguments.resolution)
+    analysis = watched(opened(video, arguments), arguments, arguments.resolution)
     npz, *_ = results_of(output, arguments)
     written = write(analysis, npz, arguments.format if arguments.visualize else ())
     return (

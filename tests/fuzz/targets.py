@@ -278,10 +278,10 @@ def key_frames() -> list[bytes]:
 
 def run_key_frames(path: Path) -> None:
     from cmt.key_frames import read_key_frames
-    from cmt.rhythm import LONGEST
+    from cmt.limits import MOST_HOURS
 
     times = read_key_frames(path, 30.0)
-    assert times == sorted(times) and times[0] >= 0 and times[-1] <= LONGEST
+    assert times == sorted(times) and times[0] >= 0 and times[-1] <= 3600 * MOST_HOURS
 
 
 TARGETS = {

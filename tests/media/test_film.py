@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from cmt.files import InputError
+from cmt.limits import VideoLimits
 from cmt.media.clock import Clock, Stamps
 from cmt.media.orientation import Orientation
 from cmt.media.own_sound import own_sound
@@ -201,10 +202,10 @@ def test_slow_pictures_that_are_reordered_are_no_leap() -> None:
 
 def test_a_video_too_large_or_too_long_is_refused_by_name(encode: Encode) -> None:
     video = encode("a.mp4", STEPS)
-    with pytest.raises(InputError, match=r"a\.mp4.*64x64 pixels"):
-        Source(video, max_pixels=64 * 63)
-    with pytest.raises(InputError, match=r"a\.mp4.*lasts"):
-        Source(video, max_hours=1e-5)
+    with pytest.raises(InputError, match=r"a\.mp4.*64x64 pixels.*, or raise --max-pixels$"):
+        Source(video, VideoLimits(pixels=64 * 63))
+    with pytest.raises(InputError, match=r"a\.mp4.*lasts.*, or raise --max-hours$"):
+        Source(video, VideoLimits(hours=1e-5))
 
 
 def with_sound(path: Path, parts: list[tuple[float, str, np.ndarray]]) -> Path:

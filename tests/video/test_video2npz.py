@@ -79,6 +79,13 @@ def test_a_batch_skips_what_it_cannot_use(clip: Path, capsys: pytest.CaptureFixt
         main([str(bad), "--out_dir", str(clip.parent)])
 
 
+@pytest.mark.parametrize("option", ["--max-pixels", "--max-hours"])
+def test_limits_are_named_and_raised_by_options(clip: Path, option: str) -> None:
+    asked = [str(clip), "--out_dir", str(clip.parent)]
+    with pytest.raises(InputError, match=rf"clip\.mp4: .*, or raise {option}$"):
+        main([*asked, option, "1" if option == "--max-pixels" else "1e-6"])
+
+
 def test_names_are_kept_apart(clip: Path) -> None:
     # Same stem, dots, spaces and other alphabets.
     other = shutil.copy(clip, clip.with_name("clip.mov"))

@@ -22,6 +22,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from cmt.files import InputError
+from cmt.limits import TooMuch, VideoLimits, check_hours
 from cmt.media.clock import Clock, Stamps
 from cmt.media.orientation import Orientation
 
@@ -32,9 +33,8 @@ FOR_SOME = Disposition.comment | Disposition.hearing_impaired | Disposition.visu
 DURATION_TAG = re.compile(r"(\d\d):(\d\d):(\d\d(?:\.\d+)?)")
 MAX_RATE = 240  # pictures a second; a higher rate is a clock's, not a camera's
 DEFAULT_RATE = Fraction(30)  # pictures a second, where the file tells none that can be
-MAX_PIXELS = 2**26  # 8192 × 8192, the most that cameras give; a decoder holds a dozen of them
+USUAL = VideoLimits()
 LARGE = 2**23  # pixels: of larger ones a decoder works on one at a time
-MAX_HOURS = 6.0  # three films; the music of one hour takes 1.4 GB
 
 
 class Source:
@@ -55,20 +55,17 @@ class Source:
 
     Args:
         path: the file.
-        max_pixels: of a picture.
-        max_hours: that the pictures last.
+        limits: what is taken.
 
     Raises:
         InputError: the file is missing, is no video, or nothing in it can be decoded; its pictures
             are larger or last longer than that.
     """
 
-    def __init__(
-        self, path: str | Path, max_pixels: int = MAX_PIXELS, max_hours: float = MAX_HOURS
-    ) -> None:
+    def __init__(self, path: str | Path, limits: VideoLimits = USUAL) -> None:
         self.path = Path(path)
         self.problems: list[str] = []
-        self._max_pixels = max_pixels
+        self._max_pixels = limits.pixels
         with self.open() as (container, video):
             self.codec = video.codec_context.codec.canonical_name
             self.delay = video.codec_context.reorder_depth
@@ -91,11 +88,7 @@ class Source:
                 " copy or export it again"
             )
         self.clock = clock.beginning(first.pts or 0)
-        if self.clock.duration > 3600 * max_hours:
-            raise InputError(
-                f"{self.path}: lasts {self.clock.duration / 3600:.4g} hours, more than the"
-                f" {max_hours:g} that are taken; cut it"
-            )
+        check_hours(self.clock.duration, limits.hours, self.path)
         self.orientation = Orientation.of(first)
         sides = first.width, first.height
         self.width, self.height = sides[::-1] if self.orientation.sideways else sides
@@ -183,9 +176,10 @@ class Source:
             )
         pixels = context.width * context.height
         if pixels > self._max_pixels:
-            raise InputError(
+            raise TooMuch(
                 f"{self.path}: its pictures have {context.width}x{context.height} pixels, more"
-                f" than the {self._max_pixels:,} that are taken; scale it down"
+                f" than the {self._max_pixels:,} that are taken; scale it down",
+                "--max-pixels",
             )
         context.options = {"max_pixels": str(self._max_pixels)}
         video.thread_type = "AUTO" if pixels < LARGE else "SLICE"
@@ -261,13 +255,21 @@ class Source:
             self.problems.append(f"damaged pictures: {damaged}")
 
 
-def source_of(path: str | Path) -> Source:
+VideoFile = str | Path | Source
+
+
+def source_of(video: VideoFile) -> Source:
     """The video of a file, read once for all who ask until the file changes.
+
+    Args:
+        video: the file; or a source, which is given back.
 
     Raises:
         InputError: as `Source`, of its usual limits.
     """
-    path = Path(path)
+    if isinstance(video, Source):
+        return video
+    path = Path(video)
     try:
         status = path.stat()
     except OSError:

@@ -192,14 +192,20 @@ def names_of_parts(path: str | Path) -> list[str]:
 
 def _read(path: str | Path, max_minutes: float) -> tuple[ScoreTick, Iterable[str]]:
     """See `load_score`; and kinds of what is left out."""
+    # So long a file may be as large as so much music is, but none is any size.
+    longer = max_minutes / MAX_MINUTES if math.isfinite(max_minutes) else 1
+    most = round(smf.MAX_BYTES * max(1, longer))
     try:
         with Path(path).open("rb") as file:
-            data = file.read(smf.MAX_BYTES + 1)
+            data = file.read(most + 1)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     try:
-        if len(data) > smf.MAX_BYTES:
-            raise ValueError(f"more than {smf.MAX_BYTES >> 20} MB, a hundred times what music has")
+        if len(data) > most:
+            raise ValueError(
+                f"more than {most >> 20} MB, a hundred times what music has; cut it, or raise the"
+                " limit: midi2mp3.py --max-minutes"
+            )
         events = smf.parse(data)
         if events.seconds > 60 * max_minutes:
             raise ValueError(

@@ -23,7 +23,7 @@ from cmt.markers import contents, paths
 from cmt.media.own_sound import own_sound
 from cmt.media.pictures import Way, copied, encoded, find_way
 from cmt.media.pictures import options as writing
-from cmt.media.source import Source, source_of
+from cmt.media.source import Source, VideoFile, source_of
 from cmt.music.midi import names_of_parts
 from cmt.music.vocabulary import MAX_MINUTES
 from cmt.outputs import check_outputs
@@ -72,7 +72,7 @@ class Soundtrack:
     """
 
     music: Music
-    video: Path | None = None
+    video: VideoFile | None = None
     keep_audio: float | None = None
     duck: bool = True
     sample_rate: int = SAMPLE_RATE
@@ -84,7 +84,7 @@ class Soundtrack:
             return self.music.mix
         return mix(self.video, self.music.mix, self.keep_audio, self.duck)
 
-    def write(self, path: Path, pictures: Path | None = None) -> Written:
+    def write(self, path: Path, pictures: VideoFile | None = None) -> Written:
         """Write the music alone (.wav, .mp3, .m4a), or a video with it, by the path's suffix.
 
         Args:
@@ -132,7 +132,7 @@ def stem_files(midi: Path, folder: Path) -> list[Path]:
 
 def soundtrack(
     midi: Path,
-    video: Path | None = None,
+    video: VideoFile | None = None,
     *,
     soundfonts: Sequence[Path] = (),
     tempo: float | None = None,
@@ -179,7 +179,7 @@ def soundtrack(
 def render(
     midi: Path,
     outputs: Sequence[Path],
-    video: Path | None = None,
+    video: VideoFile | None = None,
     *,
     soundfonts: Sequence[Path] = (),
     stems: Path | None = None,
@@ -208,7 +208,9 @@ def render(
         check_output(output, video)
     besides = [] if stems is None else stem_files(midi, stems)
     besides += [] if markers_at is None else paths(outputs[0])
-    check_outputs([*outputs, *besides], filter(None, (midi, video, *soundfonts)))
+    pictures = video.path if isinstance(video, Source) else video
+    given = [Path(path) for path in (midi, pictures, *soundfonts) if path]
+    check_outputs([*outputs, *besides], given)
     played = soundtrack(midi, video, soundfonts=soundfonts, stems=stems is not None, **options)
     for output in outputs:
         yield played.write(output)
@@ -218,7 +220,7 @@ def render(
         yield from played.write_stems(stems)
 
 
-def check_output(path: Path, video: Path | None) -> None:
+def check_output(path: Path, video: VideoFile | None) -> None:
     """See that a sound or a video of this name can be written.
 
     Raises:
@@ -253,38 +255,38 @@ def write_audio(
             target.mux(packet)
 
 
-def video_duration(path: str | Path) -> float:
+def video_duration(video: VideoFile) -> float:
     """Seconds from the first frame shown to the end of the last.
 
     Raises:
         InputError: not a video that can be read.
     """
-    return source_of(path).clock.duration
+    return source_of(video).clock.duration
 
 
-def frame_rate(path: str | Path) -> float:
+def frame_rate(video: VideoFile) -> float:
     """Frames a second of a video, on average.
 
     Raises:
         InputError: not a video that can be read.
     """
-    return float(source_of(path).rate)
+    return float(source_of(video).rate)
 
 
-def has_sound(path: str | Path) -> bool:
+def has_sound(video: VideoFile) -> bool:
     """Whether a video has a sound of its own that can be decoded.
 
     Raises:
         InputError: not a video that can be read.
     """
-    return source_of(path).has_sound
+    return source_of(video).has_sound
 
 
-def mix(path: str | Path, music: Samples, balance: float, duck: bool = True) -> Recording:
+def mix(video: VideoFile, music: Samples, balance: float, duck: bool = True) -> Recording:
     """Lay music under a video's own sound.
 
     Args:
-        path: video file.
+        video: the file, or it as a source; so it is in all functions here.
         music: (2, samples), from the first frame on.
         balance: gain of the music, 0 … 1; the video's sound keeps its level.
         duck: whether the music steps back where somebody speaks in that sound.
@@ -296,11 +298,12 @@ def mix(path: str | Path, music: Samples, balance: float, duck: bool = True) -> 
     Raises:
         InputError: not a video that can be read.
     """
-    if not has_sound(path):
-        log.warning("%s: has no sound of its own to keep", path)
+    source = source_of(video)
+    if not source.has_sound:
+        log.warning("%s: has no sound of its own to keep", source.path)
         return Recording(blocks(music))
     own = Recording(silence(music.shape[1]))
-    for first, part in own_sound(source_of(path), SAMPLE_RATE):
+    for first, part in own_sound(source, SAMPLE_RATE):
         own.put(first, part)
     stepped = ducking(own, loudness(music) + decibels(balance)) if duck else np.ones(1)
     laid_under = enveloped(blocks(music), balance * stepped, FRAME)
@@ -309,7 +312,7 @@ def mix(path: str | Path, music: Samples, balance: float, duck: bool = True) -> 
     return mixed
 
 
-def mux(path: str | Path, samples: Samples, out: str | Path) -> None:
+def mux(video: VideoFile, samples: Samples, out: str | Path) -> None:
     """Write a video with this sound in place of its own; its frames are copied as they are.
 
     Rotation, aspect, codec and its tag, titles and languages stay; where the container cannot hold
@@ -318,17 +321,17 @@ def mux(path: str | Path, samples: Samples, out: str | Path) -> None:
     AAC, WebM gets Opus.
 
     Args:
-        path: video file.
+        video: gives the pictures.
         samples: (2, samples); cut to the video's length.
-        out: .mp4, .mov, .mkv or .webm, not `path` itself.
+        out: .mp4, .mov, .mkv or .webm, not the video itself.
 
     Raises:
         InputError: the video cannot be read, or the folder not be written to.
     """
     codec = _codec(out, VIDEO_CODECS)
-    if Path(out).resolve() == Path(path).resolve():
+    source = source_of(video)
+    if Path(out).resolve() == source.path.resolve():
         raise InputError(f"{out}: is the video itself; choose another name for the result")
-    source = source_of(path)
     way = find_way(source, Path(out).suffix.lower())
     try:
         _write_film(source, way, samples, Path(out), codec)
@@ -336,11 +339,11 @@ def mux(path: str | Path, samples: Samples, out: str | Path) -> None:
         reason = error.strerror or error
         if way.encoded or isinstance(error, OSError):
             raise InputError(f"{out}: cannot be written ({reason})") from error
-        log.warning("%s: its pictures are encoded anew: a copy fails (%s)", path, reason)
+        log.warning("%s: its pictures are encoded anew: a copy fails (%s)", source.path, reason)
         _write_film(source, Way("a copy fails"), samples, Path(out), codec)
 
 
-def why_encoded(video: str | Path, out: str | Path) -> str | None:
+def why_encoded(video: VideoFile, out: str | Path) -> str | None:
     """Why a video's frames are to be encoded anew for a film; None where they are copied.
 
     Raises:

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from cmt.control import Control, to_npz
 from cmt.files import write_together
+from cmt.media.source import VideoFile
 from cmt.rhythm import Curves, VideoRhythm, to_json
 from cmt.video.flow import FlowMethod, measure_motion
 from cmt.video.frames import VideoFrames
@@ -75,7 +76,7 @@ def _silently(frames: VideoFrames, pictures: Iterable[T]) -> Iterable[T]:
 
 
 def analyse(
-    video: str | Path | VideoFrames,
+    video: VideoFile | VideoFrames,
     *,
     hit: bool | None = None,
     key_frames: Sequence[float] = (),
@@ -84,7 +85,7 @@ def analyse(
     """Find what is seen in a video, and a rhythm that meets it, in one pass over its pictures.
 
     Args:
-        video: the file, or its frames.
+        video: the file, it as a source, or its frames.
         hit: see `cmt.video.seen.find_rhythm`.
         key_frames: seconds that must be met, from an editor.
         watch: passes the pictures on.
@@ -100,7 +101,7 @@ def analyse(
 
 
 def analyse_as_published(
-    video: str | Path | VideoFrames,
+    video: VideoFile | VideoFrames,
     flow: FlowMethod = "exact",
     resolution: int = 1,
     watch: Watch = _silently,
@@ -108,7 +109,7 @@ def analyse_as_published(
     """Find tempo, visual beats and speed per bar of a video as the original does.
 
     Args:
-        video: the file, or its frames.
+        video: the file, it as a source, or its frames.
         flow: see `cmt.video.flow.measure_motion`.
         resolution: see `cmt.video.original.find_rhythm`.
         watch: passes the pictures on.

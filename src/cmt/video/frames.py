@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
 from cmt.files import replacing
-from cmt.media.source import MAX_RATE, Source, source_of
+from cmt.media.source import MAX_RATE, VideoFile, source_of
 
 HEIGHT = 360  # pixels; flow is measured, and its thresholds were calibrated, at this height
 LONGEST = 2560  # pixels: a strip of pictures beside each other has 7 times its height
@@ -46,8 +46,8 @@ class VideoFrames:
         InputError: the file is missing, is no video, or nothing in it can be decoded.
     """
 
-    def __init__(self, path: str | Path | Source) -> None:
-        self._source = path if isinstance(path, Source) else source_of(path)
+    def __init__(self, path: VideoFile) -> None:
+        self._source = source_of(path)
         self.path = self._source.path
         self.problems: list[str] = []
         self.codec = self._source.codec

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cmt import results
 from cmt.files import InputError
+from cmt.limits import TooMuch
 from cmt.measures.synchrony import NEAR
 from cmt.music.midi import read_midi
 from cmt.music.vocabulary import TICKS_PER_BAR
@@ -126,5 +127,6 @@ def about_the_video(path: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        message = str(error).replace(f"{path}:", "This video")
+        said = error.reason if isinstance(error, TooMuch) else str(error)
+        message = said.replace(f"{path}:", "This video")
         raise FieldError("video", f"{message.rstrip('.')}.") from error

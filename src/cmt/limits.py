@@ -1,0 +1,52 @@
+"""How long and how large files of strangers may be: refused before memory is taken for them.
+
+Each limit has an option in the scripts that read such files, which a refusal names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cmt.files import InputError
+
+MAX_HOURS = 6.0  # of a video, and of what is made for one: three films; music takes 1.4 GB an hour
+MAX_PIXELS = 2**26  # 8192 × 8192, the most that cameras give; a decoder holds a dozen of them
+MOST_HOURS = 1000.0  # that may be asked for
+
+
+class TooMuch(InputError):
+    """A file that is beyond a limit.
+
+    Attributes:
+        reason: what it is, and what to do, but for the option.
+
+    Args:
+        reason: likewise.
+        option: of scripts, which raises the limit.
+    """
+
+    def __init__(self, reason: str, option: str) -> None:
+        super().__init__(f"{reason}, or raise {option}")
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class VideoLimits:
+    """What is taken of a video: so many hours, and pictures of so many pixels."""
+
+    hours: float = MAX_HOURS
+    pixels: int = MAX_PIXELS
+
+
+def check_hours(seconds: float, hours: float, path: object) -> None:
+    """See that something does not last too long.
+
+    Raises:
+        TooMuch: it does.
+    """
+    if seconds > 3600 * hours:
+        raise TooMuch(
+            f"{path}: lasts {seconds / 3600:.4g} hours, more than the {hours:g} that are taken;"
+            " cut it",
+            "--max-hours",
+        )
