@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import islice
@@ -26,6 +27,12 @@ from cmt.plan import make_plan
 REFERENCE = Path(__file__).parent / "reference"
 
 SMALL = CMTConfig(d_model=32, n_layers=2, n_heads=2, d_ff=48, dropout=0.0)
+
+
+def pytest_configure() -> None:
+    """One thread: two that wait for each other take many times as long beside other work."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # for the scripts that tests start
+    torch.set_num_threads(1)
 
 
 def random_song(seed: int, bars: int = 12, notes: int = 200) -> Song:

@@ -82,17 +82,18 @@ def test_two_songs_in_a_batch_are_the_recorded_ones(recorded_model: CMT) -> None
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("prefix", [1, 8, 64])
-def test_decoding_gives_the_recorded_logits(recorded_model: CMT, prefix: int) -> None:
+def test_decoding_gives_the_recorded_logits(recorded_model: CMT) -> None:
     state = recorded_model.start(recorded("init_token"))
-    for word in recorded("x")[:, :prefix].unbind(1):
+    for prefix, word in enumerate(recorded("x")[:, :64].unbind(1), start=1):
         hidden = recorded_model.step(word, state)
-    close(hidden, f"infer{prefix}_h", 2e-5)
-    close(recorded_model.type_logits(hidden), f"infer{prefix}_logits_type", 1e-5)
-    for kind in range(3):
-        logits = recorded_model.attribute_logits(hidden, torch.tensor([kind]))
-        for name, values in logits.items():
-            close(values, f"infer{prefix}_type{kind}_logits_{FIELD[name].parameter}", 1e-5)
+        if prefix not in (1, 8, 64):
+            continue
+        close(hidden, f"infer{prefix}_h", 2e-5)
+        close(recorded_model.type_logits(hidden), f"infer{prefix}_logits_type", 1e-5)
+        for kind in range(3):
+            logits = recorded_model.attribute_logits(hidden, torch.tensor([kind]))
+            for name, values in logits.items():
+                close(values, f"infer{prefix}_type{kind}_logits_{FIELD[name].parameter}", 1e-5)
 
 
 def test_gradients_are_the_recorded_ones(recorded_model: CMT) -> None:
