@@ -74,3 +74,18 @@ def test_whatever_is_asked_for_has_one_version_on_every_python() -> None:
             assert version.operator == "=="
             assert asked.specifier.contains(version.version, prereleases=True)
     assert not [name for name in pins if name.startswith(("nvidia-", "cuda-", "triton"))]
+
+
+@pytest.mark.parametrize("extra", ["web", "dev"])
+def test_all_that_make_installs_but_torch_has_hashes(extra: str) -> None:
+    lock = (REPOSITORY / f"requirements-{extra}.lock").read_text(encoding="utf-8")
+    entries = [entry for entry in lock.replace("\\\n", " ").splitlines() if entry[:1] != "#"]
+    assert all(" --hash=sha256:" in entry for entry in entries)
+    pins = {entry.split(" ")[0] for entry in entries}
+    constraints = (REPOSITORY / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert pins <= {line.split(" ")[0] for line in constraints}
+    named = {canonicalize_name(pin.partition("==")[0]) for pin in pins}
+    asked = [*PROJECT["project"]["dependencies"], "setuptools"]
+    asked += PROJECT["project"]["optional-dependencies"][extra]
+    names = {canonicalize_name(Requirement(text).name) for text in asked}
+    assert names - named == {"torch"} | ({"cmt"} if extra == "dev" else set())
