@@ -11,6 +11,7 @@ from scipy.signal import resample_poly
 from symusic.core import ControlChangeTick, NoteTick, ScoreTick, TempoTick, TrackTick
 
 from cmt.sound import bus, mixing, segments, synthesizer
+from cmt.sound.balance import Balance
 from cmt.sound.loudness import SAMPLE_RATE, Meter, integrated, loudness
 from cmt.sound.recording import Recording, resampled
 from cmt.sound.soundfont import default_soundfont
@@ -116,7 +117,7 @@ def test_a_mix_is_brought_to_its_level_and_under_the_ceiling_between_samples_too
 
 
 def test_stems_add_up_to_the_mix_before_the_bus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bus, "master", lambda mix, meter: None)
+    monkeypatch.setattr(bus, "master", lambda mix, meter, balance: None)
     apart = synthesise(piece(6), duration=5.0, fade_in=1.0, fade_out=2.0, stems=True)
     together = synthesise(piece(6), duration=5.0, fade_in=1.0, fade_out=2.0)
     assert list(apart.stems) == ["Strings", "Piano", "Drums"]
@@ -142,12 +143,53 @@ def test_width_is_brought_to_what_records_have_within_reason() -> None:
     for before, given in ((-8.0, 0.0), (-11.0, 3.0), (-4.0, -4.0), (-30.0, 5.0), (6.0, -5.0)):
         apart = side * 10 ** (before / 20)
         sound = np.concatenate([middle + apart, middle - apart]).astype(np.float32)
-        gain = bus.side_gain(Recording([sound]))
+        balance = Balance()
+        balance.read(sound)
+        gain = bus.side_gain(balance)
         assert gain == pytest.approx(given, abs=0.1)
         (widened,) = bus.widen(iter([sound]), gain)
         np.testing.assert_allclose(widened.sum(axis=0), sound.sum(axis=0), atol=1e-5)
         difference = np.std(widened[0] - widened[1]) / np.std(sound[0] - sound[1])
         assert 20 * np.log10(difference) == pytest.approx(given, abs=0.2)
+
+
+def tones(high: float, seconds: int = 2) -> np.ndarray:
+    """A tone of 504 Hz, and one of 10,008 Hz whose power to both is `high`, in dB."""
+    time = np.arange(seconds * SAMPLE_RATE) / SAMPLE_RATE
+    share = 10 ** (high / 10)
+    low, bright = (np.sin(2 * np.pi * frequency * time) for frequency in (504, 10_008))
+    wave = 0.1 * (np.sqrt(1 - share) * low + np.sqrt(share) * bright)
+    return np.stack([wave, wave]).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "given"),
+    [(-19.0, -14.5, None), (-24.0, -15.0, None), (-12.0, -13.0, None), (-40.0, None, 12.0),
+     (-5.0, None, -4.0)],
+)  # fmt: skip
+def test_the_shelf_brings_brightness_to_what_records_have_within_reason(
+    before: float, after: float | None, given: float | None
+) -> None:
+    sound = tones(before)
+    balance = Balance()
+    balance.read(sound)
+    assert balance.brightness(6000) == pytest.approx(before, abs=0.1)
+    gain = bus.shelf_gain(balance, 0.0)
+    (lifted,) = bus.shelf(iter([sound]), gain)
+    balance = Balance()
+    balance.read(lifted)
+    if after is not None:
+        assert balance.brightness(6000) == pytest.approx(after, abs=0.2)
+    if given is not None:
+        assert gain == given
+
+
+def test_a_single_cymbal_makes_no_music_bright() -> None:
+    sound = np.tile(tones(-30.0), 10)
+    sound[:, : SAMPLE_RATE // 10] += 10 * tones(-1.0)[:, : SAMPLE_RATE // 10]
+    balance = Balance()
+    balance.read(sound)
+    assert balance.brightness(6000) == pytest.approx(-22.0, abs=1.5)  # of all its power −2 dB
 
 
 def test_glue_takes_half_of_what_is_above_its_threshold() -> None:

@@ -8,38 +8,63 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cmt.sound.balance import Balance
 from cmt.sound.loudness import CELL, SAMPLE_RATE, Meter, integrated
-from cmt.sound.recording import BLOCK, Block, Recording, enveloped
+from cmt.sound.recording import BLOCK, Block, Recording, ahead, enveloped
 
 LOUDNESS = -14.0  # LUFS
 # Highest true peak: at this loudness music is then as dense as records are, 13 to 14 dB from its
 # root mean square to its peaks, and what lossy codecs add, half a decibel, has room.
 CEILING = 10 ** (-4 / 20)
-MAX_LIMITING = 10 ** (14 / 20)  # a peak is turned down by no more than this
+MAX_LIMITING = 10 ** (24 / 20)  # a peak is turned down by no more than this
 WORKING_LEVEL = -18.0  # LUFS that the stages are given
 SOFTEST = -40.0  # LU below its peak: no more is made of a single click
 
-SHELF_FREQUENCY, SHELF_GAIN = 6000.0, 5.0  # Hz, dB
+# SoundFonts are darker than records, so that a shelf lifts what is high; by so much that its power
+# is within what records have, but by no more and no less than that it stays the music that it was.
+SHELF_FREQUENCY, SHELF_GAIN = 6000.0, 5.0  # Hz, dB: of usual music
+SHELF_GAINS = np.arange(-4.0, 12.1, 0.25)  # dB
+BRIGHTNESS = -15.0, -13.0  # dB: power above `SHELF_FREQUENCY` to all
 SIDE_FREQUENCY = 200.0  # Hz; below it all stays in the middle
 WIDTH, MAX_WIDENING = -8.0, 5.0  # dB: power of the difference to the sum's; most that is changed
 RATIO, THRESHOLD, KNEE = 2.0, -26.0, 8.0  # dB of the detector; dB around the threshold
 ATTACK, RELEASE = 0.005, 0.25  # s
 GLIDE = 6  # cells, 8 ms, over which the limiter's gain goes down and up
-REFINED = 0.4  # share of the ceiling from which on peaks between samples are looked for
+REFINED = 0.5  # share of the ceiling from which on peaks between samples are looked for
 OVERSAMPLING, TAPS = 4, 24
+THREADS = 2  # that look for peaks
 MARGIN = 10 ** (0.15 / 20)  # a gain that glides moves peaks between samples a little
 
 Stage = Callable[[Iterator[Block]], Iterator[Block]]
 
 
-def shelf(blocks: Iterator[Block]) -> Iterator[Block]:
-    """Lift what is above `SHELF_FREQUENCY`: SoundFonts are darker than records."""
-    yield from _filtered(blocks, _high_shelf(SHELF_FREQUENCY, SHELF_GAIN))
+def shelf(blocks: Iterator[Block], gain: float) -> Iterator[Block]:
+    """Give what is above `SHELF_FREQUENCY` a gain, in dB."""
+    yield from _filtered(blocks, _high_shelf(SHELF_FREQUENCY, gain))
+
+
+def shelf_gain(balance: Balance, widening: float) -> float:
+    """What `shelf` gives a mix, in dB: `SHELF_GAIN`, or what comes nearest within `BRIGHTNESS`.
+
+    Takes differ by 25 dB: cymbals are bright, strings and piano without drums are dark.
+
+    Args:
+        balance: of the mix.
+        widening: that `widen` gives it, dB.
+    """
+    widened = _response(_high_shelf(SIDE_FREQUENCY, widening), balance.frequencies)
+    bright = []
+    for gain in SHELF_GAINS.tolist():
+        lifted = _response(_high_shelf(SHELF_FREQUENCY, gain), balance.frequencies)
+        bright.append(balance.brightness(SHELF_FREQUENCY, lifted, lifted * widened))
+    darkest, brightest = np.interp(BRIGHTNESS, bright, SHELF_GAINS)
+    return float(np.clip(SHELF_GAIN, darkest, brightest))
 
 
 def widen(blocks: Iterator[Block], gain: float) -> Iterator[Block]:
@@ -54,16 +79,12 @@ def widen(blocks: Iterator[Block], gain: float) -> Iterator[Block]:
         yield np.stack([middle + side, middle - side])
 
 
-def side_gain(mix: Recording) -> float:
+def side_gain(balance: Balance) -> float:
     """What `widen` gives a mix so that it is about as wide as `WIDTH`, in dB.
 
     SoundFonts differ by 8 dB: some have narrow samples, FluidR3's piano fills the room.
     """
-    middle = side = 1e-12
-    for block in mix:
-        middle += float(np.square(block[0] + block[1]).sum())
-        side += float(np.square(block[0] - block[1]).sum())
-    return min(max(WIDTH - 10 * math.log10(side / middle), -MAX_WIDENING), MAX_WIDENING)
+    return min(max(WIDTH - balance.width, -MAX_WIDENING), MAX_WIDENING)
 
 
 def glue(blocks: Iterator[Block]) -> Iterator[Block]:
@@ -86,12 +107,13 @@ def glue(blocks: Iterator[Block]) -> Iterator[Block]:
         yield block * gain.astype(np.float32)
 
 
-def master(mix: Recording, meter: Meter) -> None:
+def master(mix: Recording, meter: Meter, balance: Balance) -> None:
     """Put a mix through the bus, in place: stages at `WORKING_LEVEL`, then level and limiter.
 
     Args:
         mix: at any level; silence stays silence.
         meter: that has read it.
+        balance: that has read it, too.
     """
     if not (peak := float(meter.peaks.max(initial=0))):
         return
@@ -99,7 +121,13 @@ def master(mix: Recording, meter: Meter) -> None:
     level = integrated(meter.power / peak**2)
     gain = np.float32(10 ** ((WORKING_LEVEL - max(level, SOFTEST)) / 20) / peak)
     blocks: Iterator[Block] = (gain * block for block in mix)
-    stages: tuple[Stage, ...] = (shelf, partial(widen, gain=side_gain(mix)), glue)
+    widening = side_gain(balance)
+    stages: tuple[Stage, ...] = (
+        partial(shelf, gain=shelf_gain(balance, widening)),
+        partial(widen, gain=widening),
+        ahead,
+        glue,
+    )
     for stage in stages:
         blocks = stage(blocks)
     meter = Meter()
@@ -112,7 +140,7 @@ def make_up(meter: Meter) -> float:
     power, peaks = meter.power, meter.peaks
     highest = MAX_LIMITING * CEILING / max(float(peaks.max()), 1e-10)
     gain = min(10 ** ((LOUDNESS - integrated(power)) / 20), highest)
-    for _ in range(4):  # what the limiter takes is given back, of which it takes a little, too
+    for _ in range(10):  # what the limiter takes is given back, of which it takes a little, too
         limited = integrated(power * (gain * limiting(gain * peaks)) ** 2)
         gain = min(gain * 10 ** ((LOUDNESS - limited) / 20), highest)
     return gain
@@ -121,10 +149,11 @@ def make_up(meter: Meter) -> float:
 def limit(sound: Recording, gain: float = 1.0) -> None:
     """Amplify in place, and turn down what is then above `CEILING`, between samples too."""
     starts = range(0, sound.shape[1], BLOCK)
-    peaks = [cell_peaks(_around(sound, start), gain) for start in starts]
+    with ThreadPoolExecutor(THREADS) as threads:
+        peaks = threads.map(lambda start: cell_peaks(_around(sound, start), gain), starts)
     gains = gain * limiting(MARGIN * np.concatenate([np.zeros(0), *peaks]))
     if len(gains):
-        sound.replace(enveloped(sound, gains, CELL, first=CELL / 2))
+        sound.replace(ahead(enveloped(sound, gains, CELL, first=CELL / 2)))
 
 
 def limiting(peaks: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -188,8 +217,8 @@ def _filtered(blocks: Iterator[Block], sections: NDArray[np.float32]) -> Iterato
 
 @cache
 def _high_shelf(frequency: float, gain: float) -> NDArray[np.float32]:
-    """One second-order section (R. Bristow-Johnson's audio EQ cookbook, slope 0.7)."""
-    amplitude, slope = 10 ** (gain / 40), 0.7
+    """One second-order section (R. Bristow-Johnson's audio EQ cookbook, slope 1)."""
+    amplitude, slope = 10 ** (gain / 40), 1.0
     w = 2 * math.pi * frequency / SAMPLE_RATE
     alpha = math.sin(w) / 2 * math.sqrt((amplitude + 1 / amplitude) * (1 / slope - 1) + 2)
     up, down, root = amplitude + 1, amplitude - 1, 2 * math.sqrt(amplitude) * alpha
@@ -204,3 +233,10 @@ def _high_shelf(frequency: float, gain: float) -> NDArray[np.float32]:
         up - down * math.cos(w) - root,
     ]
     return (np.array([[*b, *a]]) / a[0]).astype(np.float32)
+
+
+def _response(sections: NDArray[np.floating], frequencies: NDArray[np.floating]) -> NDArray:
+    """Gains of a filter at frequencies, in Hz."""
+    from scipy.signal import sosfreqz
+
+    return np.abs(sosfreqz(sections, frequencies, fs=SAMPLE_RATE)[1])

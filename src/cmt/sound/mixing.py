@@ -98,11 +98,11 @@ def in_room(
     Yields:
         (tracks, 2, samples) if `apart`, else their sum, (1, 2, samples).
     """
-    sends = np.array([line.send for line in lines], np.float32)[:, None]
+    sends = np.array([line.send / 2 for line in lines], np.float32)[:, None]  # of both channels
     cuts = [MIX[instrument_of(line.program, line.drums)].low_cut for line in lines]
     room = Room(len(lines) if apart else 1)
     for dry in low_cut(blocks, cuts):
-        sent = sends * dry.mean(axis=1)
+        sent = sends * (dry[:, 0] + dry[:, 1])
         if not apart:
             dry, sent = (sound.sum(axis=0, keepdims=True) for sound in (dry, sent))
         yield dry + room(sent)
@@ -123,6 +123,9 @@ def faded(
     first = 0
     for block in blocks:
         at = np.arange(first, first := first + block.shape[-1])
+        if at[0] >= risen and at[-1] <= length - fallen:
+            yield block
+            continue
         gain = np.minimum((at + 1) / risen, (length - at) / fallen)
         yield block * (np.minimum(gain, 1) ** 2).astype(np.float32)  # ears want it steep at first
 
@@ -153,18 +156,25 @@ class Room:
     """
 
     def __init__(self, tracks: int) -> None:
-        response = impulse_response()
-        self._tail = np.zeros((tracks, 2, response.shape[1] - 1), np.float32)
+        self._tail = np.zeros((tracks, 2, round(ROOM_LENGTH * SAMPLE_RATE) - 1), np.float32)
 
     def __call__(self, sent: NDArray[np.float32]) -> NDArray[np.float32]:
         """(tracks, samples) to (tracks, 2, samples), with what rings on from before."""
-        from scipy.signal import fftconvolve
+        from scipy.fft import irfft, next_fast_len, rfft
 
-        samples = sent.shape[1]
-        heard = fftconvolve(sent[:, None, :], impulse_response()[None], axes=2)
-        heard[..., : self._tail.shape[2]] += self._tail
-        self._tail = heard[..., samples:]
+        samples, ringing = sent.shape[1], self._tail.shape[2]
+        size = next_fast_len(samples + ringing, real=True)
+        heard = irfft(rfft(sent, size)[:, None] * _room_spectrum(size), size)
+        heard[..., :ringing] += self._tail
+        self._tail = heard[..., samples : samples + ringing]
         return heard[..., :samples]
+
+
+@cache
+def _room_spectrum(size: int) -> NDArray[np.complex64]:
+    from scipy.fft import rfft
+
+    return rfft(impulse_response(), size)
 
 
 @cache

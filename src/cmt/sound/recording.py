@@ -7,7 +7,9 @@ makes or changes sound takes and gives iterators of blocks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from tempfile import SpooledTemporaryFile
+from threading import Lock
 
 import av
 import numpy as np
@@ -33,6 +35,7 @@ class Recording:
 
     def __init__(self, sound: Iterable[Block] = ()) -> None:
         self._file = SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115
+        self._lock = Lock()  # its place is of one thread at a time
         self.shape = (2, 0)
         for block in sound:
             self.append(block)
@@ -40,8 +43,9 @@ class Recording:
     def __getitem__(self, where: tuple[slice, slice]) -> Block:
         first, last, step = where[1].indices(self.shape[1])
         assert where[0] == slice(None) and step == 1
-        self._file.seek(first * _FRAME)
-        content = self._file.read(max(last - first, 0) * _FRAME)
+        with self._lock:
+            self._file.seek(first * _FRAME)
+            content = self._file.read(max(last - first, 0) * _FRAME)
         return np.ascontiguousarray(np.frombuffer(content, np.float32).reshape(-1, 2).T)
 
     def __iter__(self) -> Iterator[Block]:
@@ -68,8 +72,19 @@ class Recording:
         assert first == self.shape[1]
 
     def _write(self, first: int, block: Block) -> None:
-        self._file.seek(first * _FRAME)
-        self._file.write(np.ascontiguousarray(block.T, np.float32).tobytes())
+        content = np.ascontiguousarray(block.T, np.float32).tobytes()
+        with self._lock:
+            self._file.seek(first * _FRAME)
+            self._file.write(content)
+
+
+def ahead(blocks: Iterator[Block]) -> Iterator[Block]:
+    """The same, the next of which is made in a thread while one is used."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = thread.submit(next, blocks, None)
+            yield block
 
 
 def silence(length: int) -> Iterator[Block]:

@@ -18,6 +18,7 @@ from cmt.markers import Marker, of_texts
 from cmt.music.midi import load_score
 from cmt.music.vocabulary import MAX_MINUTES
 from cmt.sound import bus, mixing, synthesizer
+from cmt.sound.balance import Balance
 from cmt.sound.fonts import choose
 from cmt.sound.loudness import SAMPLE_RATE, Meter
 from cmt.sound.recording import Block, Recording, silence
@@ -114,9 +115,9 @@ def synthesise(
 
 def _mastered(blocks: Iterator[Block]) -> Recording:
     """A mix as it leaves the bus."""
-    meter = Meter()
-    mix = Recording(meter.reading(blocks))
-    bus.master(mix, meter)
+    meter, balance = Meter(), Balance()
+    mix = Recording(balance.reading(meter.reading(blocks)))
+    bus.master(mix, meter, balance)
     return mix
 
 

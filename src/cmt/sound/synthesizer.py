@@ -28,7 +28,7 @@ from cmt.sound.loudness import SAMPLE_RATE
 from cmt.sound.recording import BLOCK
 from cmt.sound.segments import CONTROL, EXPRESSION, PART, PROGRAM, STEP, Line, Part
 
-SOFTER = 64, 32, 16, 8  # expression, where the whole, 127, is too loud for 16 bits
+EXPRESSIONS = 127, 64, 32, 16, 8  # all but the first where that is too loud for 16 bits
 HIGHEST = 2**15 - 1
 
 
@@ -47,11 +47,13 @@ def tracks(lines: Sequence[Line], fonts: Sequence[Path], length: int) -> Iterato
         InputError: a SoundFont cannot be read.
     """
     windows = [(first, min(first + PART, length)) for first in range(0, length, PART)]
+    softer = [0] * len(lines)  # what was too loud is so again
     with ThreadPoolExecutor(1) as ahead:  # while a window is being heard the next is played
-        waiting = [ahead.submit(_window, lines, fonts, *window) for window in windows[:1]]
+        waiting = [ahead.submit(_window, lines, fonts, softer, *w) for w in windows[:1]]
         for number, (first, last) in enumerate(windows):
             played = waiting.pop().result()
-            waiting += [ahead.submit(_window, lines, fonts, *w) for w in windows[number + 1 :][:1]]
+            following = windows[number + 1 :][:1]
+            waiting += [ahead.submit(_window, lines, fonts, softer, *w) for w in following]
             for start in range(0, last - first, BLOCK):
                 samples = min(BLOCK, last - first - start)
                 block = np.zeros((len(lines), 2, samples), np.float32)
@@ -62,30 +64,40 @@ def tracks(lines: Sequence[Line], fonts: Sequence[Path], length: int) -> Iterato
 
 
 def _window(
-    lines: Sequence[Line], fonts: Sequence[Path], first: int, last: int
+    lines: Sequence[Line], fonts: Sequence[Path], softer: list[int], first: int, last: int
 ) -> list[tuple[int, NDArray[np.int16], float]]:
-    """Tracks that sound from one sample to another: their numbers, what `play` made of them."""
+    """Tracks that sound from one sample to another: their numbers, samples, and gains for these.
+
+    How soft each is to be played is read from `softer` and noted there, see `play`.
+    """
     parts = {number: part for number, line in enumerate(lines) if (part := line.part(first, last))}
-    tasks = [(part, fonts[number]) for number, part in parts.items()]
-    played = in_order(play, tasks, _lost)
-    return [(number, *result) for number, result in zip(parts, played, strict=True)]
+    tasks = [(part, fonts[number], softer[number]) for number, part in parts.items()]
+    played = []
+    for number, (pcm, soft) in zip(parts, in_order(play, tasks, _lost), strict=True):
+        softer[number] = soft
+        played.append((number, pcm, (EXPRESSIONS[0] / EXPRESSIONS[soft]) ** 2))
+    return played
 
 
-def play(part: Part, soundfont: Path) -> tuple[NDArray[np.int16], float]:
-    """Play a part: (samples, 2) of 16 bits, and the gain that they are to be given.
+def play(part: Part, soundfont: Path, softer: int = 0) -> tuple[NDArray[np.int16], int]:
+    """Play a part: (samples, 2) of 16 bits, and how soft, so that it has room in these.
+
+    Args:
+        part: of a track.
+        soundfont: that plays it.
+        softer: the loudest of `EXPRESSIONS` that is tried; given back is what it came to.
 
     Raises:
         InputError: the SoundFont cannot be read.
     """
-    for expression in (None, *SOFTER):
-        pcm = _render(_midi(part, expression), soundfont)
+    for soft in range(softer, len(EXPRESSIONS)):
+        pcm = _render(_midi(part, EXPRESSIONS[soft]), soundfont)
         if pcm.min(initial=0) >= -HIGHEST and pcm.max(initial=0) < HIGHEST:
             break
-    gain = 1.0 if expression is None else (127 / expression) ** 2
-    return pcm[part.skipped : part.skipped + part.samples], gain
+    return pcm[part.skipped : part.skipped + part.samples], soft
 
 
-def _midi(part: Part, expression: int | None) -> bytes:
+def _midi(part: Part, expression: int) -> bytes:
     """A MIDI file of one channel, whose quarters are seconds."""
     import mido
 
@@ -94,8 +106,7 @@ def _midi(part: Part, expression: int | None) -> bytes:
         2  # a step's; its events come a tick before it, as what comes after it waits for the next
     )
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)])
-    if expression is not None:
-        track.append(mido.Message.from_bytes([CONTROL | channel, EXPRESSION, expression]))
+    track.append(mido.Message.from_bytes([CONTROL | channel, EXPRESSION, expression]))
     now = 0
     for step, status, one, two in part.events.tolist():
         data = [one] if status == PROGRAM else [one, two]
@@ -142,5 +153,5 @@ def _silenced() -> Iterator[None]:
         os.close(nothing)
 
 
-def _lost(part: Part | None, soundfont: Path) -> NoReturn:
+def _lost(part: Part | None, soundfont: Path, softer: int = 0) -> NoReturn:
     raise InputError(f"{soundfont}: crashes the synthesizer; give --soundfont another .sf2 file")
