@@ -63,19 +63,16 @@ def main(argv: list[str] | None = None) -> None:
     from cmt.web.listening import address, listen, serve
     from cmt.web.queue import Queue, command
     from cmt.web.server import Page
-    from cmt.web.sessions import Sessions, make_home, remove_home
+    from cmt.web.sessions import Sessions, home_of
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C, with its cleaning up
     checkpoint = find(args.ckpt)
     hosts = Hosts.of(args.host, args.allow_host)
     socket = listen(args.host, args.port)
-    home = make_home(address(socket))
-    try:
+    with home_of(address(socket)) as home:
         page = Page(Sessions(home), Queue(command(checkpoint, args.max_minutes)), args.max_minutes)
         print(f"open http://{address(socket)} in a browser; Ctrl-C ends it", flush=True)
         serve(page.app(hosts), socket, page.end)
-    finally:
-        remove_home(home)
 
 
 command = partial(run_script, main)

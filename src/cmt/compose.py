@@ -72,7 +72,8 @@ class Settings:
     @property
     def band(self) -> dict[str, str]:
         """The timbre of each track."""
-        return timbres.band(self.style.genre, self.mood, self.timbres)
+        of_mood = MOODS[self.mood].timbres if self.mood else {}
+        return timbres.band(self.style.genre, of_mood, self.timbres)
 
 
 @dataclass(frozen=True)

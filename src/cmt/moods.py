@@ -10,6 +10,7 @@ brightness and saturation please, saturation and what moves arouse).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,18 +28,22 @@ class Mood:
     """What a mood asks of the music.
 
     Attributes:
+        about: it, in words.
         mode: of its key, a name of `cmt.music.keys.MODES`.
         tempo: BPM, the lowest and the highest; about an octave, so that some octave of any tempo
             is in it or near.
         density: by which the densities that a video asks for are multiplied.
+        timbres: of tracks, as `cmt.sound.timbres` names them; the others are usual.
         progressions: moods of `cmt.music.progressions`.
         pleasure: how pleasant it is, −1 … 1.
         arousal: how lively, −1 … 1.
     """
 
+    about: str
     mode: str
     tempo: tuple[float, float]
     density: float
+    timbres: Mapping[str, str]
     progressions: tuple[str, ...]
     pleasure: float
     arousal: float
@@ -65,15 +70,35 @@ class Mood:
 
 MOODS = {
     "calm": Mood(
-        "major", (50, 96), 0.6, ("peaceful", "relaxed", "tender", "spiritual"), 0.5, -0.7
+        "slow and sparse, in major", "major", (50, 96), 0.6,
+        {"Drums": "brush", "Piano": "electric", "Guitar": "nylon", "Strings": "pad"},
+        ("peaceful", "relaxed", "tender", "spiritual"), 0.5, -0.7,
     ),
-    "happy": Mood("major", (84, 160), 1.1, ("joyful", "hopeful", "excited"), 0.8, 0.4),
-    "tense": Mood("minor", (80, 150), 1.2, ("dark", "fearful", "anguished"), -0.7, 0.5),
-    "sad": Mood("minor", (48, 92), 0.55, ("sad", "lonely"), -0.6, -0.6),
+    "happy": Mood(
+        "bright and lively, in major", "major", (84, 160), 1.1,
+        {"Guitar": "steel"},
+        ("joyful", "hopeful", "excited"), 0.8, 0.4,
+    ),
+    "tense": Mood(
+        "busy and dark, in minor", "minor", (80, 150), 1.2,
+        {"Drums": "electronic", "Bass": "deep", "Strings": "pad"},
+        ("dark", "fearful", "anguished"), -0.7, 0.5,
+    ),
+    "sad": Mood(
+        "slow and sparse, in minor", "minor", (48, 92), 0.55,
+        {"Drums": "brush", "Guitar": "nylon"},
+        ("sad", "lonely"), -0.6, -0.6,
+    ),
     "epic": Mood(
-        "minor", (66, 132), 1.35, ("triumphant", "empowered", "dramatic", "rebellious"), -0.1, 0.9
+        "dense and broad, in minor", "minor", (66, 132), 1.35,
+        {"Drums": "power", "Guitar": "overdriven"},
+        ("triumphant", "empowered", "dramatic", "rebellious"), -0.1, 0.9,
     ),
-    "playful": Mood("major", (92, 170), 0.9, ("playful", "joyful", "surprised"), 0.7, 0.1),
+    "playful": Mood(
+        "quick and light, in major", "major", (92, 170), 0.9,
+        {"Guitar": "nylon", "Piano": "electric"},
+        ("playful", "joyful", "surprised"), 0.7, 0.1,
+    ),
 }  # fmt: skip
 
 # What a look is measured by: the middle of videos, and how far from it is much.

@@ -88,12 +88,12 @@ def test_kits_differ_and_have_the_drums_that_music_has(font: bytes) -> None:
 
 
 def test_genre_says_who_plays_and_what_is_asked_goes_before_it(tmp_path: Path) -> None:
-    assert {*GENRES, *MOODS} == set(timbres.BANDS)
-    for name in timbres.BANDS:
-        band = timbres.band(name if name in GENRES else None, name if name in MOODS else None)
+    assert set(GENRES) == set(timbres.BANDS)
+    of_moods = [timbres.band(None, mood.timbres) for mood in MOODS.values()]
+    for band in [*map(timbres.band, GENRES), *of_moods]:
         assert set(timbres.programs(band)) == {instrument.name for instrument in INSTRUMENTS}
     asked = timbres.read_timbres("Strings=ensemble, piano=organ")
-    programs = timbres.programs(timbres.band("electronic", "sad", asked))
+    programs = timbres.programs(timbres.band("electronic", MOODS["sad"].timbres, asked))
     assert programs == {"Drums": 24, "Piano": 16, "Guitar": 27, "Bass": 38, "Strings": 48}
     with pytest.raises(ValueError, match=r"'piano=flute' is not among .*piano=grand\|"):
         timbres.read_timbres("piano=flute")

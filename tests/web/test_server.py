@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
 import shutil
 import sys
+import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterator
@@ -21,10 +23,11 @@ pytest.importorskip("httpx", reason="httpx is not installed (extra `dev`)")
 
 from starlette.testclient import TestClient
 
+from cmt.files import InputError
 from cmt.web.guard import Hosts
-from cmt.web.queue import Queue
+from cmt.web.queue import Job, Lane, Queue, Worker
 from cmt.web.server import Page
-from cmt.web.sessions import Sessions
+from cmt.web.sessions import MAX_OF_ADDRESS, Session, Sessions, home_of
 from cmt.web.words import CRASHED
 
 URL = "http://127.0.0.1:7860"
@@ -222,6 +225,7 @@ def test_errors_name_the_field_and_no_path(
         ({"instruments": []}, "instruments"), ({"chords": "Am Q"}, "chords"),
         ({"follow": "much"}, "follow"), ({"key": "H major"}, "key"), ([], "settings"),
         ({"hits": [{"second": -1}]}, "hits"), ({"seed": 1e99}, "seed"),
+        ({"timbres": {"Piano": "flute"}}, "timbres"),
     ):  # fmt: skip
         answer = client.post(f"{mine}/compose", json=content)
         assert (answer.status_code, answer.json()["field"]) == (422, field)
@@ -281,6 +285,54 @@ def test_twenty_visitors_in_turn(client: TestClient, home: Path) -> None:
     assert [name for name, kind in served if kind == "open"] == [
         mine.rpartition("/")[2] for mine in (first, *visitors)
     ]
+
+
+def test_who_has_many_videos_keeps_nobody_else_waiting(home: Path) -> None:
+    sessions = Sessions(home)
+    lane = Lane(Worker(FAKE, 0))
+    many = [sessions.begin("10.0.0.1") for _ in range(4)]
+    others = [sessions.begin(f"10.0.0.{number}") for number in (2, 3)]
+    asyncio.run(_queued(lane, [*many, *others]))
+    served = [line.split()[0] for line in (home / "served").read_text().splitlines()]
+    assert served == [each.token for each in (many[0], *others, *many[1:])]
+    for _ in range(MAX_OF_ADDRESS - len(many)):
+        sessions.begin("10.0.0.1")
+    with pytest.raises(InputError, match=rf"{MAX_OF_ADDRESS} videos here from your address"):
+        sessions.begin("10.0.0.1")
+    sessions.end(many[0])
+    sessions.begin("10.0.0.1")
+
+
+async def _queued(lane: Lane, sessions: list[Session]) -> None:
+    """Have a job done for each of some sessions, all of which wait together."""
+    left = asyncio.Semaphore(0)
+    for session in sessions:
+        (session.folder / "video").write_bytes(b"quick")
+        lane.add(Job(session, {"kind": "open", "name": "x"}, lambda clip: left.release()))
+    running = asyncio.create_task(lane.run())
+    for _ in sessions:
+        await left.acquire()
+    running.cancel()
+    await lane.worker.end()
+
+
+def test_a_dead_server_s_sessions_are_found_at_another_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with home_of("127.0.0.1:7860") as living:
+        kept = Sessions(living).begin().token
+        dead = living.with_name("127.0.0.1_7861")
+        dead.mkdir(mode=0o700)
+        lost = Sessions(dead).begin().token
+        (dead / lost / "timeline.json").write_text("{}")
+        with pytest.raises(InputError, match="used by another server"), home_of("127.0.0.1:7860"):
+            pass
+        with home_of("127.0.0.1:7862") as home:
+            assert Sessions(home).find(lost) and not Sessions(home).find(kept)
+            assert not dead.exists()
+        assert (living / kept).exists() and not home.exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_finished_outlives_the_server(home: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +98,7 @@ def test_a_video_is_seen(watched: Session) -> None:
 def test_takes_can_be_made_again(studio: Studio, session: Session, tmp_path: Path) -> None:
     asked = {
         "genre": "rock", "instruments": ["Piano", "Bass"], "key": "D minor", "takes": 2,
-        "follow": 0.5, "tempo": 100, "seed": 5,
+        "follow": 0.5, "tempo": 100, "seed": 5, "timbres": {"Piano": "organ"},
     }  # fmt: skip
     do(studio, session, kind="compose", asked=asked)
     takes = session.state()["takes"]
@@ -105,6 +107,7 @@ def test_takes_can_be_made_again(studio: Studio, session: Session, tmp_path: Pat
     assert sorted(report["seed"] for report in reports) == [5, 6]
     assert [report["rank"] for report in reports] == [1, 2]
     assert [take["settings"]["seed"] for take in takes] == [report["seed"] for report in reports]
+    assert {report["band"]["Piano"] for report in reports} == {"organ"}
     assert all(term["meaning"].endswith(".") for take in takes for term in take["research"])
     rhythm = load_rhythm(session.folder / "rhythm.json")
     for take, folder in zip(takes, folders, strict=True):
@@ -115,8 +118,19 @@ def test_takes_can_be_made_again(studio: Studio, session: Session, tmp_path: Pat
         assert all(0 <= start < end <= 4.01 for start, end, *_ in roll["notes"])
         assert f"of {len(roll['heard'])}" in take["words"][0]
         assert take["stems"] == [name for name in ("Piano", "Bass") if report_of(folder, name)]
-        assert {path.stem for path in folder.glob("stems/*.mp3")} == set(take["stems"])
-        assert len(pack(folder, "holiday.mp4").read_bytes()) > 10_000
+        assert {path.stem for path in folder.glob("stems/*.flac")} == set(take["stems"])
+        with zipfile.ZipFile(pack(folder, "holiday.mp4")) as packed:
+            named = {name.removeprefix(f"holiday_music_{take['id']}") for name in packed.namelist()}
+            kinds = {"mp4", "wav", "mp3", "mid", "json", "markers.csv", "markers.edl"}
+            wavs = {f"_{name}.wav" for name in take["stems"]}
+            assert named == {f".{kind}" for kind in kinds} | wavs
+            for name in wavs:
+                sound = av.open(io.BytesIO(packed.read(f"holiday_music_{take['id']}{name}")))
+                assert sound.duration == pytest.approx(4e6, abs=1e5)
+                assert sound.streams.audio[0].codec_context.name == "pcm_s16le"
+        markers = (folder / "music.markers.csv").read_text().splitlines()
+        hits = sum(",hit,hit" in line for line in markers)
+        assert hits == len(read_json(folder / "music.mid.json")["visual_beats"])
 
     # The take alone from its settings on the page, and from its JSON by the script.
     do(studio, session, kind="compose", asked=takes[1]["settings"])
@@ -125,7 +139,7 @@ def test_takes_can_be_made_again(studio: Studio, session: Session, tmp_path: Pat
     ).read_bytes()
     npz = tmp_path / "VIDEO.npz"
     save_control(npz, Control.of(rhythm))
-    again = ["--settings", str(folders[0] / "music.mid.json"), "-f", str(npz)]
+    again = ["--settings", str(folders[0] / "music.mid.json"), "-f", str(npz), "--markers"]
     gen_midi_conditional.main([*again, "--out_dir", str(tmp_path)])
     assert (tmp_path / "VIDEO.mid").read_bytes() == (folders[0] / "music.mid").read_bytes()
 

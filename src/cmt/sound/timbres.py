@@ -1,8 +1,9 @@
-"""Timbres: which General MIDI program plays each of the five tracks, by genre and by mood."""
+"""Timbres: which General MIDI program plays each of the five tracks; of genres, who plays."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 # Of each track: names of timbres, the usual one first, and their programs; of drums their kits.
 PROGRAMS = {
@@ -20,27 +21,22 @@ BANDS = {
     "metal": {"Drums": "power", "Guitar": "overdriven", "Bass": "pick", "Piano": "organ"},
     "pop": {"Guitar": "steel"},
     "rock": {"Drums": "power", "Guitar": "overdriven", "Bass": "pick"},
-    "calm": {"Drums": "brush", "Piano": "electric", "Guitar": "nylon", "Strings": "pad"},
-    "happy": {"Guitar": "steel"},
-    "tense": {"Drums": "electronic", "Bass": "deep", "Strings": "pad"},
-    "sad": {"Drums": "brush", "Guitar": "nylon"},
-    "epic": {"Drums": "power", "Guitar": "overdriven"},
-    "playful": {"Guitar": "nylon", "Piano": "electric"},
 }
 
 
 def band(
-    genre: str | None = None, mood: str | None = None, asked: Mapping[str, str] | None = None
+    genre: str | None = None,
+    mood: Mapping[str, str] = MappingProxyType({}),
+    asked: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """The timbre of each track: what is asked, or as the genre has it, or the mood, or usual.
 
     Args:
         genre: one of `cmt.music.vocabulary.GENRES`.
-        mood: one of `cmt.moods.MOODS`.
-        asked: names of timbres by track.
+        mood: names of timbres by track, of one of `cmt.moods.MOODS`.
+        asked: others.
     """
-    by_mood, by_genre = BANDS.get(mood or "", {}), BANDS.get(genre or "", {})
-    return USUAL | (by_genre or by_mood) | dict(asked or {})
+    return USUAL | dict(BANDS.get(genre or "", mood)) | dict(asked)
 
 
 def programs(timbres: Mapping[str, str]) -> dict[str, int]:

@@ -1,7 +1,8 @@
 """Whose turn it is: two workers, one for what is soon done and one for what takes long.
 
 A visitor has one thing done at a time. What will take long goes to a worker of its own, which gives
-way to the other: so nobody waits for somebody else's film, only for others who want little.
+way to the other: so nobody waits for somebody else's film, only for others who want little. Whoever
+has many videos has no more turns than those from another address who have one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import logging
 import os
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,11 +132,13 @@ class Worker:
 
 
 class Lane:
-    """Jobs that wait for one worker."""
+    """Jobs that wait for one worker; each address has one done in turn."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
-        self._waiting: deque[Job] = deque()
+        self._waiting: list[Job] = []  # as they came
+        self._served: dict[str, int] = {}  # which job was the last of an address
+        self._number_served = 0
         self._job: Job | None = None
         self._more = asyncio.Event()
 
@@ -148,7 +150,7 @@ class Lane:
 
     def stop(self, session: Session) -> None:
         """End what is done or waits for a visitor."""
-        self._waiting = deque(job for job in self._waiting if job.session is not session)
+        self._waiting = [job for job in self._waiting if job.session is not session]
         job = self._job
         if job and job.session is session and not job.stopped:
             job.stopped = True
@@ -164,18 +166,32 @@ class Lane:
     def _number(self) -> None:
         """Tell those who wait their place."""
         at_work = self._job is not None
-        for place, job in enumerate(self._waiting, start=int(at_work)):
+        for place, job in enumerate(self._turns(), start=int(at_work)):
             if job.session.work and job.session.work.place != place:
                 job.session.work.place = place
                 job.session.changed()
+
+    def _turns(self) -> list[Job]:
+        """The jobs that wait, each time one of the address that has waited longest for a turn."""
+        served, left, turns = dict(self._served), list(self._waiting), list[Job]()
+        while left:
+            job = min(left, key=lambda job: served.get(job.session.address, 0))
+            left.remove(job)
+            turns.append(job)
+            served[job.session.address] = self._number_served + len(turns)
+        return turns
 
     async def run(self) -> None:
         """Do job after job, until cancelled."""
         while True:
             while not self._waiting:
+                self._served.clear()
                 self._more.clear()
                 await self._more.wait()
-            self._job = self._waiting.popleft()
+            self._job = self._turns()[0]
+            self._waiting.remove(self._job)
+            self._number_served += 1
+            self._served[self._job.session.address] = self._number_served
             self._number()
             try:
                 await self._do(self._job)

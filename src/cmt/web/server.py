@@ -150,7 +150,8 @@ class Page:
 
     async def begin(self, request: Request) -> Response:
         """A session for a new visitor."""
-        return JSONResponse({"session": self.sessions.begin().token}, 201)
+        address = request.client.host if request.client else ""
+        return JSONResponse({"session": self.sessions.begin(address).token}, 201)
 
     async def state(self, request: Request, session: Session) -> Response:
         """All that the page shows."""

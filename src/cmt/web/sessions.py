@@ -15,6 +15,7 @@ the work that was not finished. Nothing in them is named after what a visitor na
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
 import re
@@ -24,7 +25,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ TOKEN_BYTES = 24
 KEPT = 3600.0  # seconds that a session is kept after its last use
 MAX_TAKES = 30  # of a session
 MAX_SESSIONS = 500
+MAX_OF_ADDRESS = 50  # sessions; a class behind one router has these between them
 USED = 30.0  # seconds from one note of a use to the next
 UNFINISHED = "new-"
 
@@ -83,12 +85,14 @@ class Session:
 
     Attributes:
         folder: named by the token.
+        address: of the visitor; "" where that is not known, as after the server was killed.
         work: what is being done for it.
         error: what went wrong last: the field of the form, and a sentence, the message.
         version: grows with each change.
     """
 
     folder: Path
+    address: str = ""
     work: Work | None = None
     error: dict[str, Any] | None = None
     version: int = 0
@@ -211,18 +215,23 @@ class Sessions:
     def _folders(self) -> Iterator[Path]:
         return (path for path in list(self.home.iterdir()) if TOKEN.fullmatch(path.name))
 
-    def begin(self) -> Session:
-        """A new one.
+    def begin(self, address: str = "") -> Session:
+        """A new one, for a visitor from an address.
 
         Raises:
-            InputError: there are too many.
+            InputError: there are too many, or too many from there.
         """
         if sum(1 for _ in self._folders()) >= MAX_SESSIONS:
             raise InputError("There are too many visitors here now: try again in an hour.")
+        if sum(known.address == address for known in self._known.values()) >= MAX_OF_ADDRESS:
+            raise InputError(
+                f"There are {MAX_OF_ADDRESS} videos here from your address, the most there may be:"
+                " remove one of them, or try again in an hour."
+            )
         folder = self.home / secrets.token_urlsafe(TOKEN_BYTES)
         folder.mkdir(mode=0o700)
         (folder / "used").touch()
-        return self._known.setdefault(folder.name, Session(folder))
+        return self._known.setdefault(folder.name, Session(folder, address))
 
     def find(self, token: str) -> Session | None:
         """That of a token, if there is one; this is a use of it."""
@@ -252,14 +261,33 @@ class Sessions:
                     self.end(session)
 
 
-def make_home(name: str) -> Path:
-    """The private folder of the server at an address; one that died there has left its sessions.
+@contextmanager
+def home_of(name: str) -> Iterator[Path]:
+    """The private folder of the server at an address; it goes at the end, with all that is in it.
+
+    What servers have left that died, here or at another address, is taken over.
 
     Raises:
-        InputError: somebody else has taken its name.
+        InputError: somebody else has taken its name, or another server uses it.
     """
     base = Path(tempfile.gettempdir()) / f"cmt-page-{os.getuid()}"
     home = base / re.sub(r"[^0-9A-Za-z.]", "_", name)
+    _make_private(base, home)
+    with _held(home) as held:
+        if not held:
+            raise InputError(f"{home}: is used by another server; name another folder by TMPDIR")
+        for other in base.iterdir():
+            if other != home and other.is_dir():
+                _take_over(other, home)
+        try:
+            yield home
+        finally:
+            remove(home)
+            with suppress(OSError):  # another server's is beside it
+                base.rmdir()
+
+
+def _make_private(base: Path, home: Path) -> None:
     for folder in (base, home):
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
@@ -267,14 +295,29 @@ def make_home(name: str) -> Path:
         private = stat.S_ISDIR(status.st_mode) and not status.st_mode & 0o077
         if not private or status.st_uid != os.getuid():
             raise InputError(f"{folder}: is not private to you; name another folder by TMPDIR")
-    return home
 
 
-def remove_home(home: Path) -> None:
-    """Remove a server's private folder and all sessions in it."""
-    remove(home)
-    with suppress(OSError):  # another server's is beside it
-        home.parent.rmdir()
+@contextmanager
+def _held(home: Path) -> Iterator[bool]:
+    """Whether a folder is ours alone meanwhile; the system lets go of it when a process dies."""
+    folder = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(folder)
+
+
+def _take_over(other: Path, home: Path) -> None:
+    """Move the sessions of a dead server to another's folder; those of a living one stay."""
+    with _held(other) as dead:
+        if dead:
+            for folder in list(other.iterdir()):
+                if TOKEN.fullmatch(folder.name):
+                    folder.rename(home / folder.name)
+            remove(other)
 
 
 def remove(path: Path) -> None:

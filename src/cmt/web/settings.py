@@ -13,20 +13,13 @@ from cmt.music.chords import ChordLoop, read_loops
 from cmt.music.keys import KEYS, Key
 from cmt.music.vocabulary import GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
 from cmt.sections import SectionWish
+from cmt.sound.timbres import BANDS, PROGRAMS, band
 
 MAX_TAKES = 6
 MAX_SEED = 2**32 - 2 * MAX_TAKES
 MAX_BAR = 10**6
 PREVIEW = 15.0  # seconds
 USUAL = 0.5  # energy of which nothing is asked
-ABOUT = {
-    "calm": "slow and sparse, in major",
-    "happy": "bright and lively, in major",
-    "tense": "busy and dark, in minor",
-    "sad": "slow and sparse, in minor",
-    "epic": "dense and broad, in minor",
-    "playful": "quick and light, in major",
-}
 
 
 class FieldError(InputError):
@@ -100,6 +93,7 @@ class Asked:
         chords: of the sections; none are drawn.
         takes: how many.
         seed: of the first.
+        timbres: by track, of `cmt.sound.timbres`; style and mood choose the others.
         keep_audio: gain of the music, 0 … 1, over the video's own sound; None leaves that out.
         duck: whether the music steps back where somebody speaks in that.
         preview: whether only the beginning is asked for.
@@ -117,6 +111,7 @@ class Asked:
     chords: tuple[ChordLoop, ...]
     takes: int
     seed: int
+    timbres: Mapping[str, str]
     keep_audio: float | None
     duck: bool
     preview: bool
@@ -137,13 +132,19 @@ def choices() -> dict[str, Any]:
         "max_seed": MAX_SEED,
         "tempo": [MIN_TEMPO, MAX_TEMPO],
         "preview_s": PREVIEW,
-        "moods": [{"name": name, "about": about} for name, about in ABOUT.items()],
+        "moods": [{"name": name, "about": mood.about} for name, mood in MOODS.items()],
         "sections": True,
         "again": True,
         "genres": list(GENRES),
         "instruments": list(INSTRUMENT_CLASS),
         "keys": list(map(str, KEYS)),
-        "timbres": {},
+        "timbres": {track: list(names) for track, names in PROGRAMS.items()},
+        # Who plays of whom nothing is asked: by style, else by mood.
+        "bands": {
+            "any": band(),
+            "genres": {name: band(name) for name in BANDS},
+            "moods": {name: band(None, mood.timbres) for name, mood in MOODS.items()},
+        },
         "duck": True,
     }
 
@@ -170,6 +171,7 @@ def read(content: Any) -> Asked:
         chords=_chords(content.get("chords"), "chords"),
         takes=int(number(content, "takes", 1, MAX_TAKES, 2)),
         seed=int(number(content, "seed", 0, MAX_SEED, 0)),
+        timbres=_timbres(content.get("timbres")),
         keep_audio=balance if content.get("keep_audio") else None,
         duck=content.get("duck") is not False,
         preview=bool(content.get("preview")),
@@ -278,6 +280,17 @@ def _instruments(value: Any, field: str) -> tuple[str, ...] | None:
         raise FieldError(field, "Choose at least one instrument.")
     everyone = len(set(value)) == len(INSTRUMENT_CLASS)
     return None if everyone else tuple(name for name in INSTRUMENT_CLASS if name in value)
+
+
+def _timbres(value: Any) -> dict[str, str]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise FieldError("timbres", "The sounds are not a list.")
+    for track, name in value.items():
+        if name not in PROGRAMS.get(track, ()):
+            raise FieldError("timbres", f"{name!r} is no sound that {track!r} has.")
+    return dict(value)
 
 
 def _key(content: Mapping[str, Any]) -> Key | None:

@@ -46,8 +46,11 @@ def write_take(
     """
     given = {**content, "seed": piece.report.settings.seed, "takes": 1}
     extra = {"keep_audio": asked.keep_audio, "page": given}
-    midi, _ = results.write(piece, take / "music.mid", sources, extra=extra)
-    stems = _write_sound(midi, take, session / "video", asked, piece)
+    video = session / "video"
+    with about_the_video(video):
+        fps = film.frame_rate(video)
+    midi, *_ = results.write(piece, take / "music.mid", sources, extra=extra, markers_at=fps)
+    stems = _write_sound(midi, take, video, asked, piece)
     hits, end = read_json(session / "timeline.json")["hits"], piece.report.duration
     heard = heard_of(hits, asked.latest, results.visual_beats(piece, midi), end)
     bars = bars_of(piece.control)
@@ -106,7 +109,9 @@ def _write_sound(midi: Path, take: Path, video: Path, asked: Asked, piece: Piece
         played.write(take / "music.mp3")
         heard = [name for name in played.music.stems if piece.report.notes.get(name)]
         for name in heard:
-            film.write_audio(take / "stems" / f"{name}.mp3", played.music.stems[name])
+            film.write_audio(
+                take / "stems" / f"{name}.flac", played.music.stems[name], codec="flac"
+            )
         if not asked.preview:
             played.write(take / "music.wav")
             _write_film(played, take)

@@ -257,7 +257,7 @@ export class Desk {
       const { stems = [], name } = this.take(id);
       $("mixer").hidden = !stems.length;
       $("again").textContent = `Make this passage of ${name} again`;
-      const urls = stems.map((part) => [part, session.file(id, "stems", `${part}.mp3`)]);
+      const urls = stems.map((part) => [part, session.file(id, "stems", `${part}.flac`)]);
       const duration = this.take(id).duration ?? this.seen.duration;
       const chosen = this.player.choose({
         key: `${session.token}/${id}`, mix: session.file(id, "mp3"), stems: Object.fromEntries(urls), duration,

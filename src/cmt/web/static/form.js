@@ -44,6 +44,7 @@ export class MusicForm {
     this.on = on;
     this.nextSeed = 0;
     root.addEventListener("submit", (event) => event.preventDefault());
+    root.addEventListener("change", (event) => event.target.id === "f-genre" && this.showBand());
     root.append(...[this.moods(), this.character(), this.instruments(), this.sound(), this.more()].filter(Boolean));
   }
 
@@ -61,7 +62,12 @@ export class MusicForm {
     const cards = [...moods.map(named).map((mood) => choice(mood.name, capital(mood.name), mood.about)),
       choice("", "Open", "whatever comes")];
     this.why = make("p.hint", { id: "mood-why" });
-    for (const card of cards) card.querySelector("input").addEventListener("change", () => this.on.tempo());
+    for (const card of cards) {
+      card.querySelector("input").addEventListener("change", () => {
+        this.showBand();
+        this.on.tempo();
+      });
+    }
     return group("mood", "Mood", make("div.choices", {}, ...cards), this.why);
   }
 
@@ -86,7 +92,7 @@ export class MusicForm {
     const text = { type: "text", autocomplete: "off", spellcheck: "false" };
     const takes = Array.from({ length: most }, (_, k) => [String(k + 1), String(k + 1)]);
     const timbre = Object.entries(timbres).map(([name, sounds]) =>
-      field(`timbre-${name}`, name, select(sounds.map(named).map((s, k) => [k ? s.name : "", capital(s.name)]))));
+      field(`timbre-${name}`, name, select([["", ""], ...sounds.map((sound) => [sound, capital(sound)])])));
     return make("details.more", {}, make("summary", {}, "More"),
       make("div.columns", {},
         this.tempo(),
@@ -98,6 +104,15 @@ export class MusicForm {
           "Another number, other music; the same number, the same music.")),
       timbre.length ? group("timbres", "Sounds", make("div.columns", {}, ...timbre)) : null,
       this.theme(), this.opener());
+  }
+
+  /** Say which sounds style and mood have, where no other is asked. */
+  showBand() {
+    const { any, genres, moods } = this.limits.bands ?? {};
+    const band = genres?.[this.control("genre").value] ?? moods?.[this.mood] ?? any ?? {};
+    for (const [name, sound] of Object.entries(band)) {
+      this.control(`timbre-${name}`).options[0].textContent = `As it suits: ${sound}`;
+    }
   }
 
   tempo() {
@@ -155,6 +170,7 @@ export class MusicForm {
       this.why.textContent = `Suggested for what was seen: ${suggested.why.replace(/\.$/, "")}. Choose any other.`;
     }
     if (suggested?.genre) this.control("genre").value = suggested.genre;
+    this.showBand();
   }
 
   /** Ask for a tempo; null leaves it to picture and mood. */
@@ -209,6 +225,7 @@ export class MusicForm {
     }
     for (const name of Object.keys(this.limits.timbres ?? {})) put(`timbre-${name}`, values.timbres?.[name]);
     if (values.keep_audio !== undefined) this.control("keep_audio").checked = Boolean(values.keep_audio);
+    this.showBand();
     this.own.classList.toggle("on", this.control("keep_audio").checked);
     if (values.duck !== undefined && this.control("duck")) this.control("duck").checked = values.duck;
     if (values.tempo !== undefined) this.setTempo(values.tempo);

@@ -8,7 +8,7 @@ const FILES = [
   ["wav", "Sound (WAV)", "for editing"],
   ["mp3", "Sound (MP3)", "small"],
   ["mid", "Notes (MIDI)", "with markers"],
-  ["zip", "Everything (ZIP)", "each instrument alone, markers, settings"],
+  ["zip", "Everything (ZIP)", "each instrument alone (WAV), markers, settings"],
   ["json", "Settings (JSON)", "opens here again"],
 ];
 
