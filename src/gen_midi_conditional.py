@@ -150,6 +150,7 @@ def defaults_of(report: Path) -> dict[str, Any]:
         "density": settings.density,
         "remove_hits": settings.removed,
         "add_hits": settings.added,
+        "theme": settings.theme,
         "seed": settings.seed,
         "again": settings.passages,
         "precision": settings.precision,

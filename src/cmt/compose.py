@@ -23,6 +23,7 @@ from cmt.plan import MIN_STRENGTH, Plan, make_plan
 from cmt.retiming import retimed
 from cmt.revision import Revision, Wanted, revised
 from cmt.sound import timbres
+from cmt.theme import Theme
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Settings:
         removed: seconds of visual beats of the video that are left out.
         added: seconds of others.
         style: what is asked of the whole piece.
+        theme: melody of the first section.
         seed: of the first take.
         passages: bars that are then made again, and what is then asked for in place of sections and
             hits, one after the other.
@@ -62,6 +64,7 @@ class Settings:
     removed: tuple[float, ...] = ()
     added: tuple[float, ...] = ()
     style: Style = field(default_factory=Style)
+    theme: Theme | None = None
     seed: int = 0
     passages: tuple[Passage | Revision, ...] = ()
     precision: str = AUTO
@@ -179,6 +182,7 @@ def compose(
         loop=settings.loop,
         min_strength=settings.min_strength,
         style=settings.style,
+        theme=settings.theme,
         seed=settings.seed,
         precision=settings.precision,
         progress=_share(progress, 0, settings),
@@ -195,11 +199,9 @@ def compose(
         control = edited(control, change.removed, change.added)
         settings = replace(settings, style=replace(settings.style, sections=change.sections))
         plan, changes = plan_of(control, settings)
-        after, degree = Wanted(plan, settings.style), settings.degree
-        takes = [
-            revised(model, take, before, after, degree=degree, seed=change.seed, **how)
-            for take in takes
-        ]
+        after = Wanted(plan, settings.style)
+        how |= {"theme": settings.theme, "degree": settings.degree, "seed": change.seed}
+        takes = [revised(model, take, before, after, **how) for take in takes]
     ranks: Sequence[Rank | None] = [None] * len(takes)
     if settings.rank:
         takes, ranks = ranked(takes, plan, model, settings.style)

@@ -34,7 +34,7 @@ MAX_RATE = 1000.0  # frames a second
 SAMPLE_RATES = (44_100, 48_000)  # Hz: nothing lies above what these hold
 EXACT_ONLY = (
     "mood", "density", "instruments", "beat_instruments", "key", "mode", "chords", "progression",
-    "sections", "again",
+    "sections", "theme", "again",
 )  # fmt: skip
 
 
@@ -321,12 +321,25 @@ def _add_sections(options: argparse.ArgumentParser) -> None:
         help='sections and what is wished for them, "1:energy=0.6,instruments=piano+strings'
         ' 9:energy=1.4,chords=Am_F_C_G 17:rest", or a JSON file; see docs/control.md',
     )  # fmt: skip
+    add(
+        "--theme", type=Path, metavar="FILE.mid",
+        help="the melody of the first section: the highest notes of a MIDI file; the rest is"
+        " written around it, in its key where no other is asked",
+    )  # fmt: skip
     add("--add-hits", type=seconds, default=(), metavar="LIST", help="seconds: hit these, too")
     add("--remove-hits", type=seconds, default=(), metavar="LIST", help="seconds: not these")
 
 
 def check_composition(options: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse, by the parser, what contradicts itself."""
+    """Refuse, by the parser, what contradicts itself; read the theme, if there is one.
+
+    Raises:
+        InputError: the theme cannot be read.
+    """
+    if isinstance(args.theme, Path):
+        from cmt.theme import read_theme
+
+        args.theme = read_theme(args.theme)
     if args.loop == "original":
         for name in EXACT_ONLY:
             if getattr(args, name):
@@ -364,6 +377,7 @@ def settings(args: argparse.Namespace, takes: int = 1, rank: bool = False) -> Se
             sections=args.sections,
             ending=args.ending,
         ),
+        theme=args.theme,
         seed=args.seed,
         passages=args.again,
         precision=args.precision,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -37,6 +37,7 @@ class BarPlan:
         ticks: ticks before the video ends, 1 … 16.
         playing: classes of the instruments that may play; None is all that the piece has.
         wished: whether somebody asked for its density, which then is imposed at any control degree.
+        given: tick in the bar → pitch and ticks of a note that the lead has there.
     """
 
     density: int | None
@@ -44,6 +45,7 @@ class BarPlan:
     ticks: int = TICKS_PER_BAR
     playing: frozenset[int] | None = None
     wished: bool = False
+    given: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def rests(self) -> bool:
@@ -63,10 +65,12 @@ class Plan:
         bars: one or more.
         scenes: the first bar of each; none where the scenes of the video are not known, nor what is
             seen at its visual beats.
+        lead: class of the instrument that has the notes that bars are given; None where none are.
     """
 
     bars: tuple[BarPlan, ...]
     scenes: tuple[int, ...] = ()
+    lead: int | None = None
 
     @property
     def ticks(self) -> int:
@@ -215,4 +219,4 @@ def thinned(plan: Plan, degree: float, rng: np.random.RandomState) -> Plan:
             opening = min(max(OPENING_DENSITY, len(strengths)), bar.ticks)
             density = opening if index == 0 else None
         bars.append(replace(bar, density=density, strengths=strengths))
-    return Plan(tuple(bars), plan.scenes)
+    return replace(plan, bars=tuple(bars))

@@ -37,6 +37,7 @@ from cmt.revision import Revision
 from cmt.script import MOST
 from cmt.sound import mixing, timbres
 from cmt.sound.performance import perform
+from cmt.theme import theme_of
 from cmt.untrusted import entries, items, naming, number, one_of, read_json, text, whole
 
 if TYPE_CHECKING:
@@ -223,6 +224,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "control": settings.loop,
         "degree": settings.degree,
         "min_strength": settings.min_strength,
+        "theme": asdict(settings.theme) if settings.theme else None,
         "seed": settings.seed,
         "again": list(map(_change, settings.passages)),
         "precision": settings.precision,
@@ -307,6 +309,7 @@ def _settings(content: Mapping[str, Any]) -> Settings:
         removed=_seconds(content.get("removed_hits", ()), "removed_hits"),
         added=_seconds(content.get("added_hits", ()), "added_hits"),
         style=_style(content),
+        theme=theme_of(content.get("theme")),
         seed=whole(content["seed"], "seed", 0, MAX_SEED),
         passages=tuple(map(_read_change, items(content.get("again", ()), "again"))),
         precision=one_of(content["precision"], "precision", PRECISIONS),

@@ -12,13 +12,14 @@ from itertools import groupby
 
 import numpy as np
 
-from cmt.decoding.engine import Progress, Take, form_of
+from cmt.decoding.engine import Progress, Take, form_of, with_form
 from cmt.decoding.passage import Passage, again
 from cmt.decoding.style import Style
 from cmt.model.network import CMT
 from cmt.music.chords import HALVES, Chord
 from cmt.plan import Plan, thinned
 from cmt.sections import SectionWish, wish_of
+from cmt.theme import Theme
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def revised(
     before: Wanted,
     after: Wanted,
     *,
+    theme: Theme | None = None,
     degree: float = 1.0,
     seed: int = 0,
     precision: str = "float32",
@@ -78,6 +80,7 @@ def revised(
         take: of the loop "exact"; it was made from `before`, or has had passages made again.
         before: what was asked.
         after: what is asked now.
+        theme: that the piece has.
         degree: control degree C, 0 … 1.
         seed: another number, other bars.
         precision: of the model's weights, as in `cmt.model.fast.product`.
@@ -88,6 +91,9 @@ def revised(
     """
     bars = after.differs(before)
     take = _asked_anew(take, before, after, bars, degree, seed)
+    if take.form is not None:
+        planned, form = with_form(take.plan, take.form, after.style, theme)
+        take = replace(take, plan=planned, form=form)
     passages = runs(bars, seed)
     for number, passage in enumerate(passages):
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 
 pytest.importorskip("starlette", reason="starlette is not installed (extra `web`)")
@@ -24,6 +25,9 @@ pytest.importorskip("httpx", reason="httpx is not installed (extra `dev`)")
 from starlette.testclient import TestClient
 
 from cmt.files import InputError
+from cmt.music.midi import to_midi
+from cmt.music.words import NOTE_DTYPE, Song
+from cmt.web import settings
 from cmt.web.guard import Hosts
 from cmt.web.queue import Job, Lane, Queue, Worker
 from cmt.web.server import Page
@@ -225,7 +229,7 @@ def test_errors_name_the_field_and_no_path(
         ({"instruments": []}, "instruments"), ({"chords": "Am Q"}, "chords"),
         ({"follow": "much"}, "follow"), ({"key": "H major"}, "key"), ([], "settings"),
         ({"hits": [{"second": -1}]}, "hits"), ({"seed": 1e99}, "seed"),
-        ({"timbres": {"Piano": "flute"}}, "timbres"),
+        ({"timbres": {"Piano": "flute"}}, "timbres"), ({"theme": {"notes": 3}}, "theme"),
     ):  # fmt: skip
         answer = client.post(f"{mine}/compose", json=content)
         assert (answer.status_code, answer.json()["field"]) == (422, field)
@@ -386,6 +390,21 @@ def test_a_take_is_revised(client: TestClient) -> None:
     wrong = {"sections": [{"bar": 2, "chords": "H"}]}
     answer = client.post(f"{mine}/takes/1/revise", json=wrong)
     assert (answer.status_code, answer.json()["field"]) == (422, "sections.0.chords")
+
+
+def test_a_tune_is_read(client: TestClient) -> None:
+    mine = begin(client)
+    notes = [(4 * beat, pitch, 4, 2) for beat, pitch in enumerate((60, 64, 67))]
+    midi = to_midi(Song(np.array(notes, NOTE_DTYPE), 16), 120)
+    found = client.put(f"{mine}/theme?name=my%20tune.mid", content=midi).json()
+    assert found["name"] == "my tune.mid" and found["instrument"] == "Piano"
+    assert found["notes"] == [list(note[:3]) for note in notes]
+    asked = settings.read({"theme": found})
+    assert asked.theme and asked.theme.notes == tuple(note[:3] for note in notes)
+    for content in (b"no tune", bytes(2_000_000), midi[:60]):
+        answer = client.put(f"{mine}/theme?name=x", content=content)
+        assert (answer.status_code, answer.json()["field"]) == (422, "theme")
+        assert "/" not in answer.json()["message"]
 
 
 def test_settings_open_again(client: TestClient) -> None:

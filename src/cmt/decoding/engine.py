@@ -27,6 +27,7 @@ from cmt.model.network import CMT, losses
 from cmt.music.keys import Key
 from cmt.music.vocabulary import DRAWN, EOS, FIELDS, MODEL_COLUMN, TICKS_PER_BAR
 from cmt.plan import MIN_STRENGTH, Plan, thinned
+from cmt.theme import Theme, with_theme
 
 # Is told the share that is done, 0 … 1; what it raises ends the work.
 Progress = Callable[[float], None]
@@ -60,6 +61,7 @@ def generate(
     loop: str = "exact",
     min_strength: int = MIN_STRENGTH,
     style: Style = Style(),
+    theme: Theme | None = None,
     seed: int = 0,
     precision: str = "float32",
     progress: Progress | None = None,
@@ -76,6 +78,7 @@ def generate(
         min_strength: visual beats below it are dropped; of "original", whose plan is its own.
         style: what is asked besides rhythm; of it "original" takes the genre alone, pop by
             default.
+        theme: melody of the first section; of "exact".
         seed: of the first take; take k has seed + k, whatever the number of takes.
         precision: of the model's weights, as in `cmt.model.fast.product`. Other than in float32,
             the songs of a batch are rounded together, so that a take made again alone may differ.
@@ -86,7 +89,7 @@ def generate(
     if loop == "original":
         batch = _original(fast, rngs, control, plan, degree, min_strength, style)
     else:
-        batch = _exact(fast, rngs, control, plan, degree, style)
+        batch = _exact(fast, rngs, control, plan, degree, style, theme)
     decoded = decode(fast, batch.loops, batch.drawing, batch.initial, control.n_beat, progress)
     return [
         Take(data_words(words, control.n_beat), seed + index, asked, form)
@@ -114,9 +117,14 @@ def _exact(
     plan: Plan,
     degree: float,
     style: Style,
+    theme: Theme | None,
 ) -> _Batch:
-    plans = [thinned(plan, degree, rng) for rng in rngs]
-    forms = [form_of(plan, style, rng) for plan, rng in zip(plans, rngs, strict=True)]
+    drawn = [thinned(plan, degree, rng) for rng in rngs]
+    planned = [
+        with_form(plan, form_of(plan, style, rng, theme), style, theme)
+        for plan, rng in zip(drawn, rngs, strict=True)
+    ]
+    plans, forms = [plan for plan, _ in planned], [form for _, form in planned]
     loops = [
         exact.ExactLoop(plan, control.n_beat, style, form)
         for plan, form in zip(plans, forms, strict=True)
@@ -146,12 +154,30 @@ def guided(
     return drawing, torch.stack([_told(fast.model, style, form.key) for form in forms])
 
 
-def form_of(plan: Plan, style: Style, rng: np.random.RandomState) -> Form:
-    """The form of a piece, as its style asks for."""
+def with_form(plan: Plan, form: Form, style: Style, theme: Theme | None) -> tuple[Plan, Form]:
+    """The plan and the form of a piece with its theme, if it has one."""
+    if theme is None:
+        return plan, form
+    return with_theme(
+        plan,
+        form,
+        theme,
+        style.playing,
+        ending=style.ending,
+        wishes=style.sections,
+        chords=bool(style.chords),
+    )
+
+
+def form_of(
+    plan: Plan, style: Style, rng: np.random.RandomState, theme: Theme | None = None
+) -> Form:
+    """The form of a piece, as its style asks for; a theme's key is its, where no other is asked."""
+    asked = style.chords or any(wish.chords for wish in style.sections)
     return make_form(
         plan,
         rng,
-        key=style.key,
+        key=style.key or (theme.key if theme and not asked else None),
         mode=style.mode,
         chords=style.chords,
         moods=style.progressions,

@@ -63,7 +63,8 @@ class ExactLoop:
     then another instrument on the same tick; a later tick, as long as the onsets that are left
     and the visual beats ahead still fit; the next bar, or the end, when no onset is left. The
     first simu-note on a visual beat has its strength; where it is known what is seen there, drums
-    strike first, if they may play visual beats. They crash where a scene or a section begins.
+    strike first, if they may play visual beats. They crash where a scene or a section begins. In a
+    bar that has notes given the lead plays these and nothing else, while anybody else can.
 
     Args:
         plan: what is asked of its bars.
@@ -96,6 +97,7 @@ class ExactLoop:
         self.seen = bool(plan.scenes)  # whether it is known what is seen at visual beats
         self.rests = [bar * TICKS_PER_BAR for bar, asked in enumerate(plan.bars) if asked.rests]
         self.borders = plan.borders | (form.borders if form else frozenset())
+        self.lead = plan.lead
         self.owed: int | None = None  # strength that a visual beat, already struck, has yet to get
 
     @property
@@ -136,7 +138,8 @@ class ExactLoop:
         types = [METRICAL] if beats else []
         # Whoever must still be heard joins the last onset, if there is one.
         waiting = self._waiting() & self.playing - self.used if self.position >= 0 else ()
-        if self.bar == len(self.bars) - 1 and not self.left and not waiting and not self.owed:
+        done = not (self.left or waiting or self.owed or self._sings())
+        if self.bar == len(self.bars) - 1 and done:
             types.append(EOS)
         return only("type", *types)
 
@@ -148,9 +151,10 @@ class ExactLoop:
         """Beat classes: this tick again, a later one, the next bar."""
         others = self.playing - self.used
         waiting = others & self._waiting()
-        same = self.position >= 0 and (bool(waiting) or max(others, default=0) > self.instrument)
+        more = self._sings() or bool(waiting) or max(others, default=0) > self.instrument
+        same = self.position >= 0 and more
         again = [self.position + 1] if same else []
-        if same and (self.ending.due or self.owed):
+        if same and (self.ending.due or self.owed or self._sings()):
             return again
         if self.left:
             later = self._later()
@@ -159,11 +163,15 @@ class ExactLoop:
             return again + later
         return again + ([BAR] if self.bar < len(self.bars) - 1 else [])
 
+    def _sings(self) -> bool:
+        """Whether the lead has yet to play the note that is given at the present tick."""
+        return self.position in self.bars[self.bar].given and self.lead not in self.used
+
     def _later(self) -> list[int]:
         """Beat classes of the ticks on which the next of the onsets left may come."""
         bar = self.bars[self.bar]
-        ahead = [tick for tick in bar.strengths if tick > self.position]
-        # Onsets that are not visual beats must leave room for those that are.
+        ahead = [tick for tick in {*bar.strengths, *bar.given} if tick > self.position]
+        # Onsets that nobody asked for must leave room for those that are.
         latest = min([bar.ticks - self.left, *ahead])
         return [
             tick + 1
@@ -176,6 +184,9 @@ class ExactLoop:
             return only(name, self.instrument)
         if name not in ("pitch", "duration"):
             return only(name, 0)
+        if (given := self._given(self.position)) and not self.pitches:
+            pitch, duration = given
+            return only(name, (pitch if name == "pitch" else duration) + 1)
         mask = np.ones(FIELD[name].size, bool)
         mask[0] = False
         pitched = self.instrument != DRUMS
@@ -193,6 +204,10 @@ class ExactLoop:
             mask[1:] &= np.isin(np.arange(mask.size - 1) % PITCH_CLASSES, classes)
         return mask
 
+    def _given(self, tick: int) -> tuple[int, int] | None:
+        """Pitch and duration that the present instrument has to play at a tick of the bar."""
+        return self.bars[self.bar].given.get(tick) if self.instrument == self.lead else None
+
     def _pitch_classes(self) -> list[int] | None:
         """Pitch classes that the present instrument, a pitched one, may play; None is all."""
         if final := self.ending.chord(self.instrument, self.position):
@@ -206,7 +221,7 @@ class ExactLoop:
         if bar.density is not None:
             return only("density", bar.density + 1)
         # Real music leaves hardly any bar empty.
-        fewest = max(len(bar.strengths), 1)
+        fewest = max(len({*bar.strengths, *bar.given}), 1)
         return only("density", *range(fewest + 1, bar.ticks + 2))
 
     def _simu_note(self, name: str, word: Word) -> Mask:
@@ -219,10 +234,12 @@ class ExactLoop:
         strikes = fresh and asked is not None and self.seen and DRUMS in self._on_beats()
         if name == "strength":
             most = INSTRUMENTS[word["instr_type"] - 1].max_strength
+            if word["instr_type"] == self.lead and tick in self.bars[self.bar].given:
+                return only(name, asked or 1)
             if asked is None or (strikes and self._holders(asked) - {DRUMS}):
                 return only(name, *range(1, most + 1))
             return only(name, asked)
-        return only(name, DRUMS) if strikes else only(name, *self._instruments(fresh, asked))
+        return only(name, DRUMS) if strikes else only(name, *self._instruments(tick, asked))
 
     def _holders(self, strength: int) -> set[int]:
         """Instruments that may play a visual beat of a strength."""
@@ -234,11 +251,18 @@ class ExactLoop:
         """Instruments that may play the present bar's visual beats."""
         return self.bars[self.bar].among(self.style.on_beats)
 
-    def _instruments(self, fresh: bool, asked: int | None) -> set[int]:
+    def _instruments(self, tick: int, asked: int | None) -> set[int]:
         """Instruments of a beat word: those due first, the missing ones from the middle on."""
+        fresh = tick != self.position
         labels = set(self.playing if fresh else self.playing - self.used)
+        given = self.bars[self.bar].given
         if asked is not None:
             labels &= self._holders(asked)
+        if self.lead in labels and given and (asked is not None or tick not in given):
+            labels = labels - {self.lead} or labels
+        elif self.lead in labels and tick in given:
+            least = 0 if fresh else self.instrument
+            return {label for label in labels if least < label <= self.lead} | {self.lead}
         if labels & self.ending.due:
             return labels & self.ending.due
         late = 2 * self.tick >= self.n_beat or self.bar == len(self.bars) - 1

@@ -49,6 +49,7 @@ def settings_of(asked: Asked, control: Control, hits: Hits) -> Settings:
             chords=asked.chords,
         ),
         seed=asked.seed,
+        theme=asked.theme,
         timbres=asked.timbres,
         rank=True,
     )

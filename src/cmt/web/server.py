@@ -12,6 +12,7 @@ import json
 import math
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from starlette.staticfiles import StaticFiles
 
 from cmt.files import VIDEOS, InputError
 from cmt.rhythm import load_rhythm
+from cmt.theme import read_theme
 from cmt.web import downloads, settings, uploads, words
 from cmt.web.guard import Guard, Hosts
 from cmt.web.queue import Queue
@@ -75,6 +77,7 @@ class Page:
             ("GET", "/thumbnails", self.thumbnails),
             ("POST", "/compose", self.compose),
             ("POST", "/settings", self.settings),
+            ("PUT", "/theme", self.theme),
             ("GET", "/takes/{take:int}", self.take),
             ("POST", "/takes/{take:int}/again", self.again),
             ("POST", "/takes/{take:int}/revise", self.revise),
@@ -294,6 +297,21 @@ class Page:
             )
         settings.read(given)
         return JSONResponse(given)
+
+    async def theme(self, request: Request, session: Session) -> Response:
+        """The melody of a MIDI file, as what is composed may be given it."""
+        new = session.new_folder()
+        try:
+            await receive(request, new / "tune.mid", uploads.MAX_MIDI, "theme")
+            found = await run_in_threadpool(read_theme, new / "tune.mid")
+        except FieldError:
+            raise
+        except InputError as error:
+            message = str(error).partition(": ")[2] or str(error)
+            raise FieldError("theme", f"This tune cannot be used: {message}.") from error
+        finally:
+            remove(new)
+        return JSONResponse({"name": shown_name(request, "tune.mid"), **asdict(found)})
 
     async def take(self, request: Request, session: Session) -> Response:
         """The notes of a take, and what else is drawn of it."""

@@ -14,6 +14,7 @@ from cmt.music.keys import KEYS, Key
 from cmt.music.vocabulary import GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
 from cmt.sections import SectionWish
 from cmt.sound.timbres import BANDS, PROGRAMS, band
+from cmt.theme import Theme, theme_of
 
 MAX_TAKES = 6
 MAX_SEED = 2**32 - 2 * MAX_TAKES
@@ -93,6 +94,7 @@ class Asked:
         chords: of the sections; none are drawn.
         takes: how many.
         seed: of the first.
+        theme: melody of the first section.
         timbres: by track, of `cmt.sound.timbres`; style and mood choose the others.
         keep_audio: gain of the music, 0 … 1, over the video's own sound; None leaves that out.
         duck: whether the music steps back where somebody speaks in that.
@@ -111,6 +113,7 @@ class Asked:
     chords: tuple[ChordLoop, ...]
     takes: int
     seed: int
+    theme: Theme | None
     timbres: Mapping[str, str]
     keep_audio: float | None
     duck: bool
@@ -135,6 +138,7 @@ def choices() -> dict[str, Any]:
         "moods": [{"name": name, "about": mood.about} for name, mood in MOODS.items()],
         "sections": True,
         "again": True,
+        "theme": True,
         "genres": list(GENRES),
         "instruments": list(INSTRUMENT_CLASS),
         "keys": list(map(str, KEYS)),
@@ -171,6 +175,7 @@ def read(content: Any) -> Asked:
         chords=_chords(content.get("chords"), "chords"),
         takes=int(number(content, "takes", 1, MAX_TAKES, 2)),
         seed=int(number(content, "seed", 0, MAX_SEED, 0)),
+        theme=_theme(content.get("theme")),
         timbres=_timbres(content.get("timbres")),
         keep_audio=balance if content.get("keep_audio") else None,
         duck=content.get("duck") is not False,
@@ -291,6 +296,13 @@ def _timbres(value: Any) -> dict[str, str]:
         if name not in PROGRAMS.get(track, ()):
             raise FieldError("timbres", f"{name!r} is no sound that {track!r} has.")
     return dict(value)
+
+
+def _theme(value: Any) -> Theme | None:
+    try:
+        return theme_of(value)
+    except (ValueError, KeyError) as error:
+        raise FieldError("theme", "This is no tune: choose its MIDI file again.") from error
 
 
 def _key(content: Mapping[str, Any]) -> Key | None:

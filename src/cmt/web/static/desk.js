@@ -216,7 +216,7 @@ export class Desk {
   }
 
   async giveTheme(file) {
-    if (await this.app.ask($("slot-music"), () => this.session.theme(file))) this.form.themeName = file.name;
+    await this.app.ask($("slot-music"), async () => this.form.setTheme(await this.session.theme(file)));
   }
 
   async open(text) {

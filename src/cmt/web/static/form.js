@@ -1,7 +1,7 @@
 // What music: the form, its values as the server takes them, and what is wrong with them.
 
 import { $, complain, make } from "./dom.js";
-import { capital } from "./words.js";
+import { capital, count } from "./words.js";
 
 const named = (one) => (typeof one === "string" ? { name: one, about: "" } : one);
 const percent = (range) => Number(range.value) / 100;
@@ -143,8 +143,24 @@ export class MusicForm {
   theme() {
     if (!this.limits.theme) return null;
     const file = make("input", { type: "file", accept: ".mid,.midi,audio/midi" });
-    file.addEventListener("change", () => file.files[0] && this.on.theme(file.files[0]));
-    return field("theme", "A tune of your own (MIDI file)", file, "It becomes the melody of the first section.");
+    file.addEventListener("change", () => {
+      if (file.files[0]) this.on.theme(file.files[0]);
+      file.value = "";
+    });
+    const whole = field("theme", "A tune of your own (MIDI file)", file, "It becomes the melody of the first section, and returns where that returns.");
+    this.tune = make("p.row.tight", { hidden: true }, make("span", { role: "status" }),
+      make("button.small", { type: "button", onclick: () => this.setTheme(null) }, "Leave it out"));
+    file.after(this.tune);
+    return whole;
+  }
+
+  /** Take a tune over, as the server has read it, or leave it out. */
+  setTheme(theme) {
+    this.tuneAsked = theme;
+    this.tune.hidden = !theme;
+    if (!theme) return;
+    const { name, notes, instrument } = theme;
+    this.tune.firstChild.textContent = `${name}: ${count(notes.length, "note")}, played by ${instrument.toLowerCase()}`;
   }
 
   opener() {
@@ -158,7 +174,7 @@ export class MusicForm {
 
   /** Take over what was seen of a video: what it suggests, whether it has a sound. */
   suggest({ suggested }, hasSound) {
-    this.themeName = null;
+    this.setTheme(null);
     this.setTempo(null);
     this.own.hidden = !hasSound;
     for (const radio of this.root.querySelectorAll("[name=mood]")) {
@@ -204,7 +220,7 @@ export class MusicForm {
       takes: Number(text("takes")), seed: Number(text("seed") ?? this.nextSeed),
       keep_audio: !this.own.hidden && this.control("keep_audio").checked,
       balance: percent(this.control("balance")), duck: this.control("duck")?.checked ?? false,
-      theme: this.themeName ?? null,
+      theme: this.tuneAsked,
     };
   }
 
@@ -225,6 +241,7 @@ export class MusicForm {
     }
     for (const name of Object.keys(this.limits.timbres ?? {})) put(`timbre-${name}`, values.timbres?.[name]);
     if (values.keep_audio !== undefined) this.control("keep_audio").checked = Boolean(values.keep_audio);
+    if (values.theme !== undefined) this.setTheme(values.theme);
     this.showBand();
     this.own.classList.toggle("on", this.control("keep_audio").checked);
     if (values.duck !== undefined && this.control("duck")) this.control("duck").checked = values.duck;
