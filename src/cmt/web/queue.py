@@ -24,6 +24,7 @@ from cmt.web.words import CRASHED, STAGES, WAITING
 
 LONG = 60.0  # seconds of work, about, that go to the second worker
 PATIENCE = 0.5  # seconds that a worker has to stop by itself
+FAREWELL = 3.0  # seconds that it has to end in order
 MEEK = 10  # by which the second worker is nicer than the first
 LINE = 1 << 24  # bytes of a worker's message at most
 
@@ -120,10 +121,15 @@ class Worker:
                 self._process.kill()
 
     async def end(self) -> None:
-        """End the process, and wait until it is gone."""
+        """Let the process end, and wait until it is gone."""
+        if self._process is None:
+            return
+        if self._process.stdin:
+            self._process.stdin.close()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._process.wait(), FAREWELL)
         self.kill()
-        if self._process is not None:
-            await self._process.wait()
+        await self._process.wait()
 
     def _say(self, message: dict[str, Any]) -> None:
         if self._process and self._process.stdin:

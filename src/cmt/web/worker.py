@@ -9,6 +9,7 @@ Lines of JSON come in: orders, and `{"stop": true}`. Lines of JSON go out: `{"sh
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -26,6 +27,7 @@ from cmt.web.settings import FieldError
 from cmt.web.studio import Studio
 
 TOLD = 0.2  # seconds from one report of progress to the next
+PATIENCE = 2.0  # seconds that work may still take once nobody asks for it
 
 
 class Stopped(Exception):
@@ -56,7 +58,7 @@ class Teller:
 
 def serve(studio: Studio, lines: IO[str], out: IO[str]) -> None:
     """Do what comes in, until nothing will."""
-    orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    orders: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
     stop = threading.Event()
 
     def listen() -> None:
@@ -67,12 +69,18 @@ def serve(studio: Studio, lines: IO[str], out: IO[str]) -> None:
             else:
                 stop.clear()
                 orders.put(message)
+        # Nobody asks any more: an end in order takes those along who play music on other cores.
+        stop.set()
+        orders.put(None)
+        time.sleep(PATIENCE)
         os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()
     teller = Teller(out, stop)
-    while True:
-        teller.say(_outcome(studio, orders.get(), teller))
+    while order := orders.get():
+        outcome = _outcome(studio, order, teller)
+        with contextlib.suppress(BrokenPipeError):
+            teller.say(outcome)
 
 
 def _outcome(studio: Studio, order: dict[str, Any], teller: Teller) -> dict[str, Any]:

@@ -92,7 +92,7 @@ export class MusicForm {
     const text = { type: "text", autocomplete: "off", spellcheck: "false" };
     const takes = Array.from({ length: most }, (_, k) => [String(k + 1), String(k + 1)]);
     const timbre = Object.entries(timbres).map(([name, sounds]) =>
-      field(`timbre-${name}`, name, select([["", ""], ...sounds.map((sound) => [sound, capital(sound)])])));
+      field(`timbre-${name}`, `Sound of ${name.toLowerCase()}`, select([["", ""], ...sounds.map((sound) => [sound, capital(sound)])])));
     return make("details.more", {}, make("summary", {}, "More"),
       make("div.columns", {},
         this.tempo(),
