@@ -110,6 +110,22 @@ def excerpt(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four seconds of still shots, with cuts after 0.9, 2.0 and 2.7 s, at 10 frames per second."""
+    noise = np.random.default_rng(0).normal(size=(4, 96, 128, 3))
+    smooth = gaussian_filter(noise, (0, 4, 4, 0))
+    shots = (128 + 100 * smooth / np.abs(smooth).max()).astype(np.uint8)
+    path = tmp_path_factory.mktemp("film") / "film.mp4"
+    with av.open(str(path), "w") as target:
+        stream = target.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 128, 96, "yuv420p"
+        for shot in np.repeat(shots, (9, 11, 7, 13), axis=0):
+            target.mux(stream.encode(av.VideoFrame.from_ndarray(shot, "rgb24")))
+        target.mux(stream.encode(None))
+    return path
+
+
 @pytest.fixture
 def encode(tmp_path: Path) -> Callable[..., Path]:
     """A function that writes gray (height, width) or RGB pictures as a video."""

@@ -144,7 +144,8 @@ def test_takes_can_be_made_again(studio: Studio, session: Session, tmp_path: Pat
     assert (tmp_path / "VIDEO.mid").read_bytes() == (folders[0] / "music.mid").read_bytes()
 
 
-def test_only_a_passage_changes(studio: Studio, session: Session) -> None:
+def test_only_a_passage_changes(studio: Studio, film: Path, tmp_path: Path) -> None:
+    session = visit(studio, tmp_path / "session", film)
     do(studio, session, kind="compose", asked={"takes": 1, "seed": 2, "instruments": ["Piano"]})
     (take,) = session.state()["takes"]
     body = {"from_bar": 0, "to_bar": 1, "seed": 7}
@@ -163,7 +164,8 @@ def test_only_a_passage_changes(studio: Studio, session: Session) -> None:
     assert last["of"] == 1 and last["changed"] == [0]
     assert last["words"][0].startswith("As Take 1, but from 0:00 to 0:0")
     # A hit that is left out, in the second bar; then a section, of the take that this gave.
-    hits, bars = session.timeline["hits"], rolls[0]["bars"]  # type: ignore[index]
+    assert session.timeline
+    hits, bars = session.timeline["hits"], rolls[0]["bars"]
     gone = next(hit for hit in hits if bars[1] < hit["second"] < (bars[2:] or [4])[0])
     body = {"sections": [], "hits": [hit["id"] for hit in hits if hit is not gone], "seed": 1}
     do(studio, session, kind="compose", asked=revise(last["settings"], body, 2))
