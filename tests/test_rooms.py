@@ -17,7 +17,8 @@ ROOMS = (
     "files", "limits", "media", "untrusted", "outputs", "terminal", "script", "parallel",
     "markers", "music", "grid", "rhythm", "key_frames", "control_table", "control",
     "hits", "retiming", "sections", "plan", "form", "theme", "model", "training", "decoding",
-    "measures", "sound", "plots", "video", "moods", "revision", "compose", "options", "results", "web",
+    "measures", "sound", "plots", "video", "moods", "revision", "compose", "options", "results",
+    "web",
 )  # fmt: skip
 STRANGERS = [("decoding", "training"), ("music", "video"), ("model", "video"), ("video", "model")]
 MAX_LINES, MAX_FUNCTION = 400, 60

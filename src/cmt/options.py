@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
     from cmt.decoding.passage import Passage
     from cmt.media.source import Source
     from cmt.model.network import CMT
-    from cmt.music.chords import ChordLoop
-    from cmt.sections import SectionWish
     from cmt.video.analysis import Analysis
 
 RHYTHMS = ("true", "original")
@@ -47,14 +47,16 @@ def instruments(text: str) -> tuple[str, ...]:
     return tuple(name for name in INSTRUMENT_CLASS if name in asked)
 
 
-def chords(text: str) -> tuple[ChordLoop, ...]:
-    """Chords of sections from a text, as `cmt.music.chords.read_loops` reads it."""
-    from cmt.music.chords import read_loops
+def read_by(module: str, reader: str) -> Callable[[str], Any]:
+    """The type of an option that a function of ours reads; its module is imported when it does."""
 
-    try:
-        return read_loops(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    def read(text: str) -> Any:
+        try:
+            return getattr(import_module(module), reader)(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
 
 
 def progressions(text: str) -> tuple[str, ...]:
@@ -126,26 +128,6 @@ def sound(args: argparse.Namespace) -> dict[str, Any]:
     """What the command line asks of `cmt.sound.film.render`."""
     names = ("keep_audio", "duck", "fade_in", "fade_out", "sample_rate", "stems")
     return {"soundfonts": args.soundfont, **{name: getattr(args, name) for name in names}}
-
-
-def timbres(text: str) -> dict[str, str]:
-    """Timbres by track, as `cmt.sound.timbres.read_timbres` reads them."""
-    from cmt.sound.timbres import read_timbres
-
-    try:
-        return read_timbres(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def sections(text: str) -> tuple[SectionWish, ...]:
-    """Wishes for sections, as `cmt.sections.read_sections` reads them."""
-    from cmt.sections import read_sections
-
-    try:
-        return read_sections(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def passage(text: str) -> Passage:
@@ -292,7 +274,7 @@ def _add_piece(options: argparse.ArgumentParser) -> None:
     add("--key", choices=TONICS, metavar="TONIC", help="keep to a key: C, C#, Db … B")
     add("--mode", choices=MODES, help="of --key, or, without that, of the key drawn")
     add(
-        "--chords", type=chords, metavar="LIST",
+        "--chords", type=read_by("cmt.music.chords", "read_loops"), metavar="LIST",
         help='one a bar, which repeat: "Am F C G"; "C,G" is a bar of two, ";" begins the chords of'
         " another section; default: a progression is drawn for each section",
     )  # fmt: skip
@@ -305,7 +287,8 @@ def _add_piece(options: argparse.ArgumentParser) -> None:
         help="a final chord on the last downbeat; default: yes",
     )  # fmt: skip
     add(
-        "--timbre", type=timbres, default={}, metavar="TRACK=NAME,…",
+        "--timbre", type=read_by("cmt.sound.timbres", "read_timbres"), default={},
+        metavar="TRACK=NAME,…",
         help="who plays: strings=pad, piano=organ and the like; default: as genre or mood have it",
     )  # fmt: skip
     add(
@@ -317,7 +300,7 @@ def _add_piece(options: argparse.ArgumentParser) -> None:
 def _add_sections(options: argparse.ArgumentParser) -> None:
     add = options.add_argument_group("parts of it").add_argument
     add(
-        "--sections", type=sections, default=(), metavar="WISHES",
+        "--sections", type=read_by("cmt.sections", "read_sections"), default=(), metavar="WISHES",
         help='sections and what is wished for them, "1:energy=0.6,instruments=piano+strings'
         ' 9:energy=1.4,chords=Am_F_C_G 17:rest", or a JSON file; see docs/control.md',
     )  # fmt: skip

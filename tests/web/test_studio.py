@@ -15,14 +15,17 @@ import pytest
 import torch
 
 import gen_midi_conditional
+from cmt import options
 from cmt.control import Control, save_control
 from cmt.files import InputError
-from cmt.model import checkpoint
+from cmt.model import checkpoint, fast
 from cmt.model.network import CMT
 from cmt.moods import MOODS
 from cmt.music.midi import read_midi
-from cmt.rhythm import load_rhythm
+from cmt.rhythm import VideoRhythm, load_rhythm
 from cmt.sound.film import has_sound, video_duration
+from cmt.web import settings
+from cmt.web.asking import settings_of
 from cmt.web.downloads import pack
 from cmt.web.sessions import Session, read_json
 from cmt.web.settings import again, revise
@@ -106,6 +109,7 @@ def test_takes_can_be_made_again(studio: Studio, session: Session, tmp_path: Pat
     reports = [read_json(folder / "music.mid.json") for folder in folders]
     assert sorted(report["seed"] for report in reports) == [5, 6]
     assert [report["rank"] for report in reports] == [1, 2]
+    assert {take["settings"]["precision"] for take in takes} == {"float32"}
     assert [take["settings"]["seed"] for take in takes] == [report["seed"] for report in reports]
     assert {report["band"]["Piano"] for report in reports} == {"organ"}
     assert all(term["meaning"].endswith(".") for take in takes for term in take["research"])
@@ -142,6 +146,16 @@ def test_takes_can_be_made_again(studio: Studio, session: Session, tmp_path: Pat
     again = ["--settings", str(folders[0] / "music.mid.json"), "-f", str(npz), "--markers"]
     gen_midi_conditional.main([*again, "--out_dir", str(tmp_path)])
     assert (tmp_path / "VIDEO.mid").read_bytes() == (folders[0] / "music.mid").read_bytes()
+
+
+def test_what_is_made_again_is_made_as_it_was() -> None:
+    assert set(options.PRECISIONS) == {fast.AUTO, *fast.PRECISIONS}
+    control = Control.of(VideoRhythm(8.0, 120.0, (), (1.0,)))
+    for given, precision in (
+        ({"takes": 1}, "auto"), ({"takes": 2}, "float32"), ({}, "float32"),
+        ({"takes": 1, "precision": "int8"}, "int8"), ({"precision": "int8"}, "float32"),
+    ):  # fmt: skip
+        assert settings_of(settings.read(given), control, []).precision == precision
 
 
 def test_only_a_passage_changes(studio: Studio, film: Path, tmp_path: Path) -> None:

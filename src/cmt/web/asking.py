@@ -15,6 +15,7 @@ from cmt.control import Control
 from cmt.decoding.passage import Passage
 from cmt.decoding.style import Style
 from cmt.hits import edited
+from cmt.model.fast import AUTO, PRECISIONS
 from cmt.music.vocabulary import TICKS_PER_BAR
 from cmt.retiming import retimed
 from cmt.revision import Revision
@@ -48,6 +49,8 @@ def settings_of(asked: Asked, control: Control, hits: Hits) -> Settings:
             key=asked.key,
             chords=asked.chords,
         ),
+        # Takes that are made together are each what it is alone in this precision only.
+        precision=PRECISIONS[0] if asked.takes > 1 else asked.precision or AUTO,
         seed=asked.seed,
         theme=asked.theme,
         timbres=asked.timbres,

@@ -29,6 +29,7 @@ from cmt.files import VIDEOS, InputError
 from cmt.rhythm import load_rhythm
 from cmt.theme import read_theme
 from cmt.web import downloads, settings, uploads, words
+from cmt.web.choices import choices
 from cmt.web.guard import Guard, Hosts
 from cmt.web.queue import Queue
 from cmt.web.sessions import Session, Sessions, read_json, remove
@@ -147,7 +148,7 @@ class Page:
                 "max_upload_mb": self.max_upload / MB if bounded else None,
                 "sample": SAMPLE.exists(),
                 "rights": words.RIGHTS,
-                **settings.choices(),
+                **choices(),
             }
         )
 

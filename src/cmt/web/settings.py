@@ -12,8 +12,9 @@ from cmt.moods import MOODS
 from cmt.music.chords import ChordLoop, read_loops
 from cmt.music.keys import KEYS, Key
 from cmt.music.vocabulary import GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
+from cmt.options import PRECISIONS
 from cmt.sections import SectionWish
-from cmt.sound.timbres import BANDS, PROGRAMS, band
+from cmt.sound.timbres import PROGRAMS
 from cmt.theme import Theme, theme_of
 
 MAX_TAKES = 6
@@ -98,6 +99,7 @@ class Asked:
         timbres: by track, of `cmt.sound.timbres`; style and mood choose the others.
         keep_audio: gain of the music, 0 … 1, over the video's own sound; None leaves that out.
         duck: whether the music steps back where somebody speaks in that.
+        precision: of the model's weights in which it was made before; None was not, or is any.
         preview: whether only the beginning is asked for.
         changes: what is then made again, or changed, in turn.
     """
@@ -117,6 +119,7 @@ class Asked:
     timbres: Mapping[str, str]
     keep_audio: float | None
     duck: bool
+    precision: str | None
     preview: bool
     changes: tuple[Again | Change, ...]
 
@@ -126,31 +129,6 @@ class Asked:
         return next(
             (each.parts for each in reversed(self.changes) if isinstance(each, Change)), self.parts
         )
-
-
-def choices() -> dict[str, Any]:
-    """What there is to choose from, as JSON has it."""
-    return {
-        "max_takes": MAX_TAKES,
-        "max_seed": MAX_SEED,
-        "tempo": [MIN_TEMPO, MAX_TEMPO],
-        "preview_s": PREVIEW,
-        "moods": [{"name": name, "about": mood.about} for name, mood in MOODS.items()],
-        "sections": True,
-        "again": True,
-        "theme": True,
-        "genres": list(GENRES),
-        "instruments": list(INSTRUMENT_CLASS),
-        "keys": list(map(str, KEYS)),
-        "timbres": {track: list(names) for track, names in PROGRAMS.items()},
-        # Who plays of whom nothing is asked: by style, else by mood.
-        "bands": {
-            "any": band(),
-            "genres": {name: band(name) for name in BANDS},
-            "moods": {name: band(None, mood.timbres) for name, mood in MOODS.items()},
-        },
-        "duck": True,
-    }
 
 
 def read(content: Any) -> Asked:
@@ -179,6 +157,7 @@ def read(content: Any) -> Asked:
         timbres=_timbres(content.get("timbres")),
         keep_audio=balance if content.get("keep_audio") else None,
         duck=content.get("duck") is not False,
+        precision=_one_of(content, "precision", PRECISIONS),
         preview=bool(content.get("preview")),
         changes=() if content.get("preview") else _changes(content.get("passages")),
     )

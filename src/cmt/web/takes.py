@@ -44,7 +44,8 @@ def write_take(
     Raises:
         FieldError: the video can no longer be read.
     """
-    given = {**content, "seed": piece.report.settings.seed, "takes": 1}
+    made = piece.report.settings
+    given = {**content, "seed": made.seed, "takes": 1, "precision": made.precision}
     extra = {"keep_audio": asked.keep_audio, "page": given}
     video = session / "video"
     with about_the_video(video):

@@ -228,8 +228,8 @@ export class Desk {
     this.form.fill(settings);
     await this.retime();
     this.edits.restore(partsOf(settings));
-    const { sections, hits, passages } = settings;
-    this.reopened = { body: JSON.stringify(this.edits.body), parts: { sections, hits, passages } };
+    const { sections, hits, passages, precision } = settings;
+    this.reopened = { body: JSON.stringify(this.edits.body), parts: { sections, hits, passages, precision } };
     this.edited();
     $("title-music").scrollIntoView({ block: "start" });
     $("make-note").textContent = passages?.length ? "The settings are filled in, with what was made again in this take."
