@@ -164,7 +164,7 @@ def tones(high: float, seconds: int = 2) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("before", "after", "given"),
-    [(-19.0, -14.5, None), (-24.0, -15.0, None), (-12.0, -13.0, None), (-40.0, None, 12.0),
+    [(-18.5, -14.0, None), (-24.0, -14.5, None), (-12.0, -13.0, None), (-40.0, None, 12.0),
      (-5.0, None, -4.0)],
 )  # fmt: skip
 def test_the_shelf_brings_brightness_to_what_records_have_within_reason(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import wave
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from cmt.files import InputError
 from cmt.moods import MOODS
 from cmt.music.midi import read_midi, to_midi
 from cmt.music.vocabulary import GENRES, INSTRUMENTS
-from cmt.sound import riff, soundfont, timbres
+from cmt.sound import mixing, riff, soundfont, timbres
 from conftest import random_song
 
 
@@ -92,9 +93,14 @@ def test_genre_says_who_plays_and_what_is_asked_goes_before_it(tmp_path: Path) -
     of_moods = [timbres.band(None, mood.timbres) for mood in MOODS.values()]
     for band in [*map(timbres.band, GENRES), *of_moods]:
         assert set(timbres.programs(band)) == {instrument.name for instrument in INSTRUMENTS}
+    for one, two in itertools.combinations(("rock", "electronic", "country"), 2):
+        pairs = zip(timbres.band(one).items(), timbres.band(two).items(), strict=True)
+        assert sum(first != second for first, second in pairs) >= 4
+    for track, names in timbres.PROGRAMS.items():
+        assert set(names.values()) <= set(mixing.TRIMS[track])
     asked = timbres.read_timbres("Strings=ensemble, piano=organ")
     programs = timbres.programs(timbres.band("electronic", MOODS["sad"].timbres, asked))
-    assert programs == {"Drums": 24, "Piano": 16, "Guitar": 27, "Bass": 38, "Strings": 48}
+    assert programs == {"Drums": 24, "Piano": 16, "Guitar": 81, "Bass": 38, "Strings": 48}
     with pytest.raises(ValueError, match=r"'piano=flute' is not among .*piano=grand\|"):
         timbres.read_timbres("piano=flute")
 
@@ -107,7 +113,7 @@ def test_genre_says_who_plays_and_what_is_asked_goes_before_it(tmp_path: Path) -
         for message in track
         if message.type == "program_change"
     ]
-    assert found == [(9, 24), (1, 16), (2, 27), (3, 38), (4, 48)]
+    assert found == [(9, 24), (1, 16), (2, 81), (3, 38), (4, 48)]
     read = read_midi(path).song
     np.testing.assert_array_equal(
         np.bincount(read.notes["instrument"]), np.bincount(song.notes["instrument"])

@@ -22,6 +22,7 @@ LOUDNESS = -14.0  # LUFS
 # Highest true peak: at this loudness music is then as dense as records are, 13 to 14 dB from its
 # root mean square to its peaks, and what lossy codecs add, half a decibel, has room.
 CEILING = 10 ** (-4 / 20)
+NEAR = 0.05  # LU
 MAX_LIMITING = 10 ** (24 / 20)  # a peak is turned down by no more than this
 WORKING_LEVEL = -18.0  # LUFS that the stages are given
 SOFTEST = -40.0  # LU below its peak: no more is made of a single click
@@ -30,7 +31,7 @@ SOFTEST = -40.0  # LU below its peak: no more is made of a single click
 # is within what records have, but by no more and no less than that it stays the music that it was.
 SHELF_FREQUENCY, SHELF_GAIN = 6000.0, 5.0  # Hz, dB: of usual music
 SHELF_GAINS = np.arange(-4.0, 12.1, 0.25)  # dB
-BRIGHTNESS = -15.0, -13.0  # dB: power above `SHELF_FREQUENCY` to all
+BRIGHTNESS = -14.5, -13.0  # dB: power above `SHELF_FREQUENCY` to all
 SIDE_FREQUENCY = 200.0  # Hz; below it all stays in the middle
 WIDTH, MAX_WIDENING = -8.0, 5.0  # dB: power of the difference to the sum's; most that is changed
 RATIO, THRESHOLD, KNEE = 2.0, -26.0, 8.0  # dB of the detector; dB around the threshold
@@ -140,9 +141,11 @@ def make_up(meter: Meter) -> float:
     power, peaks = meter.power, meter.peaks
     highest = MAX_LIMITING * CEILING / max(float(peaks.max()), 1e-10)
     gain = min(10 ** ((LOUDNESS - integrated(power)) / 20), highest)
-    for _ in range(10):  # what the limiter takes is given back, of which it takes a little, too
-        limited = integrated(power * (gain * limiting(gain * peaks)) ** 2)
-        gain = min(gain * 10 ** ((LOUDNESS - limited) / 20), highest)
+    for _ in range(20):  # what the limiter takes is given back, of which it takes a little, too
+        lacking = LOUDNESS - integrated(power * (gain * limiting(gain * peaks)) ** 2)
+        if abs(lacking) < NEAR or (lacking > 0 and gain == highest):
+            break
+        gain = min(gain * 10 ** (lacking / 20), highest)
     return gain
 
 

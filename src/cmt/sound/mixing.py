@@ -42,20 +42,28 @@ class Channel:
 
 # Drums, bass and what they carry stay in the middle; the others make room for each other.
 MIX = {
-    "Drums": Channel(volume=105, pan=64, reverb=30, low_cut=35),
-    "Piano": Channel(volume=95, pan=44, reverb=40, low_cut=110),
-    "Guitar": Channel(volume=70, pan=88, reverb=40, low_cut=110),
-    "Bass": Channel(volume=117, pan=64, reverb=8, low_cut=35),
-    "Strings": Channel(volume=55, pan=50, reverb=60, low_cut=160),
+    "Drums": Channel(volume=88, pan=64, reverb=30, low_cut=35),
+    "Piano": Channel(volume=80, pan=44, reverb=40, low_cut=110),
+    "Guitar": Channel(volume=59, pan=88, reverb=40, low_cut=110),
+    "Bass": Channel(volume=98, pan=64, reverb=8, low_cut=35),
+    "Strings": Channel(volume=46, pan=50, reverb=60, low_cut=160),
 }
 # dB by which the programs of our SoundFont are given more than that, so that each is as loud as
 # any other of its track: medians over six takes.
 TRIMS = {
     "Drums": {0: 0.9, 114: 0.9, 16: -4.0, 24: -3.0, 40: 0.0},
     "Piano": {0: -4.6, 4: -8.9, 16: -4.4},
-    "Guitar": {24: -2.7, 25: -0.8, 27: -1.7, 29: -4.7},
+    "Guitar": {24: -2.7, 25: -0.8, 27: -1.7, 29: -4.7, 81: -3.2},
     "Bass": {33: 0.8, 34: 1.3, 38: -1.1, 39: -6.5},
     "Strings": {48: 1.9, 81: -0.9, 89: 7.0},
+}
+# dB by which what a style is known by steps forward, and what it has in the background steps back.
+LEADS = {
+    "Drums": {16: 1.5, 24: 2.0, 40: -4.0},
+    "Piano": {16: -2.0},
+    "Guitar": {25: 4.5, 29: 5.0, 81: 3.0},
+    "Bass": {33: -1.0, 38: 3.5, 39: 3.5},
+    "Strings": {81: 2.0, 89: 2.0},
 }
 
 ROOM_SECONDS = 0.9  # until the room is 60 dB down
@@ -81,7 +89,8 @@ def settings(tracks: Sequence[tuple[str, int]]) -> dict[str, dict[int, int]]:
 def _trimmed(name: str, program: int) -> Channel:
     """A track's channel, at the volume that its program wants."""
     channel = MIX[name]
-    volume = channel.volume * 10 ** (TRIMS[name].get(program, 0.0) / 40)
+    gain = TRIMS[name].get(program, 0.0) + LEADS[name].get(program, 0.0)
+    volume = channel.volume * 10 ** (gain / 40)
     return replace(channel, volume=min(round(volume), 127))
 
 
@@ -99,13 +108,18 @@ def in_room(
         (tracks, 2, samples) if `apart`, else their sum, (1, 2, samples).
     """
     sends = np.array([line.send / 2 for line in lines], np.float32)[:, None]  # of both channels
-    cuts = [MIX[instrument_of(line.program, line.drums)].low_cut for line in lines]
+    cuts = [MIX[_place(line)].low_cut for line in lines]
     room = Room(len(lines) if apart else 1)
     for dry in low_cut(blocks, cuts):
         sent = sends * (dry[:, 0] + dry[:, 1])
         if not apart:
             dry, sent = (sound.sum(axis=0, keepdims=True) for sound in (dry, sent))
         yield dry + room(sent)
+
+
+def _place(line: Line) -> str:
+    """The track of `MIX` that a track is like: a guitar's part may be played by a synthesizer."""
+    return line.name if line.name in MIX else instrument_of(line.program, line.drums)
 
 
 def faded(

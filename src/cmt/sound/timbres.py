@@ -9,7 +9,7 @@ from types import MappingProxyType
 PROGRAMS = {
     "Drums": {"standard": 0, "power": 16, "electronic": 24, "brush": 40},
     "Piano": {"grand": 0, "electric": 4, "organ": 16},
-    "Guitar": {"clean": 27, "nylon": 24, "steel": 25, "overdriven": 29},
+    "Guitar": {"clean": 27, "nylon": 24, "steel": 25, "overdriven": 29, "synth": 81},
     "Bass": {"finger": 33, "pick": 34, "synth": 38, "deep": 39},
     "Strings": {"ensemble": 48, "pad": 89, "lead": 81},
 }
@@ -17,10 +17,16 @@ USUAL = {track: next(iter(names)) for track, names in PROGRAMS.items()}
 BANDS = {
     "country": {"Guitar": "steel", "Drums": "brush"},
     "dance": {"Drums": "electronic", "Piano": "electric", "Bass": "deep", "Strings": "pad"},
-    "electronic": {"Drums": "electronic", "Piano": "electric", "Bass": "synth", "Strings": "lead"},
+    "electronic": {
+        "Drums": "electronic",
+        "Piano": "electric",
+        "Guitar": "synth",
+        "Bass": "synth",
+        "Strings": "pad",
+    },
     "metal": {"Drums": "power", "Guitar": "overdriven", "Bass": "pick", "Piano": "organ"},
     "pop": {"Guitar": "steel"},
-    "rock": {"Drums": "power", "Guitar": "overdriven", "Bass": "pick"},
+    "rock": {"Drums": "power", "Guitar": "overdriven", "Bass": "pick", "Piano": "organ"},
 }
 
 
