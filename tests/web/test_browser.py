@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from served import Server
 
-from cmt.music.midi import read_midi
+from cmt.music.midi import read_midi, to_midi
 from cmt.music.vocabulary import TICKS_PER_BAR
+from cmt.music.words import NOTE_DTYPE, Song
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip(
@@ -473,10 +475,24 @@ def test_settings_open_again(page: Page, film: Path, tmp_path: Path) -> None:
     page.locator("#f-chords").fill("Am F")
     page.get_by_label("Seed").fill("7")
     page.get_by_label("Sad").check()
+    tune = tmp_path / "tune.mid"
+    notes = [(4 * beat, pitch, 4, 2) for beat, pitch in enumerate((69, 72, 76))]
+    tune.write_bytes(to_midi(Song(np.array(notes, NOTE_DTYPE), 16), 120))
+    page.get_by_label("A tune of your own").set_input_files(tune)
+    expect(page.locator("#form")).to_contain_text("tune.mid: 3 notes, played by piano")
+    sound = page.get_by_label("Sound of piano")
+    expect(sound).to_contain_text("As it suits: grand")
+    sound.select_option("organ")
     page.get_by_label("Drums", exact=True).first.uncheck()
     fold(page, "Hits")
     page.locator("#hits input").first.uncheck()
     make(page)
+    played = read_midi(download(page, "Notes (MIDI)", tmp_path)).song.notes
+    mine = played[(played["instrument"] == 2) & (played["tick"] < TICKS_PER_BAR)]
+    up = (int(mine["pitch"][0]) - 69) % 12  # moved to the chords that are asked for
+    assert [(tick, (pitch - up) % 12) for tick, pitch, *_ in mine.tolist()] == [
+        (tick, pitch % 12) for tick, pitch, *_ in notes
+    ]
     path = download(page, "Settings (JSON)", tmp_path)
     press(page, "Other video")
     page.reload()
@@ -486,5 +502,7 @@ def test_settings_open_again(page: Page, film: Path, tmp_path: Path) -> None:
     expect(page.locator("#f-seed")).to_have_value("7")
     expect(page.locator("#f-chords")).to_have_value("Am F")
     expect(page.get_by_label("Sad")).to_be_checked()
+    expect(page.locator("#form")).to_contain_text("tune.mid: 3 notes, played by piano")
+    expect(sound).to_have_value("organ")
     expect(page.locator("#form").get_by_label("Drums", exact=True)).not_to_be_checked()
     expect(page.locator("#hits-count")).to_contain_text("1 left out")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cmt.compose import Report
 
-WAITING = "Waiting for its turn."
+WAITING = "Getting ready."
 CRASHED = (
     "Something went wrong here, and it is not your fault: the log in the terminal says what."
     " The page goes on; try again, or try another video."

@@ -123,6 +123,7 @@ class App {
     note(slot, "");
     try {
       await does();
+      slot.scrollIntoView({ block: "nearest" });
       return true;
     } catch (error) {
       this.refused(error);

@@ -6,6 +6,7 @@ import { mark, palette, HIT_KINDS, INSTRUMENTS } from "./drawing.js";
 import { Edits, partsOf } from "./edits.js";
 import { MusicForm } from "./form.js";
 import { Inspector } from "./inspector.js";
+import { Passage } from "./passage.js";
 import { Player } from "./player.js";
 import { Mixer, Takes } from "./takes.js";
 import { Timeline } from "./timeline.js";
@@ -25,6 +26,10 @@ export class Desk {
       tempo: () => this.retime(),
       theme: (file) => this.giveTheme(file),
       open: (text) => this.open(text),
+    });
+    this.passage = new Passage(this.timeline, {
+      bars: () => this.bars, time: () => this.player.time, end: () => this.seen.duration,
+      heard: () => this.heard !== null, again: (from, to) => this.again(from, to),
     });
     $("passage").hidden = !limits.again;
     $("sections-part").hidden = !limits.sections;
@@ -55,7 +60,6 @@ export class Desk {
     on("section", (index) => { this.inspector.choose(index, true); this.edited(); });
     on("hit", (hit) => { this.edits.toggle(hit); this.edited(); });
     on("newhit", (second) => this.addHit(second));
-    on("passage", (passage) => this.passage(passage));
     $("play").addEventListener("click", () => this.toggle());
     $("mixer-play").addEventListener("click", () => this.toggle());
     $("video").addEventListener("click", () => this.toggle());
@@ -68,11 +72,7 @@ export class Desk {
     $("as-seen").addEventListener("click", () => { this.edits.reset(); this.inspector.choose(-1); this.edited(); });
     $("make").addEventListener("click", () => this.compose(false));
     $("preview").addEventListener("click", () => this.compose(true));
-    $("again").addEventListener("click", () => this.again());
     $("revise").addEventListener("click", () => this.revise());
-    $("from-here").addEventListener("click", () => this.edge("from-bar"));
-    $("to-here").addEventListener("click", () => this.edge("to-bar"));
-    for (const id of ["from-bar", "to-bar"]) $(id).addEventListener("change", () => this.passageTyped());
     $("mixer").addEventListener("toggle", () => player.mixed($("mixer").open).catch((error) => this.unheard(error)));
     document.addEventListener("keydown", (event) => this.keyed(event));
   }
@@ -265,7 +265,7 @@ export class Desk {
       const music = await session.take(id);
       if (this.heard !== id) return;
       this.timeline.setMusic(music);
-      this.passageBounds();
+      this.passage.bound();
       this.showChanged(id, music);
       await chosen;
       if (play) {
@@ -329,7 +329,7 @@ export class Desk {
     if (!typed && /^[1-9]$/.test(event.key) && take) this.hear(take.id);
   }
 
-  // Another take of a passage
+  // Another take of a passage, or of what is changed
 
   get bars() {
     return this.timeline.music?.bars ?? this.edits.bars;
@@ -346,41 +346,10 @@ export class Desk {
     }
   }
 
-  passageBounds() {
-    for (const id of ["from-bar", "to-bar"]) $(id).max = this.bars.length;
-  }
-
-  passage(passage) {
-    if (passage) {
-      const { bars } = this;
-      const last = bars.findLastIndex((bar) => bar < passage[1] - 1e-3);
-      $("from-bar").value = bars.findIndex((bar) => bar >= passage[0] - 1e-3) + 1;
-      $("to-bar").value = last + 1;
-      if (this.heard !== null) $("passage").open = true;
-    }
-    $("passage-time").textContent = passage ? `${clock(passage[0], true)} to ${clock(passage[1], true)}` : "";
-  }
-
-  edge(id) {
-    const bar = this.bars.findLastIndex((start) => start <= this.player.time + 1e-6);
-    $(id).value = bar + 1;
-    this.passageTyped();
-  }
-
-  passageTyped() {
-    const [from, to] = ["from-bar", "to-bar"].map((id) => Number($(id).value));
-    if (!(from >= 1 && to >= from && to <= this.bars.length)) return;
-    this.timeline.setPassage([this.bars[from - 1], this.bars[to] ?? this.seen.duration]);
-  }
-
-  again() {
-    const [from, to] = ["from-bar", "to-bar"].map((id) => Number($(id).value));
-    complain($("error-passage"), "");
-    if (this.heard === null) return complain($("error-passage"), "Choose the take to change, under “Hear”.");
-    if (!from || !to) return complain($("error-passage"), "Select the passage first.", $(from ? "to-bar" : "from-bar"));
+  /** Have a passage of the take that is heard made again. */
+  again(from, to) {
     this.takesBefore = this.known;
-    const seed = Math.floor(Math.random() * 1e6);
-    const body = { from_bar: from - 1, to_bar: to, seed };
+    const body = { from_bar: from - 1, to_bar: to, seed: Math.floor(Math.random() * 1e6) };
     return this.app.ask($("slot-takes"), () => this.session.again(this.heard, body));
   }
 
@@ -407,7 +376,7 @@ export class Desk {
       return true;
     }
     if (name === "from_bar" || name === "to_bar") {
-      complain($("error-passage"), message, $(name.replace("_", "-")));
+      this.passage.complain(message, name.replace("_", "-"));
       return true;
     }
     return this.form.complain(name, message);
