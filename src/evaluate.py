@@ -32,8 +32,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cmt import limits
 from cmt.files import MIDI_SUFFIXES, InputError, replacing
-from cmt.options import add_limits, opened
+from cmt.options import opened
 from cmt.outputs import check_outputs
 from cmt.script import between, jobs, parser, run_script, tell
 
@@ -85,7 +86,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--csv", type=Path, metavar="FILE", help="the same for a spreadsheet")
     add("--seed", type=between(0, kind=int), default=0, help="of the bootstrap")
     add("--jobs", type=jobs, default=-1, help="processes (default: one per core)")
-    add_limits(options)
+    limits.add_options(options, *limits.OPTIONS)
     return options.parse_args(argv)
 
 
@@ -96,7 +97,7 @@ def main(argv: list[str] | None = None) -> None:
     from cmt.measures.comparison import summary
     from cmt.measures.metrics import METRICS
 
-    corpus = read_corpus(args.train) if args.train else None
+    corpus = read_corpus(args.train, args.max_megabytes) if args.train else None
     sets = {"files": measure_all(args.files, args, corpus)}
     if args.reference:
         sets["reference"] = measure_all(args.reference, args, corpus)
@@ -129,7 +130,7 @@ def midi_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in MIDI_SUFFIXES)
 
 
-def read_corpus(path: Path) -> Corpus:
+def read_corpus(path: Path, max_megabytes: float) -> Corpus:
     """The songs of a data set, to look for copied passages in.
 
     Raises:
@@ -140,7 +141,7 @@ def read_corpus(path: Path) -> Corpus:
     from cmt.music.words import words_to_song
 
     songs, names, clusters = [], [], []
-    dataset = read_dataset(path)
+    dataset = read_dataset(path, max_megabytes)
     for song, (words, about) in enumerate(zip(dataset.words, dataset.metadata, strict=True)):
         try:
             songs.append(words_to_song(words))
@@ -154,8 +155,8 @@ def read_corpus(path: Path) -> Corpus:
     return Corpus(songs, names, clusters)
 
 
-def find_sources(paths: Sequence[Path], skipped: list[str]) -> Iterator[Source]:
-    """Every piece that the files, folders and data sets name; what holds none is `skipped`."""
+def find_sources(paths: Sequence[Path], skipped: list[str], most: float) -> Iterator[Source]:
+    """Every piece of files, folders, data sets of `most` megabytes; what has none is `skipped`."""
     from cmt.measures.copying import cluster_of
     from cmt.music.dataset import read_dataset
 
@@ -167,7 +168,7 @@ def find_sources(paths: Sequence[Path], skipped: list[str]) -> Iterator[Source]:
             yield from (Source(str(file)) for file in below)
         elif path.suffix.lower() == ".npz":
             try:
-                dataset = read_dataset(path)
+                dataset = read_dataset(path, most)
             except InputError as error:
                 skipped.append(str(error))
                 continue
@@ -194,7 +195,7 @@ def measure_all(
     from cmt.parallel import with_parent
 
     skipped: list[str] = []
-    sources = list(find_sources(paths, skipped))
+    sources = list(find_sources(paths, skipped, args.max_megabytes))
     workers = min(args.jobs, max(len(sources), 1))
     parallel = Parallel(workers, return_as="generator", **with_parent())
     results = parallel(delayed(measure)(source, args.bars, corpus) for source in sources)
@@ -292,8 +293,7 @@ def control_errors(path: Path) -> dict[str, float]:
 
     if not path.exists():
         return {}
-    remedy = "remove it or make it again"
-    with naming(path, "no report of gen_midi_conditional.py", remedy):
+    with naming(path, "no report of gen_midi_conditional.py", "remove it or make it again"):
         report = entries(read_json(path), "it")
         told = entries(report.get("control_error"), "control_error")
         errors = {name: number(told.get(name), name, 0, 1e9) for name in CONTROL_ERRORS}

@@ -29,13 +29,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmt import markers
+from cmt import limits, markers
 from cmt.files import INFERENCE, PICTURES, InputError, unused_name
 from cmt.model import stored
 from cmt.options import (
     MAX_SEED,
     add_composition,
-    add_limits,
     add_markers,
     add_overwrite,
     check_composition,
@@ -90,7 +89,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add_overwrite(options)
     add_markers(options)
     add_composition(options)
-    add_limits(options)
+    limits.add_options(options, "--max-hours", "--max-pixels")
     args = options.parse_args(argv)
     for name in ("again", "revise"):
         if getattr(args, name) and not args.settings:

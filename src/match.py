@@ -16,9 +16,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from cmt import limits
 from cmt.files import InputError
 from cmt.music.vocabulary import MAX_TEMPO, MIN_TEMPO
-from cmt.options import add_limits
 from cmt.outputs import check_outputs
 from cmt.script import between, parser, run_script
 
@@ -39,7 +39,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         metavar="BPM",
         help="default: the video's, 120 if unknown",
     )
-    add_limits(options, pictures=False)
+    limits.add_options(options, "--max-hours", "--max-megabytes")
     return options.parse_args(argv)
 
 
@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> None:
     plan, changes = make_plan(control)
     for change in changes:
         print(f"{args.video.name}: {change}")
-    matches = best(args.library, plan, args.k)
+    matches = best(args.library, plan, args.k, args.max_megabytes)
     if not matches:
         raise InputError(f"{args.library}: no piece has a bar; make one with midi2numpy_mix.py")
 

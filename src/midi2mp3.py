@@ -16,9 +16,9 @@ import time
 from functools import partial
 from pathlib import Path
 
-from cmt import markers
+from cmt import limits, markers
 from cmt.music.vocabulary import MAX_MINUTES, MINUTES_A_DAY
-from cmt.options import add_limits, add_markers, add_sound, markers_at, opened, sound
+from cmt.options import add_markers, add_sound, markers_at, opened, sound
 from cmt.script import between, parser, run_script
 
 TEMPOS = (4, 1000)  # BPM; any music may be played
@@ -46,7 +46,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add_sound(options)
     add_markers(options)
-    add_limits(options)
+    limits.add_options(options, "--max-hours", "--max-pixels")
     return options.parse_args(argv)
 
 

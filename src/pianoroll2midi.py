@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cmt import limits
 from cmt.files import InputError, replacing
 from cmt.outputs import check_outputs, only_run
 from cmt.parallel import DASK_HELP, cluster, in_order
@@ -40,6 +41,7 @@ def main(argv: list[str] | None = None) -> None:
     add("--out_dir", type=Path, required=True, help="folder for the MIDI files")
     add("--jobs", type=jobs, default=-1, help="processes (default: one per core)")
     add("--dask", metavar="SCHEDULER", help=DASK_HELP)
+    limits.add_options(options, "--max-megabytes")
     args = options.parse_args(argv)
 
     from tqdm import tqdm
@@ -49,8 +51,8 @@ def main(argv: list[str] | None = None) -> None:
     outputs = midi_names(sorted(args.in_dir.rglob("*.npz")), args.in_dir)
     if not outputs:
         raise InputError(f"{args.in_dir}: no folder with .npz piano rolls")
-    tasks = [(roll, args.out_dir / name) for roll, name in outputs.items()]
-    check_outputs((out for _, out in tasks), outputs)
+    tasks = [(roll, args.out_dir / name, args.max_megabytes) for roll, name in outputs.items()]
+    check_outputs((out for _, out, _ in tasks), outputs)
     with cluster(args.dask) as client, only_run(args.out_dir):
         reasons = in_order(
             convert, tasks, crashed, jobs=args.jobs, batch=FILES_AT_ONCE, client=client
@@ -77,14 +79,14 @@ def midi_names(rolls: list[Path], in_dir: Path) -> dict[Path, Path]:
     }
 
 
-def convert(roll: Path, out: Path) -> str | None:
+def convert(roll: Path, out: Path, max_megabytes: float = limits.MAX_MEGABYTES) -> str | None:
     """Write a piano roll as MIDI; the reason if that cannot be done."""
     from cmt.music.pianorolls import read_rolls
     from cmt.untrusted import naming
 
     try:
         with naming(roll, "not a usable piano roll", "take one of the Lakh Pianoroll Dataset"):
-            score = to_score(read_rolls(roll))
+            score = to_score(read_rolls(roll, max_megabytes))
         with replacing(out) as target:
             target.write_bytes(score.dumps_midi())  # not by its library, which tells no error
     except InputError as error:

@@ -16,6 +16,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from cmt import limits
 from cmt.files import DATASET
 from cmt.model.config import CMTConfig
 from cmt.music.vocabulary import INITIAL_SIZES, INITIAL_SIZES_WITH_KEYS, MAX_WORDS
@@ -95,6 +96,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         default=TrainingConfig.workers,
         help="loading processes",
     )
+    limits.add_options(options, "--max-megabytes")
     model = options.add_argument_group("model (ignored with -p and --resume)")
     add = model.add_argument
     add("--d_model", type=width, default=CMTConfig.d_model, help="width")
@@ -195,6 +197,7 @@ def config_of(args: argparse.Namespace) -> RunConfig:
         ),
         val_fraction=args.val_fraction,
         max_len=args.max_len,
+        max_megabytes=args.max_megabytes,
         start=args.path,
         dropout=args.dropout,
         resume=args.resume,

@@ -19,13 +19,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cmt import markers
+from cmt import limits, markers
 from cmt.files import INFERENCE, InputError
 from cmt.moods import suggest
 from cmt.music.vocabulary import INSTRUMENTS
 from cmt.options import (
     add_composition,
-    add_limits,
     add_markers,
     add_overwrite,
     add_rhythm,
@@ -70,7 +69,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add_sound(options)
     add_markers(options)
     add_rhythm(options)
-    add_limits(options)
+    limits.add_options(options, "--max-hours", "--max-pixels")
     add_composition(options)
     # Without a `=`, what follows --keep-audio is a video.
     bare = ("--keep-audio", "--keep_audio")

@@ -14,7 +14,7 @@ from cmt.files import REPOSITORY
 SOURCE = REPOSITORY / "src" / "cmt"
 # From the lowest up: each imports from those before it alone, if from any.
 ROOMS = (
-    "files", "limits", "media", "untrusted", "outputs", "terminal", "script", "parallel",
+    "files", "terminal", "script", "limits", "media", "untrusted", "outputs", "parallel",
     "markers", "music", "grid", "rhythm", "key_frames", "control_table", "control",
     "hits", "retiming", "sections", "plan", "form", "theme", "model", "training", "decoding",
     "measures", "sound", "plots", "video", "moods", "revision", "compose", "options", "results",

@@ -259,3 +259,10 @@ def test_hours_are_limited_as_one_asks(tmp_path: Path) -> None:
         ):
             load(path)
         assert load(path, 8.0).duration == 7 * 3600
+
+
+def test_metadata_are_limited_as_one_asks(tmp_path: Path) -> None:
+    path = data_set(tmp_path / "a.npz", about={"genre": "x" * 4000})
+    with pytest.raises(InputError, match=r"a\.npz: .* 0\.01 MB of metadata.*--max-megabytes$"):
+        read_dataset(path, 0.01)
+    assert len(read_dataset(path).words) == 1

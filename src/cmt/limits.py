@@ -5,13 +5,39 @@ Each limit has an option in the scripts that read such files, which a refusal na
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 
 from cmt.files import InputError
+from cmt.script import between
 
 MAX_HOURS = 6.0  # of a video, and of what is made for one: three films; music takes 1.4 GB an hour
 MAX_PIXELS = 2**26  # 8192 × 8192, the most that cameras give; a decoder holds a dozen of them
-MOST_HOURS = 1000.0  # that may be asked for
+# Of what else a file declares: the metadata of 200,000 songs, five piano rolls of an hour.
+MAX_MEGABYTES = 128.0
+MOST_HOURS = MOST_MEGABYTES = 1000.0  # that may be asked for
+
+OPTIONS = {
+    "--max-hours": {
+        "type": between(0, MOST_HOURS, inclusive="right"), "default": MAX_HOURS,
+        "metavar": "HOURS", "help": "that a video may last; default %(default)g",
+    },
+    "--max-pixels": {
+        "type": between(1, kind=int), "default": MAX_PIXELS,
+        "metavar": "N", "help": "that its pictures may have; default %(default)d, 8192 x 8192",
+    },
+    "--max-megabytes": {
+        "type": between(0, MOST_MEGABYTES, inclusive="right"), "default": MAX_MEGABYTES,
+        "metavar": "MB", "help": "of metadata or piano rolls of a file; default %(default)g",
+    },
+}  # fmt: skip
+
+
+def add_options(options: argparse.ArgumentParser, *names: str) -> None:
+    """Add the options of these names that raise limits."""
+    group = options.add_argument_group("limits of what is read")
+    for name in names:
+        group.add_argument(name, **OPTIONS[name])  # type: ignore[arg-type]
 
 
 class TooMuch(InputError):

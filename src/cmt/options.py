@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cmt.decoding import LOOPS
 from cmt.files import DEFAULT_CHECKPOINT, InputError
-from cmt.limits import MAX_HOURS, MAX_PIXELS, MOST_HOURS, VideoLimits
+from cmt.limits import VideoLimits
 from cmt.markers import USUAL_RATE
 from cmt.moods import MOODS
 from cmt.music.keys import MODES, TONICS, Key
@@ -168,21 +168,6 @@ def add_rhythm(options: argparse.ArgumentParser) -> None:
         " visual beats from one flow in half the time (single), from smaller frames in a quarter"
         " (fast)",
     )  # fmt: skip
-
-
-def add_limits(options: argparse.ArgumentParser, pictures: bool = True) -> None:
-    """Add the options that raise the limits of `cmt.limits`, those of pictures if it reads them."""
-    add = options.add_argument_group("limits of what is read").add_argument
-    hours = between(0, MOST_HOURS, inclusive="right")
-    add(
-        "--max-hours", type=hours, default=MAX_HOURS, metavar="HOURS",
-        help="that a video may last; default %(default)g",
-    )  # fmt: skip
-    if pictures:
-        add(
-            "--max-pixels", type=between(1, kind=int), default=MAX_PIXELS, metavar="N",
-            help="that its pictures may have; default %(default)d, 8192 x 8192",
-        )  # fmt: skip
 
 
 def opened(video: Path, args: argparse.Namespace) -> Source:

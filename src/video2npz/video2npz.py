@@ -25,8 +25,9 @@ from itertools import starmap
 from pathlib import Path
 
 try:
+    from cmt import limits
     from cmt.files import INFERENCE, PICTURES, InputError, unused_name
-    from cmt.options import add_limits, add_overwrite, add_rhythm, check_rhythm, opened, watched
+    from cmt.options import add_overwrite, add_rhythm, check_rhythm, opened, watched
     from cmt.outputs import check_outputs, only_run, refuse_to_replace
     from cmt.parallel import DASK_HELP, cluster, in_order
     from cmt.script import parser, run_script, tell
@@ -62,7 +63,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add_overwrite(options)
     add_rhythm(options)
-    add_limits(options)
+    limits.add_options(options, "--max-hours", "--max-pixels")
     args = options.parse_args(argv)
     check_rhythm(options, args)
     if args.rhythm == "true" and args.resolution != 1:

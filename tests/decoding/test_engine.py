@@ -8,7 +8,8 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cmt.decoding.engine import log_likelihood
+from cmt.control import Control
+from cmt.decoding.engine import generate, log_likelihood
 from cmt.decoding.exact import ExactLoop
 from cmt.decoding.style import Style
 from cmt.measures.obedience import control_error
@@ -26,7 +27,7 @@ from cmt.music.vocabulary import (
     TICKS_PER_BAR,
 )
 from cmt.music.words import Song, song_to_words, words_to_song
-from cmt.plan import BarPlan, Plan
+from cmt.plan import BarPlan, Plan, make_plan
 from conftest import REFERENCE, takes_of
 
 TRACE = {
@@ -65,6 +66,14 @@ def test_original_loop_survives_what_crashed_the_original(traced_model: CMT) -> 
     (take,) = takes_of(traced_model, control, degree=0.7, loop="original", seed=4)
     assert take.words[1, COLUMNS.index("type")] == NOTE
     words_to_song(take.words)
+
+
+def test_exact_loop_goes_on_where_the_seconds_are_more_than_the_ticks(small_model: CMT) -> None:
+    control = Control(np.array([(BAR, 17, 0, 0, 28, 1), (BAR, 17, 0, 16, 28, 58)]), 120.0, 3.9)
+    plan, _ = make_plan(control)
+    (take,) = generate(small_model, control, plan)
+    assert take.words[:, COLUMNS.index("i_beat")].max() > 28
+    assert take.words[:, COLUMNS.index("p_beat")].max() == 100
 
 
 @pytest.mark.parametrize("kind", ["short", "strong", "past the end"])

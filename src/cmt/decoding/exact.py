@@ -347,5 +347,6 @@ class ExactLoop:
         """Add the place in the song, rounded as in training; an EOS has none."""
         if word["type"] == EOS:
             return {**word, "p_beat": FIELD["p_beat"].offset, "i_beat": 0}
-        share = 100 * self.tick // self.n_beat
+        # A file's seconds may be some ticks more than its words say.
+        share = min(100, 100 * self.tick // self.n_beat)
         return {**word, "p_beat": share + FIELD["p_beat"].offset, "i_beat": self.tick}

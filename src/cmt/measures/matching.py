@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from cmt.limits import MAX_MEGABYTES
 from cmt.measures.obedience import root_mean_square
 from cmt.music.dataset import stream_dataset
 from cmt.music.vocabulary import BAR, COLUMNS, EOS, INSTRUMENTS, NOTE, TICKS_PER_BAR
@@ -117,13 +118,16 @@ def score(words: np.ndarray, plan: Plan) -> Score:
     )
 
 
-def best(library: str | Path, plan: Plan, k: int) -> list[Match]:
+def best(
+    library: str | Path, plan: Plan, k: int, max_megabytes: float = MAX_MEGABYTES
+) -> list[Match]:
     """Find the pieces that fit a video best, holding no more than k of them in memory.
 
     Args:
         library: data set npz, ours or the original's.
         plan: what the video asks for, from `cmt.plan.make_plan`.
         k: pieces to find.
+        max_megabytes: see `stream_dataset`.
 
     Returns:
         At most k, the best first, equal scores in the library's order. Pieces without bars are
@@ -134,7 +138,7 @@ def best(library: str | Path, plan: Plan, k: int) -> list[Match]:
     """
     # A heap with the worst on top: the farthest, of equals the last.
     found: list[tuple[float, int, Match]] = []
-    songs = tqdm(stream_dataset(library), unit=" pieces", disable=None)
+    songs = tqdm(stream_dataset(library, max_megabytes), unit=" pieces", disable=None)
     for index, (words, about) in enumerate(songs):
         result = score(words, plan)
         order = (-result.distance, -index)

@@ -25,11 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmt.files import InputError, replacing
+from cmt.limits import MAX_MEGABYTES, TooMuch
 from cmt.music.vocabulary import COLUMNS, MAX_WORDS
 from cmt.music.words import check_words
 from cmt.untrusted import Member, archive, member, naming, parse_json, text, whole
 
-MAX_METADATA = 128 << 20  # bytes: of 200,000 songs, at four a character
 MAX_REPEATS = 1000  # of a song in an epoch
 LONGEST_TEXT = 4096  # characters: of a path, which a song's id is
 
@@ -114,21 +114,27 @@ def _write_member(
             member.write(row.tobytes())
 
 
-def read_dataset(path: str | Path) -> Dataset:
+def read_dataset(path: str | Path, max_megabytes: float = MAX_MEGABYTES) -> Dataset:
     """Read a data set npz whole; see `stream_dataset`.
 
     Raises:
         InputError: as `stream_dataset` does.
     """
-    words, metadata = zip(*stream_dataset(path), strict=True)
+    words, metadata = zip(*stream_dataset(path, max_megabytes), strict=True)
     return Dataset(list(words), list(metadata))
 
 
-def stream_dataset(path: str | Path) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
+def stream_dataset(
+    path: str | Path, max_megabytes: float = MAX_MEGABYTES
+) -> Iterator[tuple[np.ndarray, dict[str, Any]]]:
     """Read a data set npz, ours or the original's, song by song.
 
     The original's metadata is a pickled array; it is read with an unpickler that knows
     nothing but plain containers, text and numbers.
+
+    Args:
+        path: the npz.
+        max_megabytes: that its metadata may have, four bytes a character.
 
     Yields:
         (words, metadata) per song; words (length, 10) integers, the EOS row included.
@@ -141,7 +147,7 @@ def stream_dataset(path: str | Path) -> Iterator[tuple[np.ndarray, dict[str, Any
         naming(path, "not a data set of compound words", "make one with midi2numpy_mix.py"),
         archive(path) as opened,
     ):
-        metadata = _read_metadata(opened)
+        metadata = _read_metadata(opened, round(max_megabytes * 2**20), path)
         count = len(metadata)
         with member(opened, "decoder_mask") as mask:
             mask.expect("iub", (count, None))
@@ -183,18 +189,25 @@ def _song(rows: NDArray[Any], length: int, song: int) -> NDArray[np.signedintege
     return words.astype(narrow, copy=False)
 
 
-def _read_metadata(opened: zipfile.ZipFile) -> list[dict[str, Any]]:
+def _read_metadata(opened: zipfile.ZipFile, most: int, path: str | Path) -> list[dict[str, Any]]:
     """The songs' dicts, of plain values: neither nested nor large when they are told."""
     with member(opened, "metadata") as stored:
         if stored.dtype.hasobject:
-            data = stored.file.read(MAX_METADATA + 1)
-            if len(data) > MAX_METADATA:
-                raise ValueError(f"more than {MAX_METADATA >> 20} MB of metadata")
+            data = stored.file.read(most + 1)
+            size = len(data)
+        else:
+            stored.expect("U", ())
+            size = stored.dtype.itemsize
+        if size > most:
+            raise TooMuch(
+                f"{path}: has more than {most / 2**20:.3g} MB of metadata; make it smaller",
+                "--max-megabytes",
+            )
+        if stored.dtype.hasobject:
             _check_pickle(data)
             metadata = _PlainUnpickler(io.BytesIO(data)).load().items
         else:
-            stored.expect("U", ())
-            metadata = parse_json(str(stored.read(MAX_METADATA)))
+            metadata = parse_json(str(stored.read(most)))
     if not isinstance(metadata, list) or not all(isinstance(about, dict) for about in metadata):
         raise ValueError("metadata is not a list of dicts")
     if not metadata:

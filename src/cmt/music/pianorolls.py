@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cmt.limits import MAX_MEGABYTES, TooMuch
 from cmt.music.vocabulary import PITCHES
 from cmt.untrusted import archive, parse_json, read_array, text, whole, within
 
-# Cells of all tracks, a byte each once they are laid out: five tracks of three hours.
-MAX_CELLS = 200 << 20
 MAX_TRACKS = 256
 MAX_RESOLUTION = 9600  # steps of a quarter note
 LONGEST_NAME = 4096  # characters
@@ -42,10 +41,15 @@ class Multitrack:
     tracks: tuple[Roll, ...]
 
 
-def read_rolls(path: str | Path) -> Multitrack:
+def read_rolls(path: str | Path, max_megabytes: float = MAX_MEGABYTES) -> Multitrack:
     """Read piano rolls.
 
+    Args:
+        path: an npz of pypianoroll's.
+        max_megabytes: that all tracks may take, a byte for each pitch of each step.
+
     Raises:
+        TooMuch: they would take more.
         OSError, ValueError, KeyError, zipfile.BadZipFile: the file cannot be read, is none, or has
             sizes or indices that are not there.
     """
@@ -56,9 +60,9 @@ def read_rolls(path: str | Path) -> Multitrack:
             raise ValueError("info.json is no object")
         resolution = info.get("resolution", info.get("beat_resolution"))
         tracks: list[Roll] = []
-        cells = 0
+        most, cells = round(max_megabytes * 2**20), 0
         while isinstance(about := info.get(str(len(tracks))), dict) and len(tracks) < MAX_TRACKS:
-            roll = _roll(opened, f"pianoroll_{len(tracks)}", MAX_CELLS - cells)
+            roll = _roll(opened, f"pianoroll_{len(tracks)}", most - cells, path)
             cells += roll.size
             tracks.append(
                 Roll(
@@ -70,7 +74,7 @@ def read_rolls(path: str | Path) -> Multitrack:
             )
         tempo = None
         if "tempo.npy" in opened.namelist():
-            tempo = read_array(opened, "tempo", "fiu", (None,), MAX_CELLS // PITCHES * 8)
+            tempo = read_array(opened, "tempo", "fiu", (None,), most // PITCHES * 8)
         return Multitrack(
             resolution=whole(resolution, "resolution", 1, MAX_RESOLUTION),
             tempo=tempo,
@@ -78,11 +82,17 @@ def read_rolls(path: str | Path) -> Multitrack:
         )
 
 
-def _roll(opened: zipfile.ZipFile, name: str, most: int) -> NDArray[Any]:
+def _roll(opened: zipfile.ZipFile, name: str, most: int, path: str | Path) -> NDArray[Any]:
     """A roll (steps, 128) out of its columns, compressed: rows, and where each column begins."""
     steps, pitches = read_array(opened, f"{name}_csc_shape", "iu", (2,), 16).tolist()
-    if pitches != PITCHES or not 0 <= steps * pitches <= most:
+    if pitches != PITCHES or steps < 0:
         raise ValueError(f"{name} declares {steps} steps of {pitches} pitches")
+    if steps * pitches > most:
+        raise TooMuch(
+            f"{path}: not a usable piano roll ({name} declares {steps} steps, and there is room for"
+            f" {most // pitches}); cut it",
+            "--max-megabytes",
+        )
     data, rows, starts = (
         read_array(opened, f"{name}_csc_{part}", kinds, (size,), 8 * max(most, PITCHES + 1))
         for part, kinds, size in (

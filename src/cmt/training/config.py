@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cmt.files import EXPERIMENTS, LOGS
+from cmt.limits import MAX_MEGABYTES
 from cmt.model.config import CMTConfig
 from cmt.music.vocabulary import MAX_WORDS
 
@@ -78,6 +79,7 @@ class RunConfig:
         augmentation: random changes of the songs to learn from.
         val_fraction: share of songs held out, 0 … 1.
         max_len: longest crop, in words.
+        max_megabytes: that the metadata of `data` may have.
         start: checkpoint to start from in place of a new model, ours or the original's.
         dropout: probability that takes the place of the one of `start`; None keeps it.
         resume: go on from where the run of this name stopped.
@@ -94,6 +96,7 @@ class RunConfig:
     augmentation: Augmentation = Augmentation()
     val_fraction: float = 0.05
     max_len: int = MAX_WORDS
+    max_megabytes: float = MAX_MEGABYTES
     start: Path | None = None
     dropout: float | None = None
     resume: bool = False

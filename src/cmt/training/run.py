@@ -107,7 +107,7 @@ def _check_name(config: RunConfig) -> None:
 
 def _read_songs(config: RunConfig, keys: bool) -> tuple[Songs, Songs | None]:
     """Songs to learn from, and those held out, if any; they tell their key if `keys`."""
-    data = read_dataset(config.data)
+    data = read_dataset(config.data, config.max_megabytes)
     seed = config.training.seed
     try:
         kept, held_out = split(data.metadata, config.val_fraction, seed)
