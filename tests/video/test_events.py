@@ -47,6 +47,18 @@ def test_cuts_are_found_between_black_bars() -> None:
     assert times(find_events(watch(draw, 2)), "cut") == [1.0]
 
 
+def test_what_changes_in_a_part_of_the_first_pictures_is_no_cut() -> None:
+    one, other = view(texture(1), 0), view(texture(2), 0)
+
+    def draw(t: float) -> np.ndarray:
+        picture = one.copy()
+        if t > 0.02:
+            picture[20:60, 20:60] = (picture[20:60, 20:60] + other[20:60, 20:60].astype(int)) // 2
+        return picture
+
+    assert times(find_events(watch(draw, 1)), "cut") == []
+
+
 def test_a_flash_is_no_cut() -> None:
     scene = texture(1)
 

@@ -27,7 +27,9 @@ DIRECTIONS = 16  # of motion, over the full circle
 DETAIL = 3.0  # of 255, mean contrast of neighbouring cells that flow can follow
 LIVELY = 12  # of 255: what has always changed by less is a bar or a logo
 NO_PAIR = (0.0, np.zeros((0, 2), np.float32))  # seconds and flow, before the first and after
-FEWEST = 0.04  # of a thumbnail's pixels that must be lively to leave out the others
+# Of a thumbnail's pixels, so many must be lively to leave out the others; and of the first pictures
+# none is left out, as all that has changed by then is what has just moved.
+FEWEST, FIRST = 0.04, 12
 
 
 @dataclass(frozen=True)
@@ -187,7 +189,7 @@ class _Thumbnails:
     def _difference(self, other: np.ndarray) -> float:
         """1 − r of the newest thumbnail and another, blind to brightness and contrast."""
         lively = (self._highest - self._lowest).max(axis=1) > LIVELY
-        if lively.mean() < FEWEST:
+        if lively.mean() < FEWEST or len(self.colours) < FIRST:
             lively[:] = True
         a, b = (_normalised(thumb[lively]) for thumb in (self._recent[-1], other))
         return float(np.square(a - b).sum() / 2)
