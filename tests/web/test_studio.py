@@ -18,11 +18,12 @@ import gen_midi_conditional
 from cmt import options
 from cmt.control import Control, save_control
 from cmt.files import InputError
+from cmt.grid import Mark, bent
 from cmt.model import checkpoint, fast
 from cmt.model.network import CMT
 from cmt.moods import MOODS
 from cmt.music.midi import read_midi
-from cmt.rhythm import VideoRhythm, load_rhythm
+from cmt.rhythm import VideoRhythm, VisualBeat, load_rhythm
 from cmt.sound.film import has_sound, video_duration
 from cmt.web import settings
 from cmt.web.asking import settings_of
@@ -156,6 +157,24 @@ def test_what_is_made_again_is_made_as_it_was() -> None:
         ({"takes": 1, "precision": "int8"}, "int8"), ({"precision": "int8"}, "float32"),
     ):  # fmt: skip
         assert settings_of(settings.read(given), control, []).precision == precision
+
+
+def test_a_preview_has_the_tempo_of_the_whole() -> None:
+    # Hits that keep to no tempo: what bends least to meet them depends on how many are known.
+    rng = np.random.RandomState(2)
+    seconds = np.cumsum(rng.uniform(0.4, 1.3, 30))
+    grid, _ = bent(100.0, [Mark(second) for second in seconds])
+    ticks = np.rint(grid.ticks(seconds)).astype(int).tolist()
+    hits = [
+        VisualBeat(second, *divmod(tick, 16), 1.0)
+        for second, tick in zip(seconds.tolist(), ticks, strict=True)
+    ]
+    rhythm = VideoRhythm(30.0, 100.0, tuple(hits), (0.1,) * 12, grid.knots, (0,))
+    control, first = Control.of(rhythm), Control.of(rhythm.until(8.0))
+    asked = settings.read({"mood": "epic", "preview": True})
+    tempo = MOODS["epic"].tempo_for(control)
+    assert tempo != MOODS["epic"].tempo_for(first)
+    assert settings_of(asked, first, [], control).tempo == tempo
 
 
 def test_only_a_passage_changes(studio: Studio, film: Path, tmp_path: Path) -> None:

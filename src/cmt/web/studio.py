@@ -204,13 +204,14 @@ class Studio:
 
         asked = read(content)
         rhythm = load_rhythm(folder / "rhythm.json")
-        control = Control.of(rhythm.until(PREVIEW) if asked.preview else rhythm)
+        whole = Control.of(rhythm)
+        control = Control.of(rhythm.until(PREVIEW)) if asked.preview else whole
         sources = results.Sources(None, control.checksum, str(self.ckpt), self.weights)
         tell(0.0, "composing", "Composing.")
         pieces = compose(
             self.model,
             control,
-            settings_of(asked, control, read_json(folder / "timeline.json")["hits"]),
+            settings_of(asked, control, read_json(folder / "timeline.json")["hits"], whole),
             lambda share: tell(COMPOSED * share, "composing", "Composing."),
         )
         for number, piece in enumerate(pieces, start=1):

@@ -28,6 +28,7 @@ KINDS = {
     "turn": "turns",
     "added": "hits of yours",
 }
+ONE = {**{kind: kind for kind in KINDS}, "added": "hit of yours"}
 RIGHTS = (
     "The music is yours to use, for money too, as far as we can say so: we claim no rights in it."
     " The model learned from pieces whose licences allow use and change; the sounds are those of a"
@@ -54,7 +55,8 @@ def of_hits(heard: Sequence[dict[str, Any]], near: float) -> str:
         for each in heard
     )
     present = {each["kind"] for each in heard}
-    kinds = listed([name for kind, name in KINDS.items() if kind in present])
+    names = ONE if len(heard) == 1 else KINDS
+    kinds = listed([name for kind, name in names.items() if kind in present])
     return f"Hits {met} of {len(heard)} {kinds} within {1000 * near:.0f} ms."
 
 

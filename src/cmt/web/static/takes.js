@@ -16,7 +16,7 @@ const IN_PREVIEWS = ["mp3", "mid", "json"];
 
 /** What is said of a take: a sentence, or several. */
 const said = ({ preview, words }) =>
-  [preview ? "The beginning only: “Make music” makes the whole." : [], words].flat().join(" ");
+  [preview ? "A first taste: “Make music” makes the whole, with other notes." : [], words].flat().join(" ");
 
 export class Takes {
   /**
