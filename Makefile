@@ -11,7 +11,7 @@ web: .venv/installed
 
 test: .venv/tested
 	$(MAKE) lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/tested
 	$(BIN)/ruff check .
