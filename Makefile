@@ -9,9 +9,12 @@ demo: .venv/installed
 web: .venv/installed
 	$(BIN)/python src/app.py
 
+# In the browser what is heard and seen is timed: nothing else runs beside it.
+BROWSER = tests/web/test_browser.py
 test: .venv/tested
 	$(MAKE) lint
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --ignore $(BROWSER)
+	$(BIN)/pytest $(BROWSER)
 
 lint: .venv/tested
 	$(BIN)/ruff check .
