@@ -45,9 +45,10 @@ def test_an_installed_package_keeps_data_in_the_working_folder(tmp_path: Path) -
     files = tmp_path / "site" / "cmt" / "files.py"
     files.parent.mkdir(parents=True)
     files.write_bytes((SOURCE / "cmt" / "files.py").read_bytes())
-    code = f"import sys; sys.path.insert(0, {str(files.parent)!r}); import files;"
-    code += "print(files.INFERENCE, files.DEFAULT_CHECKPOINT, files.git_revision(), sep='\\n')"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    code = "from files import *;"
+    code += "print(INFERENCE, DEFAULT_CHECKPOINT, git_revision(), sep='\\n')"
+    bare = [sys.executable, "-c", code]  # it imports from the folder that it is called in
+    result = subprocess.run(bare, capture_output=True, text=True, cwd=files.parent)
     model = tmp_path / "site" / "cmt_default_model"
     assert result.stdout.splitlines() == ["inference", str(model), "unknown"]
 
