@@ -24,7 +24,7 @@ axe = pytest.importorskip(
 )
 pytest.importorskip("uvicorn", reason="uvicorn is not installed (extra `web`)")
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect  # noqa: E402
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect  # noqa: E402
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 30_000  # ms, on a busy machine
@@ -229,6 +229,43 @@ def test_the_timeline_by_keyboard(page: Page, excerpt: Path) -> None:
     assert box
     line.click(position={"x": 52 + 0.75 * (box["width"] - 52), "y": box["height"] - 30})
     expect(line).to_have_attribute("aria-valuenow", re.compile(r"^(2\.9[5-9]|3(\.0[0-5]?)?)"))
+
+
+def test_a_place_asked_for_while_the_page_is_filled_stays(page: Page, excerpt: Path) -> None:
+    """Neither the timeline of the tempo nor the video's first bytes take the playhead back."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if route.request.method == "GET":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/timeline?mood=*", hold)
+    page.route("**/video", hold)
+    watch(page, excerpt)
+    line = page.get_by_role("slider", name="Place in the video")
+    line.focus()
+    # Two at once, before anything can come between them.
+    page.evaluate(
+        """for (const key of ["ArrowRight", "ArrowRight"])
+             timeline.dispatchEvent(new KeyboardEvent("keydown", { key }));"""
+    )
+    expect(line).to_have_attribute("aria-valuenow", "2.0")
+    page.wait_for_timeout(100)
+    assert len(held) >= 2 and page.evaluate("video.readyState") == 0
+    with page.expect_response("**/timeline?mood=*"):
+        for route in held:
+            route.continue_()
+        page.unroute_all()
+    until(page, "video.readyState > 1 && !video.seeking")
+    assert page.evaluate("video.currentTime") == pytest.approx(2, abs=0.001)
+    expect(page.locator("#error-tempo")).to_be_hidden()
+    assert at(page) == 2
+    page.evaluate("video.dispatchEvent(new Event('timeupdate'))")
+    page.keyboard.press("ArrowRight")
+    expect(line).to_have_attribute("aria-valuenow", "3.0")
+    until(page, "Math.abs(video.currentTime - 3) < 0.001")
 
 
 def test_hits_are_left_out_and_added(page: Page, film: Path) -> None:

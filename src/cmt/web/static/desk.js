@@ -41,10 +41,8 @@ export class Desk {
   }
 
   forget() {
-    this.player.pause();
     this.player.choose(null);
-    $("video").removeAttribute("src");
-    $("video").load();
+    this.player.show(null);
     Object.assign(this, { session: null, loading: null, seen: null, edits: null, heard: null, known: 0, reopened: null, fresh: null });
     this.timeline.seen = null;
     this.timeline.music = null;
@@ -55,7 +53,10 @@ export class Desk {
   listen() {
     const { player, timeline } = this;
     const on = (name, does) => timeline.addEventListener(name, (event) => does(event.detail));
-    on("seek", (second) => this.seek(second));
+    on("seek", (second) => {
+      this.fresh = null; // who goes elsewhere is not taken to what is new
+      this.seek(second);
+    });
     on("border", ({ index, bar }) => { this.edits.move(index, bar); this.edited(); });
     on("section", (index) => { this.inspector.choose(index, true); this.edited(); });
     on("hit", (hit) => { this.edits.toggle(hit); this.edited(); });
@@ -98,18 +99,18 @@ export class Desk {
     if (this.session !== session) return;
     this.seen = timeline;
     this.edits = new Edits(timeline);
-    $("video").src = session.url("video");
+    this.player.show(session.url("video"));
     for (const id of ["seen", "music"]) $(id).hidden = false;
     this.strip = timeline.thumbnails.url;
     this.timeline.zoom = 1;
     this.timeline.show(timeline, this.edits, this.strip);
+    this.seek(0); // now: from here on somebody may go elsewhere
     this.form.suggest(timeline, state.video.has_sound);
     await this.retime();
     if (this.session !== session) return;
     this.mixer.draw(state.video.has_sound);
     this.describe();
     this.edited();
-    this.seek(0);
     this.known = state.takes.length;
     const seeds = state.takes.filter((take) => !take.preview).map((take) => take.settings?.seed ?? 0);
     this.form.nextSeed = Math.max(-1, ...seeds) + 1;

@@ -21,16 +21,29 @@ export class Player extends EventTarget {
     this.take = null;
     this.parts = false;
     this.sounding = [];
+    this.asked = null; // the second that the video has not reached yet
     video.volume = 0;
     video.muted = true;
+    video.addEventListener("loadedmetadata", () => this.reach());
+    video.addEventListener("seeked", () => { if (!video.seeking) this.asked = null; });
     for (const name of ["playing", "pause", "ended", "waiting", "seeking", "seeked"]) {
       video.addEventListener(name, () => this.follow());
     }
     setInterval(() => this.correct(), 400);
   }
 
+  /** Show a video, or none (null), from its start. */
+  show(url) {
+    this.pause();
+    this.asked = null;
+    if (url) this.video.src = url;
+    else this.video.removeAttribute("src");
+    this.video.load();
+  }
+
+  /** The second where the video is, or goes: a place that was asked for counts before it is reached. */
   get time() {
-    return this.video.currentTime;
+    return this.asked ?? this.video.currentTime;
   }
 
   get playing() {
@@ -71,7 +84,7 @@ export class Player extends EventTarget {
     this.context ??= new AudioContext();
     await this.context.resume();
     if (this.take) await this.load();
-    if (this.video.ended) this.video.currentTime = 0;
+    if (this.video.ended) this.seek(0);
     await this.video.play();
   }
 
@@ -80,7 +93,15 @@ export class Player extends EventTarget {
   }
 
   seek(second) {
-    this.video.currentTime = Math.min(Math.max(second, 0), (this.video.duration || second) - 0.01);
+    this.asked = Math.max(second, 0);
+    this.reach();
+  }
+
+  /** Go where was asked for, as soon as the video knows how long it is. */
+  reach() {
+    const { video } = this;
+    if (this.asked === null || video.readyState === HTMLMediaElement.HAVE_NOTHING) return;
+    video.currentTime = Math.max(Math.min(this.asked, video.duration - 0.01), 0);
   }
 
   /** Have the sound of the take at hand; false where another was chosen meanwhile. */
