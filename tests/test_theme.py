@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from cmt.model.network import CMT
 from cmt.music.chords import read_loops
 from cmt.music.keys import Key
 from cmt.music.midi import read_midi, to_midi
+from cmt.music.pitch import RATE
 from cmt.music.vocabulary import BAR, DRUMS, INSTRUMENT_CLASS, TICKS_PER_BAR
 from cmt.music.words import NOTE_DTYPE, Song
 from cmt.revision import Revision
@@ -127,6 +129,61 @@ def test_the_melody_of_a_file_is_its_highest_notes(tmp_path: Path) -> None:
         read_theme(tmp_path / "tune.mid")
     long = [(16 * bar, 60, 4, PIANO) for bar in range(40)]
     assert len(read_theme(written(tmp_path, long)).notes) == 16
+
+
+def hummed(folder: Path, name: str = "hum.wav", channels: int = 1, seconds: float = 0.45) -> Path:
+    """`TUNE` by a voice that is a quarter of a tone too low, a note each half second."""
+    time = np.arange(round(seconds * RATE)) / RATE
+    silence = np.zeros(round((0.5 - seconds) * RATE))
+    tones = [
+        part
+        for _, pitch, _ in TUNE.notes
+        for part in (0.3 * np.sin(2 * np.pi * 440 * 2 ** ((pitch - 69.4) / 12) * time), silence)
+    ]
+    samples = np.concatenate([np.zeros(RATE // 2), *tones, np.zeros(RATE // 2)])
+    path = folder / name
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(np.repeat((samples * 2**15).astype("<i2"), channels).tobytes())
+    return path
+
+
+def test_a_theme_may_be_hummed_which_its_content_tells(tmp_path: Path) -> None:
+    assert read_theme(hummed(tmp_path)) == TUNE
+    assert read_theme(hummed(tmp_path, "stereo", channels=2)) == TUNE
+    whole = hummed(tmp_path).read_bytes()
+    (tmp_path / "cut.wav").write_bytes(whole[: len(whole) * 2 // 3])
+    (tmp_path / "tune").write_bytes(written(tmp_path, [(*TUNE.notes[0], PIANO)]).read_bytes())
+    assert read_theme(tmp_path / "cut.wav").notes == TUNE.notes[:6]
+    assert read_theme(tmp_path / "tune").notes == TUNE.notes[:1]
+
+
+def test_sounds_without_a_melody_are_refused_in_a_line(tmp_path: Path) -> None:
+    for name, data, said in [
+        ("a.wav", b"RIFF and then nothing", "cannot be opened as a sound"),
+        ("notes.txt", b"C D E C", "(cannot be opened as|has no sound)"),
+        ("list.m3u8", b"#EXTM3U\n#EXTINF:9,\n/etc/passwd\n", "has no sound|cannot be opened"),
+        ("tune.mid", b"C D E C", "not a MIDI file"),
+    ]:
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(InputError, match=said) as caught:
+            read_theme(tmp_path / name)
+        assert str(caught.value).startswith(str(tmp_path / name)) and "\n" not in str(caught.value)
+    with wave.open(str(tmp_path / "quiet.wav"), "wb") as file:
+        file.setparams((1, 1, 8000, 0, "NONE", ""))
+        file.writeframes(bytes([128]) * 8000)
+    with pytest.raises(InputError, match=r"quiet\.wav: nothing is heard in it; hum, sing"):
+        read_theme(tmp_path / "quiet.wav")
+    for rate, said in ((8000, "lasts longer than 120 seconds; cut it"), (50, "nothing is heard")):
+        with wave.open(str(tmp_path / "long.wav"), "wb") as file:
+            file.setparams((1, 1, rate, 0, "NONE", ""))
+            file.writeframes(bytes([90, 160]) * 500_000)
+        with pytest.raises(InputError, match=said):
+            read_theme(tmp_path / "long.wav")
+    with pytest.raises(InputError, match=r"none\.wav: cannot be read \(No such file"):
+        read_theme(tmp_path / "none.wav")
 
 
 def test_chords_suit_the_melody() -> None:

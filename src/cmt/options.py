@@ -290,9 +290,9 @@ def _add_sections(options: argparse.ArgumentParser) -> None:
         ' 9:energy=1.4,chords=Am_F_C_G 17:rest", or a JSON file; see docs/control.md',
     )  # fmt: skip
     add(
-        "--theme", type=Path, metavar="FILE.mid",
-        help="the melody of the first section: the highest notes of a MIDI file; the rest is"
-        " written around it, in its key where no other is asked",
+        "--theme", type=Path, metavar="FILE",
+        help="the melody of the first section: the highest notes of a MIDI file, or what one voice"
+        " hums in a sound file; the rest is written around it, in its key where no other is asked",
     )  # fmt: skip
     add("--add-hits", type=seconds, default=(), metavar="LIST", help="seconds: hit these, too")
     add("--remove-hits", type=seconds, default=(), metavar="LIST", help="seconds: not these")

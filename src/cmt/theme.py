@@ -1,6 +1,6 @@
-"""A theme: the melody of a MIDI file, which a piece then has where its first section begins.
+"""A theme: a melody that a piece has where its first section begins, out of a MIDI file or hummed.
 
-Its notes are given to one instrument, at the ticks that they have in their file, and the model
+Its notes are given to one instrument, at the ticks that they have there, and the model
 writes the rest around them; where the first section returns they return. The key is that of the
 melody, unless another is asked for, to which it is then moved.
 """
@@ -16,9 +16,12 @@ import numpy as np
 
 from cmt.files import InputError
 from cmt.form import INTRO, LONGEST, Form
+from cmt.media.sound_file import read_sound
+from cmt.music import singing, smf
 from cmt.music.chords import HALVES, Chord
 from cmt.music.keys import MODES, PITCH_CLASSES, Key, find_key
 from cmt.music.midi import read_midi
+from cmt.music.pitch import RATE
 from cmt.music.vocabulary import (
     DRUMS,
     INSTRUMENT_CLASS,
@@ -38,6 +41,8 @@ LEADS = ("Piano", "Guitar", "Strings")  # who has a melody that nobody else is g
 # the tonic.
 STRANGE, FIRST = 0.7, 3.0
 DEGREES = {0: 1.5, 7: 1.0, 5: 1.0}
+MOST_SECONDS = 120.0  # of what is hummed
+MIDI_NAMES = (".mid", ".midi", ".kar", ".rmi")
 
 
 @dataclass(frozen=True)
@@ -106,12 +111,42 @@ def theme_of(content: object) -> Theme | None:
 
 
 def read_theme(path: str | Path) -> Theme:
-    """The melody of a MIDI file: of the pitched notes the highest, bass aside.
+    """The melody of a MIDI file, or of a sound in which one voice hums, sings or whistles it.
 
-    Bars that are silent before it are left out, as is what is longer than a section.
+    What is longer than a section is left out.
 
     Raises:
-        InputError: the file cannot be read, is no MIDI file, or has no pitched notes.
+        InputError: the file cannot be read, is neither, or no melody is found in it.
+    """
+    path = Path(path)
+    melody, instrument = _written(path) if _is_midi(path) else (_hummed(path), LEADS[0])
+    return Theme(tuple(note for note in melody if note[0] < MOST_TICKS), instrument)
+
+
+def _is_midi(path: Path) -> bool:
+    """By what is in it; by its name, where that tells nothing."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(smf.SEARCHED)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    return smf.HEADER in head or path.suffix.lower() in MIDI_NAMES
+
+
+def _hummed(path: Path) -> list[tuple[int, int, int]]:
+    """Tick, pitch and length of the notes that a voice has."""
+    try:
+        return singing.melody(read_sound(path, RATE, MOST_SECONDS))
+    except ValueError as error:
+        raise InputError(
+            f"{path}: {error}; hum, sing or whistle a tune alone, near the microphone"
+        ) from error
+
+
+def _written(path: Path) -> tuple[list[tuple[int, int, int]], str]:
+    """The highest of the pitched notes of a MIDI file, bass aside, and who has most of them.
+
+    Bars that are silent before them are left out.
     """
     song = read_midi(path).song
     notes = song.pitched
@@ -124,10 +159,7 @@ def read_theme(path: str | Path) -> Theme:
     moved = [(tick - start, pitch, length) for tick, pitch, length, _ in melody]
     labels = [label for *_, label in melody]
     instrument = INSTRUMENT_OF[max(set(labels), key=labels.count)].name
-    return Theme(
-        tuple(note for note in moved if note[0] < MOST_TICKS),
-        instrument if instrument in LEADS else LEADS[0],
-    )
+    return moved, instrument if instrument in LEADS else LEADS[0]
 
 
 def _skyline(notes: np.ndarray) -> list[tuple[int, int, int, int]]:

@@ -510,6 +510,69 @@ def test_a_section_is_directed(page: Page, excerpt: Path) -> None:
     assert notes and all(start < starts[bar] - 0.01 for start, *_ in notes)
 
 
+# A microphone before which somebody hums: tones one after the other, in place of what is there.
+HUMMING = """
+() => { navigator.mediaDevices.getUserMedia = async ({ audio }) => {
+  window.wanted = audio;
+  const context = new AudioContext();
+  const to = context.createMediaStreamDestination();
+  const voice = context.createOscillator();
+  const level = context.createGain();
+  voice.type = "triangle";
+  voice.connect(level).connect(to);
+  level.gain.value = 0;
+  PITCHES.forEach((pitch, k) => {
+    const at = context.currentTime + 0.3 + 0.5 * k;
+    voice.frequency.setValueAtTime(440 * 2 ** ((pitch - 69) / 12), at);
+    level.gain.setTargetAtTime(0.4, at, 0.01);
+    level.gain.setTargetAtTime(0, at + 0.42, 0.01);
+  });
+  voice.start();
+  window.lent = to.stream;
+  return to.stream;
+}; }
+"""
+
+
+def test_a_tune_is_hummed_into_the_microphone(page: Page, excerpt: Path, tmp_path: Path) -> None:
+    watch(page, excerpt)
+    fold(page, "More")
+    for name, words in (
+        ("NotAllowed", "does not let this page use"),
+        ("NotFound", "is found. Connect"),
+    ):
+        page.evaluate(
+            f"""() => {{ navigator.mediaDevices.getUserMedia = async () => {{
+              throw new DOMException("", "{name}Error");
+            }}; }}"""
+        )
+        press(page, "Hum it now")
+        expect(page.locator("#error-theme")).to_contain_text(words)
+    accessible(page)
+    sung = [60, 64, 67, 64, 60]
+    page.evaluate(HUMMING.replace("PITCHES", str(sung)))
+    press(page, "Hum it now")
+    expect(page.locator("#form")).to_contain_text("Listening: hum")
+    expect(page.locator("#error-theme")).to_be_hidden()
+    page.wait_for_timeout(3_000)
+    page.get_by_role("button", name="Stop recording").click()
+    expect(page.locator("#form")).to_contain_text(
+        "Hummed tune: 5 notes in C major, played by piano"
+    )
+    assert page.evaluate("wanted.noiseSuppression") is False  # humming is noise to it
+    assert page.evaluate("lent.getTracks().every((track) => track.readyState === 'ended')")
+    with page.expect_request("**/compose") as caught:
+        make(page)
+    notes = caught.value.post_data_json["theme"]["notes"]
+    assert notes == [[4 * beat, pitch, 4] for beat, pitch in enumerate(sung)]
+    press(page, "Leave it out")
+    page.evaluate(HUMMING.replace("PITCHES", "[]"))
+    press(page, "Hum it now")
+    page.wait_for_timeout(500)
+    page.get_by_role("button", name="Stop recording").click()
+    expect(page.locator("#error-theme")).to_contain_text("nothing is heard in it; hum")
+
+
 def test_settings_open_again(page: Page, film: Path, tmp_path: Path) -> None:
     watch(page, film)
     fold(page, "More")
@@ -520,7 +583,7 @@ def test_settings_open_again(page: Page, film: Path, tmp_path: Path) -> None:
     notes = [(4 * beat, pitch, 4, 2) for beat, pitch in enumerate((69, 72, 76))]
     tune.write_bytes(to_midi(Song(np.array(notes, NOTE_DTYPE), 16), 120))
     page.get_by_label("A tune of your own").set_input_files(tune)
-    expect(page.locator("#form")).to_contain_text("tune.mid: 3 notes, played by piano")
+    expect(page.locator("#form")).to_contain_text("tune.mid: 3 notes in A minor, played by piano")
     sound = page.get_by_label("Sound of piano")
     expect(sound).to_contain_text("As it suits: grand")
     sound.select_option("organ")
@@ -543,7 +606,7 @@ def test_settings_open_again(page: Page, film: Path, tmp_path: Path) -> None:
     expect(page.locator("#f-seed")).to_have_value("7")
     expect(page.locator("#f-chords")).to_have_value("Am F")
     expect(page.get_by_label("Sad")).to_be_checked()
-    expect(page.locator("#form")).to_contain_text("tune.mid: 3 notes, played by piano")
+    expect(page.locator("#form")).to_contain_text("tune.mid: 3 notes in A minor, played by piano")
     expect(sound).to_have_value("organ")
     expect(page.locator("#form").get_by_label("Drums", exact=True)).not_to_be_checked()
     expect(page.locator("#hits-count")).to_contain_text("1 left out")

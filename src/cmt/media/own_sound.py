@@ -10,7 +10,8 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame
 
-from cmt.media.source import Source, sound_of
+from cmt.media.container import sound_of
+from cmt.media.source import Source
 
 FULL_SCALE = {"uint8": 2**7, "int16": 2**15, "int32": 2**31}
 MOST_CHANNELS = 8  # that are mixed by their places
@@ -73,7 +74,7 @@ def _stamped(source: Source, rate: int) -> Iterator[tuple[float, np.ndarray]]:
     """Parts (2, n) and when they begin, seconds from the first picture; NaN: unknown."""
     placed = source.clock.placing()
     resampler, kind = None, None
-    for frame in map(_mixable, _frames(source)):
+    for frame in map(mixable, _frames(source)):
         time = np.nan if frame.time is None else placed(frame.time)
         if kind != (kind := (frame.format.name, frame.layout.name, frame.sample_rate)):
             if resampler is not None:
@@ -87,7 +88,7 @@ def _stamped(source: Source, rate: int) -> Iterator[tuple[float, np.ndarray]]:
         yield from ((np.nan, part.to_ndarray()) for part in resampler.resample(None))
 
 
-def _mixable(frame: AudioFrame) -> AudioFrame:
+def mixable(frame: AudioFrame) -> AudioFrame:
     """A frame whose channels have places: those of one that tells none are mixed to one."""
     if frame.layout.nb_channels <= MOST_CHANNELS and "channels" not in frame.layout.name:
         return frame

@@ -14,7 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import av
-from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.format import Flags
 from av.stream import Disposition, Stream
@@ -24,12 +23,10 @@ from av.video.stream import VideoStream
 from cmt.files import InputError
 from cmt.limits import TooMuch, VideoLimits, check_hours
 from cmt.media.clock import Clock, Stamps
+from cmt.media.container import is_media, opened, sound_of
 from cmt.media.orientation import Orientation
 
-# FFmpeg also opens pictures, plain text (as "tty") and lists of other files as videos.
-NO_VIDEOS = ("image2", "tty", "concat", "hls", "dash", "imf", "sdp", "rtp", "rtsp", "lavfi")
 NOT_SHOWN = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
-FOR_SOME = Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired
 DURATION_TAG = re.compile(r"(\d\d):(\d\d):(\d\d(?:\.\d+)?)")
 MAX_RATE = 240  # pictures a second; a higher rate is a clock's, not a camera's
 DEFAULT_RATE = Fraction(30)  # pictures a second, where the file tells none that can be
@@ -100,28 +97,9 @@ class Source:
         Raises:
             InputError: as above; and what FFmpeg raises within.
         """
-        # An absolute name can't be read as a protocol, whatever colons it has; nor may a file name
-        # others elsewhere. Titles in other encodings stay what they are.
-        options = {"protocol_whitelist": "file", "fflags": "genpts"}
-        options["max_pixels"] = str(self._max_pixels)
-        try:
-            container = av.open(
-                str(self.path.absolute()), options=options, metadata_errors="surrogateescape"
-            )
-        except (av.FFmpegError, OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise InputError(
-                f"{self.path}: cannot be opened as a video ({reason});"
-                " give a whole video file, such as mp4, mov, mkv, webm or avi"
-            ) from error
-        with container:
-            try:
-                yield container, self._video_of(container)
-            except (av.FFmpegError, IndexError) as error:  # streams may appear amid a damaged file
-                reason = getattr(error, "strerror", None) or error
-                raise InputError(
-                    f"{self.path}: cannot be read ({reason}); copy or export it again"
-                ) from error
+        give = "give a whole video file, such as mp4, mov, mkv, webm or avi"
+        with opened(self.path, "a video", give, max_pixels=str(self._max_pixels)) as container:
+            yield container, self._video_of(container)
 
     def packets(self) -> Iterator[av.Packet]:
         """Packets of the pictures, on `clock`, in the file's order; those without a time, too."""
@@ -163,9 +141,8 @@ class Source:
                 yield shown
 
     def _video_of(self, container: InputContainer) -> VideoStream:
-        name = container.format.name
         streams = [s for s in container.streams.video if not s.disposition & NOT_SHOWN]
-        if name.startswith(NO_VIDEOS) or name.endswith("_pipe") or not streams:
+        if not is_media(container) or not streams:
             raise InputError(f"{self.path}: has no moving picture; give a video file")
         video = max(streams, key=_prominence)
         context = video.codec_context
@@ -290,16 +267,6 @@ def _last_before(
         while following is not None and (shown is None or (following.time or 0) <= time):
             shown, following = following, next(pictures, None)
         yield shown
-
-
-def sound_of(container: InputContainer) -> AudioStream | None:
-    """The sound that is heard with the pictures by default; None if none can be decoded."""
-    streams = [s for s in container.streams.audio if s.codec_context is not None]
-    return max(
-        streams,
-        key=lambda s: (bool(s.disposition & Disposition.default), not s.disposition & FOR_SOME),
-        default=None,
-    )
 
 
 def _prominence(stream: VideoStream) -> tuple[bool, bool, int]:

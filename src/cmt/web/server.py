@@ -300,11 +300,11 @@ class Page:
         return JSONResponse(given)
 
     async def theme(self, request: Request, session: Session) -> Response:
-        """The melody of a MIDI file, as what is composed may be given it."""
+        """The melody of a MIDI file or of what is hummed, as what is composed may be given it."""
         new = session.new_folder()
         try:
-            await receive(request, new / "tune.mid", uploads.MAX_MIDI, "theme")
-            found = await run_in_threadpool(read_theme, new / "tune.mid")
+            await receive(request, new / "tune", uploads.MAX_TUNE, "theme")
+            found = await run_in_threadpool(read_theme, new / "tune")
         except FieldError:
             raise
         except InputError as error:
@@ -312,7 +312,8 @@ class Page:
             raise FieldError("theme", f"This tune cannot be used: {message}.") from error
         finally:
             remove(new)
-        return JSONResponse({"name": shown_name(request, "tune.mid"), **asdict(found)})
+        name = shown_name(request, "tune")
+        return JSONResponse({"name": name, "key": str(found.key), **asdict(found)})
 
     async def take(self, request: Request, session: Session) -> Response:
         """The notes of a take, and what else is drawn of it."""

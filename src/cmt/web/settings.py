@@ -281,7 +281,7 @@ def _theme(value: Any) -> Theme | None:
     try:
         return theme_of(value)
     except (ValueError, KeyError) as error:
-        raise FieldError("theme", "This is no tune: choose its MIDI file again.") from error
+        raise FieldError("theme", "This is no tune: choose its file again.") from error
 
 
 def _key(content: Mapping[str, Any]) -> Key | None:

@@ -17,7 +17,7 @@ from cmt.web.settings import FieldError
 RATE = 500  # MB/minute that a video may have; a phone's 4K has 400
 MB = 1_000_000
 ROOM = 1000 * MB  # bytes that are left free on the disk
-MAX_MIDI = 1 * MB  # bytes of a tune
+MAX_TUNE = 30 * MB  # bytes of a tune: two minutes of any sound
 MAX_JSON = 1 * MB  # bytes of settings
 LONGEST_NAME = 100  # characters that are kept of a file's name
 

@@ -1,6 +1,7 @@
 // What music: the form, its values as the server takes them, and what is wrong with them.
 
 import { $, complain, make } from "./dom.js";
+import { Recorder } from "./recorder.js";
 import { capital, count } from "./words.js";
 
 const named = (one) => (typeof one === "string" ? { name: one, about: "" } : one);
@@ -142,15 +143,21 @@ export class MusicForm {
 
   theme() {
     if (!this.limits.theme) return null;
-    const file = make("input", { type: "file", accept: ".mid,.midi,audio/midi" });
+    const file = make("input", { type: "file", accept: ".mid,.midi,audio/*,.webm,.m4a" });
     file.addEventListener("change", () => {
       if (file.files[0]) this.on.theme(file.files[0]);
       file.value = "";
     });
-    const whole = field("theme", "A tune of your own (MIDI file)", file, "It becomes the melody of the first section, and returns where that returns.");
+    const whole = field("theme", "A tune of your own (MIDI, or a recording of you humming it)", file,
+      "It becomes the melody of the first section, and returns where that returns.");
     this.tune = make("p.row.tight", { hidden: true }, make("span", { role: "status" }),
       make("button.small", { type: "button", onclick: () => this.setTheme(null) }, "Leave it out"));
-    file.after(this.tune);
+    const record = make("button", { type: "button" }, "Hum it now");
+    const listening = make("span.soft", { role: "status" });
+    new Recorder(record, listening, {
+      done: this.on.theme, wrong: (words) => complain($("error-theme"), words),
+    });
+    file.after(make("p.row.tight", {}, record, listening), this.tune);
     return whole;
   }
 
@@ -159,8 +166,9 @@ export class MusicForm {
     this.tuneAsked = theme;
     this.tune.hidden = !theme;
     if (!theme) return;
-    const { name, notes, instrument } = theme;
-    this.tune.firstChild.textContent = `${name}: ${count(notes.length, "note")}, played by ${instrument.toLowerCase()}`;
+    const { name, notes, instrument, key } = theme;
+    const where = key ? ` in ${key}` : "";
+    this.tune.firstChild.textContent = `${name}: ${count(notes.length, "note")}${where}, played by ${instrument.toLowerCase()}`;
   }
 
   opener() {
