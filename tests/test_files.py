@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from cmt.control import Control, save_control
-from cmt.files import InputError, replacing_all, write_together
+from cmt.files import InputError, replacing_all, unused_name, write_together
 from cmt.model import checkpoint
 from cmt.model.network import CMT
 from cmt.music.midi import write_midi
@@ -139,7 +139,7 @@ def test_links_are_followed_and_permissions_kept(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from cmt.files import replacing
+from cmt.files import replacing, unused_name
 from cmt.outputs import only_run
 path = Path(sys.argv[1])
 with only_run(path), replacing(path.with_suffix(".mid")) as new:
@@ -204,3 +204,10 @@ def test_what_no_run_has_made_is_not_replaced_unasked(tmp_path: Path) -> None:
     refuse_to_replace([song], mark, overwrite=True)
     mark.touch()
     refuse_to_replace([song], mark, overwrite=False)
+
+
+def test_names_are_new_on_file_systems_that_do_not_tell_case_apart() -> None:
+    names: set[str] = set()
+    stems = ["Piano", "piano", "PIANO", "piano-2", "Caf\u00e9", "Cafe\u0301"]
+    made = [unused_name(stem, names) for stem in stems]
+    assert made == ["Piano", "piano-2", "PIANO-3", "piano-2-2", "Caf\u00e9", "Cafe\u0301-2"]

@@ -10,6 +10,7 @@ import shutil
 import stat
 import subprocess
 import tempfile
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -225,12 +226,13 @@ def _kept(target: Path, new: Path) -> Path | None:
 def unused_name(stem: str, names: set[str]) -> str:
     """The stem, or the stem with the first number that makes it new; `names` takes it up.
 
-    So that files of one name in several folders do not replace each other's results.
+    So that files of one name in several folders do not replace each other's results, nor "Piano"
+    and "piano" each other where a file system takes them for one.
     """
     name, number = stem, 2
-    while name in names:
+    while (alike := unicodedata.normalize("NFC", name).casefold()) in names:
         name, number = f"{stem}-{number}", number + 1
-    names.add(name)
+    names.add(alike)
     return name
 
 

@@ -12,7 +12,8 @@ from symusic.core import ControlChangeTick, NoteTick, ScoreTick, TempoTick, Trac
 
 from cmt.sound import bus, mixing, segments, synthesizer
 from cmt.sound.balance import Balance
-from cmt.sound.loudness import SAMPLE_RATE, Meter, integrated, loudness
+from cmt.sound.loudness import SAMPLE_RATE, Meter, integrated, levels, loudness
+from cmt.sound.passes import Group, grouped
 from cmt.sound.recording import Recording, resampled
 from cmt.sound.soundfont import default_soundfont
 from cmt.sound.synthesis import synthesise
@@ -41,19 +42,24 @@ def piece(seconds: int, velocity: int = 80) -> ScoreTick:
     return score
 
 
+def alone(score: ScoreTick) -> list[Group]:
+    """Its tracks, each played by itself."""
+    font = default_soundfont()
+    return [Group((line,), font, low_cut=35.0) for line in segments.lines(score, {})]
+
+
 def true_peak(samples: np.ndarray) -> float:
     """By 8 × oversampling, apart from the code under test, in dBTP."""
     return float(20 * np.log10(np.abs(resample_poly(samples, 8, 1, axis=1)).max()))
 
 
 def test_parts_join_as_if_all_had_been_played_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = segments.lines(piece(12), {})
-    fonts = [default_soundfont()] * len(lines)
+    groups = alone(piece(12))
     length = 12 * SAMPLE_RATE
-    whole = np.concatenate(list(synthesizer.tracks(lines, fonts, length)), axis=2)
+    whole = np.concatenate(list(synthesizer.play_all(groups, length)), axis=2)
     monkeypatch.setattr(synthesizer, "PART", segments.GRAIN)  # borders within notes, every 2.5 s
     monkeypatch.setattr(segments, "RINGING", 4.0)
-    joined = np.concatenate(list(synthesizer.tracks(lines, fonts, length)), axis=2)
+    joined = np.concatenate(list(synthesizer.play_all(groups, length)), axis=2)
     assert np.abs(whole).max(axis=(1, 2)).min() > 0.01
     np.testing.assert_allclose(joined, whole, atol=1 / 2**15)  # which they are rounded to
     assert (joined != whole).mean() < 1e-4
@@ -66,12 +72,64 @@ def test_what_is_held_for_long_sounds_on_in_later_parts() -> None:
     drone.notes.append(NoteTick(0, 400 * TICKS, 60, 80))
     drone.controls.append(ControlChangeTick(0, 7, 90))
     score.tracks.append(drone)
-    (line,) = segments.lines(score, {})
-    part = line.part(segments.PART, segments.PART + 10 * segments.GRAIN)
-    assert part is not None
+    (group,) = alone(score)
+    (part,) = group.passes(segments.PART, segments.PART + 10 * segments.GRAIN)
     assert part.skipped == segments.HELD * SAMPLE_RATE  # not from the beginning on
     pcm, _ = synthesizer.play(part, default_soundfont())
     assert len(pcm) == 10 * segments.GRAIN and np.abs(pcm).max(axis=1).mean() > 300
+
+
+def test_tracks_that_are_played_as_one_sound_as_by_themselves() -> None:
+    apart = alone(piece(6))
+    lines = [group.lines[0] for group in apart]
+    font = apart[0].font
+    (together,) = grouped(lines, [font] * 3, [35.0] * 3, apart=False)
+    assert len(together.lines) == 3
+    length = 6 * SAMPLE_RATE
+    one, three = (
+        np.concatenate(list(synthesizer.play_all(groups, length)), axis=2).sum(axis=0)
+        for groups in ([together], apart)
+    )
+    assert np.abs(three).max() > 0.1
+    np.testing.assert_allclose(one, three, atol=1e-3 * np.abs(three).max())
+
+
+def test_tracks_are_played_apart_where_voices_or_channels_would_not_suffice() -> None:
+    font = default_soundfont()
+
+    def sizes(score: ScoreTick, **how: bool) -> list[int]:
+        lines = segments.lines(score, {})
+        made = grouped(lines, [font] * len(lines), [35.0] * len(lines), **{"apart": False, **how})
+        return [len(group.lines) for group in made]
+
+    def score(tracks: int, notes: int, drums: bool = False) -> ScoreTick:
+        made = ScoreTick(TICKS)
+        for _ in range(tracks):
+            track = TrackTick("", 0, drums)
+            track.notes.extend(NoteTick(0, TICKS, 40 + note, 80) for note in range(notes))
+            made.tracks.append(track)
+        return made
+
+    assert sizes(score(20, 1)) == [15, 5]
+    assert sizes(score(4, 16)) == [2, 2]  # of 40 notes
+    assert sizes(score(2, 1, drums=True)) == [1, 1]
+    assert sizes(score(3, 1), apart=True) == [1, 1, 1]
+
+
+def test_nothing_is_played_where_nothing_sounds() -> None:
+    score = ScoreTick(TICKS)
+    track = TrackTick("", 0, False)
+    for minute in (0, 1, 6):  # at 120 BPM
+        track.notes.append(NoteTick(minute * 120 * TICKS, TICKS, 60, 80))
+    score.tracks.append(track)
+    (group,) = alone(score)
+    passes = group.passes(0, 7 * 60 * SAMPLE_RATE)
+    assert [part.at / SAMPLE_RATE for part in passes] == [0, 60, 360]
+    assert all(part.samples < 10 * SAMPLE_RATE for part in passes)
+    sound = np.concatenate(list(synthesizer.play_all([group], 7 * 60 * SAMPLE_RATE)), axis=2)[0]
+    first, last = (sound[:, s * SAMPLE_RATE : (s + 2) * SAMPLE_RATE] for s in (0, 360))
+    assert np.abs(first).max() > 0.01
+    np.testing.assert_array_equal(first, last)
 
 
 @pytest.mark.parametrize("level", [-3, -40])
@@ -124,7 +182,9 @@ def test_stems_add_up_to_the_mix_before_the_bus(monkeypatch: pytest.MonkeyPatch)
     total = sum(stem[:, :].astype(float) for stem in apart.stems.values())
     assert total.shape == (2, 5 * SAMPLE_RATE)
     np.testing.assert_allclose(apart.mix[:, :], total, atol=1e-6)
-    np.testing.assert_allclose(together.mix[:, :], total, atol=1e-5)
+    # Without stems, tracks that are played as one are rounded to 16 bits once.
+    np.testing.assert_allclose(together.mix[:, :], total, atol=3 / 2**15)
+    assert levels(together.mix[:, :] - total)[0] < -95  # dBFS
     rms = [np.sqrt(np.mean(together.mix[:, a : a + 4800] ** 2)) for a in (0, 96_000, 235_200)]
     assert rms[0] < 0.2 * rms[1] and rms[2] < 0.1 * rms[1]
 

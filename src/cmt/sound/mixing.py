@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from cmt.music.midi import instrument_of
 from cmt.sound.loudness import SAMPLE_RATE
+from cmt.sound.passes import Group
 from cmt.sound.segments import PAN, REVERB, VOLUME, Line
 
 
@@ -40,13 +41,14 @@ class Channel:
         return {VOLUME: self.volume, PAN: self.pan, REVERB: self.reverb}
 
 
-# Drums, bass and what they carry stay in the middle; the others make room for each other.
+# Drums, bass and what they carry stay in the middle; the others make room for each other. Tracks of
+# one low cut and send are played as one, see `cmt.sound.passes`.
 MIX = {
-    "Drums": Channel(volume=88, pan=64, reverb=30, low_cut=35),
-    "Piano": Channel(volume=80, pan=44, reverb=40, low_cut=110),
-    "Guitar": Channel(volume=59, pan=88, reverb=40, low_cut=110),
-    "Bass": Channel(volume=98, pan=64, reverb=8, low_cut=35),
-    "Strings": Channel(volume=46, pan=50, reverb=60, low_cut=160),
+    "Drums": Channel(volume=88, pan=64, reverb=24, low_cut=35),
+    "Piano": Channel(volume=80, pan=44, reverb=46, low_cut=120),
+    "Guitar": Channel(volume=59, pan=88, reverb=46, low_cut=120),
+    "Bass": Channel(volume=98, pan=64, reverb=24, low_cut=35),
+    "Strings": Channel(volume=46, pan=50, reverb=46, low_cut=120),
 }
 # dB by which the programs of our SoundFont are given more than that, so that each is as loud as
 # any other of its track: medians over six takes.
@@ -95,31 +97,31 @@ def _trimmed(name: str, program: int) -> Channel:
 
 
 def in_room(
-    blocks: Iterator[NDArray[np.float32]], lines: Sequence[Line], *, apart: bool
+    blocks: Iterator[NDArray[np.float32]], groups: Sequence[Group], *, apart: bool
 ) -> Iterator[NDArray[np.float32]]:
-    """Cut tracks below, and add what the room gives back.
+    """Cut groups of tracks below, and add what the room gives back.
 
     Args:
-        blocks: float32 (tracks, 2, samples), dry.
-        lines: the tracks.
-        apart: whether each track has the room for itself.
+        blocks: float32 (groups, 2, samples), dry.
+        groups: of tracks.
+        apart: whether each has the room for itself.
 
     Yields:
-        (tracks, 2, samples) if `apart`, else their sum, (1, 2, samples).
+        (groups, 2, samples) if `apart`, else their sum, (1, 2, samples).
     """
-    sends = np.array([line.send / 2 for line in lines], np.float32)[:, None]  # of both channels
-    cuts = [MIX[_place(line)].low_cut for line in lines]
-    room = Room(len(lines) if apart else 1)
-    for dry in low_cut(blocks, cuts):
+    sends = np.array([group.send / 2 for group in groups], np.float32)[:, None]  # of both channels
+    room = Room(len(groups) if apart else 1)
+    for dry in low_cut(blocks, [group.low_cut for group in groups]):
         sent = sends * (dry[:, 0] + dry[:, 1])
         if not apart:
             dry, sent = (sound.sum(axis=0, keepdims=True) for sound in (dry, sent))
         yield dry + room(sent)
 
 
-def _place(line: Line) -> str:
-    """The track of `MIX` that a track is like: a guitar's part may be played by a synthesizer."""
-    return line.name if line.name in MIX else instrument_of(line.program, line.drums)
+def cut_below(line: Line) -> float:
+    """Where a track's low cut is, in Hz: that of the track of `MIX` which it is like."""
+    place = line.name if line.name in MIX else instrument_of(line.program, line.drums)
+    return MIX[place].low_cut
 
 
 def faded(

@@ -1,4 +1,4 @@
-"""A score cut into parts that are played alone, and that joined sound as the whole.
+"""What each track of a score does, in parts that joined sound as the whole.
 
 A part begins so early that all that still sounds at its first sample was struck within it; what
 comes before that sample is played and thrown away. So neither an hour of music nor the notes that
@@ -46,23 +46,6 @@ EVENT = np.dtype([("step", np.int64), ("status", np.uint8), ("one", np.uint8), (
 
 
 @dataclass(frozen=True)
-class Part:
-    """One track from one sample to another.
-
-    Attributes:
-        events: (events,) `EVENT`, ascending; steps count from where the playing begins.
-        drums: whether they go to the drum channel.
-        skipped: samples that are played and thrown away.
-        samples: that follow these.
-    """
-
-    events: NDArray
-    drums: bool
-    skipped: int
-    samples: int
-
-
-@dataclass(frozen=True)
 class Line:
     """All that one track of a score does.
 
@@ -90,24 +73,35 @@ class Line:
     released: NDArray[np.int64]
     ends: NDArray[np.int64]
 
-    def part(self, first: int, last: int) -> Part | None:
-        """What is played from one sample to another; None where nothing sounds.
+    def sounding(self, first: int, last: int) -> NDArray[np.int64]:
+        """When notes sound, from one sample to another: (2, notes) samples, begins and ends."""
+        begins, ends = self.onsets * STEP, (self.ends + _steps(RINGING)) * STEP
+        within = (begins < last) & (ends > first)
+        return np.stack([np.maximum(begins[within], first), np.minimum(ends[within], last)])
+
+    def beginning(self, first: int, last: int) -> int:
+        """From which sample on it must be played to be heard from one sample to another.
 
         Args:
-            first: a multiple of `GRAIN`.
-            last: sample after the last.
+            first: a multiple of `GRAIN`, as what is given back is.
+            last: sample after the last; some note sounds before it.
         """
         begin, end = first // STEP, -(-last // STEP)
         sounding = (self.onsets < end) & (self.ends + _steps(RINGING) > begin)
-        if not sounding.any():
-            return None
         earliest = max(int(self.onsets[sounding].min()), begin - _steps(HELD), 0)
-        start = min(begin, earliest * STEP // GRAIN * GRAIN // STEP)
+        return min(first, earliest * STEP // GRAIN * GRAIN)
+
+    def playing(self, first: int, last: int) -> NDArray:
+        """Its events from one sample to another: `EVENT`, whose steps count from the first.
+
+        What was set before is set at its beginning, and what was held is struck.
+        """
+        begin, end = first // STEP, -(-last // STEP)
         events = self.events[self.events["step"] < end]
-        late = events["step"] >= start
+        late = events["step"] >= begin
         events = np.concatenate([_settings(events[~late]), _held(events[~late]), events[late]])
-        events["step"] = np.maximum(events["step"] - start, 0)
-        return Part(events, self.drums, first - start * STEP, last - first)
+        events["step"] = np.maximum(events["step"] - begin, 0)
+        return events
 
 
 def lines(score: ScoreTick, settings: Mapping[str, Mapping[int, int]]) -> list[Line]:

@@ -21,6 +21,7 @@ from cmt.sound import bus, mixing, synthesizer
 from cmt.sound.balance import Balance
 from cmt.sound.fonts import choose
 from cmt.sound.loudness import SAMPLE_RATE, Meter
+from cmt.sound.passes import grouped
 from cmt.sound.recording import Block, Recording, silence
 from cmt.sound.segments import STEP, Clock, lines
 
@@ -103,8 +104,9 @@ def synthesise(
         fade_out = min(FADE, LONGEST_FADE * length / SAMPLE_RATE)
 
     fonts = choose(playing, [Path(font) for font in soundfonts])
-    dry = synthesizer.tracks(playing, fonts, length)
-    blocks = mixing.in_room(dry, playing, apart=stems)
+    cuts = [mixing.cut_below(line) for line in playing]
+    groups = grouped(playing, fonts, cuts, apart=stems or bool(soundfonts))
+    blocks = mixing.in_room(synthesizer.play_all(groups, length), groups, apart=stems)
     blocks = mixing.faded(blocks, length, fade_in, fade_out)
     apart = {name: Recording() for name in stem_names(name for name, _ in tracks)} if stems else {}
     mix = _mastered(_summed(blocks, list(apart.values())))

@@ -13,6 +13,7 @@ import wave
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,102 +21,124 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmt.files import InputError
-from cmt.music.midi import DRUM_CHANNEL
 from cmt.parallel import in_order
 from cmt.sound import riff
 from cmt.sound.fonts import reading
 from cmt.sound.loudness import SAMPLE_RATE
+from cmt.sound.passes import Group, Pass, softened
 from cmt.sound.recording import BLOCK
-from cmt.sound.segments import CONTROL, EXPRESSION, PART, PROGRAM, STEP, Line, Part
+from cmt.sound.segments import PART, PROGRAM, STEP
 
-EXPRESSIONS = 127, 64, 32, 16, 8  # all but the first where that is too loud for 16 bits
+# Shares of the volume: where all of it is too loud for 16 bits the next is tried. It is squared.
+SHARES = 1, 1 / 2, 1 / 4, 1 / 8, 1 / 16
 HIGHEST = 2**15 - 1
 
 
-def tracks(lines: Sequence[Line], fonts: Sequence[Path], length: int) -> Iterator[NDArray]:
-    """Play tracks, each alone and dry, on all cores.
+def play_all(groups: Sequence[Group], length: int) -> Iterator[NDArray[np.float32]]:
+    """Play groups of tracks, dry, on all cores.
 
     Args:
-        lines: of a score.
-        fonts: the SoundFont of each.
+        groups: of tracks.
         length: samples.
 
     Yields:
-        Float32 (tracks, 2, samples), a second at a time.
+        Float32 (groups, 2, samples), a second at a time.
 
     Raises:
         InputError: a SoundFont cannot be read.
     """
     windows = [(first, min(first + PART, length)) for first in range(0, length, PART)]
-    softer = [0] * len(lines)  # what was too loud is so again
+    softer = [0] * len(groups)  # what was too loud is so again
     with ThreadPoolExecutor(1) as ahead:  # while a window is being heard the next is played
-        waiting = [ahead.submit(_window, lines, fonts, softer, *w) for w in windows[:1]]
+        waiting = [ahead.submit(_window, groups, softer, *w) for w in windows[:1]]
         for number, (first, last) in enumerate(windows):
             played = waiting.pop().result()
             following = windows[number + 1 :][:1]
-            waiting += [ahead.submit(_window, lines, fonts, softer, *w) for w in following]
-            for start in range(0, last - first, BLOCK):
-                samples = min(BLOCK, last - first - start)
-                block = np.zeros((len(lines), 2, samples), np.float32)
-                for track, pcm, gain in played:
-                    block[track] = pcm[start : start + samples].T
-                    block[track] *= np.float32(gain * lines[track].gain / 2**15)
+            waiting += [ahead.submit(_window, groups, softer, *w) for w in following]
+            for start in range(first, last, BLOCK):
+                block = np.zeros((len(groups), 2, min(BLOCK, last - start)), np.float32)
+                for sound in played:
+                    sound.add(block, start)
                 yield block
 
 
-def _window(
-    lines: Sequence[Line], fonts: Sequence[Path], softer: list[int], first: int, last: int
-) -> list[tuple[int, NDArray[np.int16], float]]:
-    """Tracks that sound from one sample to another: their numbers, samples, and gains for these.
+@dataclass(frozen=True)
+class Sound:
+    """What a pass sounds like.
 
-    How soft each is to be played is read from `softer` and noted there, see `play`.
+    Attributes:
+        group: its number.
+        at: sample of the music at which it begins.
+        pcm: (samples, 2) of 16 bits.
+        gain: that makes floating-point samples of these.
     """
-    parts = {number: part for number, line in enumerate(lines) if (part := line.part(first, last))}
-    tasks = [(part, fonts[number], softer[number]) for number, part in parts.items()]
-    played = []
-    for number, (pcm, soft) in zip(parts, in_order(play, tasks, _lost), strict=True):
-        softer[number] = soft
-        played.append((number, pcm, (EXPRESSIONS[0] / EXPRESSIONS[soft]) ** 2))
-    return played
+
+    group: int
+    at: int
+    pcm: NDArray[np.int16]
+    gain: float
+
+    def add(self, block: NDArray[np.float32], first: int) -> None:
+        """Put what is heard of it into a block (groups, 2, samples) that begins at a sample."""
+        begin, end = max(self.at, first), min(self.at + len(self.pcm), first + block.shape[2])
+        if begin < end:
+            heard = block[self.group, :, begin - first : end - first]
+            heard[:] = self.pcm[begin - self.at : end - self.at].T
+            heard *= np.float32(self.gain)
 
 
-def play(part: Part, soundfont: Path, softer: int = 0) -> tuple[NDArray[np.int16], int]:
-    """Play a part: (samples, 2) of 16 bits, and how soft, so that it has room in these.
+def _window(groups: Sequence[Group], softer: list[int], first: int, last: int) -> list[Sound]:
+    """What sounds from one sample to another.
+
+    How soft each group is to be played is read from `softer` and noted there, see `play`.
+    """
+    tasks = [
+        (part, group.font, softer[number], number)
+        for number, group in enumerate(groups)
+        for part in group.passes(first, last)
+    ]
+    sounds = []
+    played = in_order(play, [task[:3] for task in tasks], _lost)
+    for (part, _, _, number), (pcm, soft) in zip(tasks, played, strict=True):
+        softer[number] = max(softer[number], soft)
+        gain = groups[number].gain / SHARES[soft] ** 2 / 2**15
+        sounds.append(Sound(number, part.at, pcm, gain))
+    return sounds
+
+
+def play(part: Pass, soundfont: Path, softer: int = 0) -> tuple[NDArray[np.int16], int]:
+    """Play a pass: (samples, 2) of 16 bits, and how soft, so that it has room in these.
 
     Args:
-        part: of a track.
+        part: of a group.
         soundfont: that plays it.
-        softer: the loudest of `EXPRESSIONS` that is tried; given back is what it came to.
+        softer: the loudest of `SHARES` that is tried; given back is what it came to.
 
     Raises:
         InputError: the SoundFont cannot be read.
     """
-    for soft in range(softer, len(EXPRESSIONS)):
-        pcm = _render(_midi(part, EXPRESSIONS[soft]), soundfont)
+    for soft in range(softer, len(SHARES)):
+        pcm = _render(_midi(part, SHARES[soft]), soundfont)
         if pcm.min(initial=0) >= -HIGHEST and pcm.max(initial=0) < HIGHEST:
             break
     return pcm[part.skipped : part.skipped + part.samples], soft
 
 
-def _midi(part: Part, expression: int) -> bytes:
-    """A MIDI file of one channel, whose quarters are seconds."""
+def _midi(part: Pass, share: float) -> bytes:
+    """A MIDI file of a pass, whose quarters are seconds."""
     import mido
 
-    channel = DRUM_CHANNEL if part.drums else 0
-    tick = (
-        2  # a step's; its events come a tick before it, as what comes after it waits for the next
-    )
+    tick = 2  # a step's; events come one before it, as what comes after it waits for the next
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=1_000_000)])
-    track.append(mido.Message.from_bytes([CONTROL | channel, EXPRESSION, expression]))
     now = 0
-    for step, status, one, two in part.events.tolist():
-        data = [one] if status == PROGRAM else [one, two]
+    for step, status, one, two in softened(part.events, share).tolist():
+        data = [one] if status & 0xF0 == PROGRAM else [one, two]
         then = max(tick * step - 1, 0)
-        track.append(mido.Message.from_bytes([status | channel, *data], then - now))
+        track.append(mido.Message.from_bytes([status, *data], then - now))
         now = then
     # The synthesizer stops at the last message.
     end = tick * (-(-(part.skipped + part.samples) // STEP) + 1)
-    track.append(mido.Message("note_off", channel=channel, time=max(end - now, 0)))
+    track.append(mido.Message("note_off", time=max(end - now, 0)))
     file = mido.MidiFile(ticks_per_beat=tick * SAMPLE_RATE // STEP, tracks=[track])
     written = io.BytesIO()
     file.save(file=written)
@@ -153,5 +176,5 @@ def _silenced() -> Iterator[None]:
         os.close(nothing)
 
 
-def _lost(part: Part | None, soundfont: Path, softer: int = 0) -> NoReturn:
+def _lost(part: Pass | None, soundfont: Path, softer: int = 0) -> NoReturn:
     raise InputError(f"{soundfont}: crashes the synthesizer; give --soundfont another .sf2 file")
