@@ -72,7 +72,7 @@ DENSITY_THRESHOLDS = (  # mean flow of a bar, px/frame at 360 px height
 )
 # What is seen is measured in heights a second. With so much of the original's flow for one of
 # these, the bars of seven clips have the densities that they had, on average.
-PIXELS = 3.6  # px/frame
+PIXELS = 5.0  # px/frame
 # Onsets asked of a bar with and without motion at least, and by how many two bars of a scene may
 # differ at most: real music changes less from bar to bar than motion does.
 MOVING, STILL, STEP = 4, 2, 4

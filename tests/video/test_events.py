@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from drawn_clips import disc, texture, view, watch
 from cmt.video.events import find_events
 from cmt.video.frames import VideoFrames
 from cmt.video.observation import SIDE, observe
-from cmt.video.shots import Event
+from cmt.video.shots import Event, find_dissolves
 from cmt.video.tempo import find_tempo
 
 CLIPS = Path(__file__).parents[2].parent / "shared" / "clips"
@@ -83,6 +84,40 @@ def test_a_dissolve_and_a_shaken_camera_have_no_event() -> None:
 
     assert find_events(watch(dissolve, 3)) == ()
     assert find_events(watch(shake, 4)) == ()
+
+
+@pytest.mark.parametrize("fps", [25, 60])
+def test_a_dissolve_is_where_shots_melt(fps: int) -> None:
+    one, other = texture(1), texture(2)
+
+    def draw(t: float) -> np.ndarray:
+        share = float(np.clip(t - 1, 0, 1))
+        return (1 - share) * view(one, 0.05 * t) + share * view(other, -0.07 * t)
+
+    ((start, end),) = find_dissolves(watch(draw, 3, fps))
+    assert (start, end) == pytest.approx((1, 2), abs=0.13)
+
+
+def test_where_shots_melt_nothing_strikes() -> None:
+    scene, period, first = texture(3), 0.5, 0.37
+
+    def draw(t: float) -> np.ndarray:
+        phase = (t - first) / period % 1
+        return disc(view(scene, 0), 0.1 * np.sin(0.4 * t), 0.33 - 0.8 * phase * (1 - phase), 0.1)
+
+    bounces = watch(draw, 3)
+    amid = (bounces.times > 1.7) & (bounces.times < 2.05)
+    melts = replace(bounces, melting=0.1 * amid, unexplained=0.01 * amid[1:])
+    found, left = (np.array(times(find_events(seen), "impact")) for seen in (bounces, melts))
+    assert found == pytest.approx(first + period * np.arange(6), abs=0.02)
+    assert left == pytest.approx(found[[0, 1, 2, 4, 5]])
+
+
+def test_neither_a_slow_pan_nor_cuts_nor_noise_are_dissolves() -> None:
+    scenes = [texture(seed) for seed in range(4)]
+    assert find_dissolves(watch(lambda t: view(scenes[0], 0.05 * t, 0.02 * t), 3)) == []
+    assert find_dissolves(watch(lambda t: view(scenes[int(t)], 0), 3)) == []
+    assert find_dissolves(watch(lambda t: np.full((144, 144, 3), 128.0), 2)) == []
 
 
 @pytest.mark.parametrize("fps", [25, 50])
@@ -244,6 +279,16 @@ def test_speed_is_the_same_at_any_rate() -> None:
 
     speeds = [watch(draw, 3, fps).speed.mean() for fps in (24, 30, 60)]
     assert max(speeds) / min(speeds) < 1.1
+
+
+def test_what_the_flow_loses_at_low_rates_hardly_counts() -> None:
+    scene = texture(7)
+
+    def draw(t: float) -> np.ndarray:  # up to 3.6 heights a second
+        return disc(view(scene, 0), 0.3 * np.sin(12 * t), 0.2 * np.cos(8.4 * t))
+
+    speeds = [watch(draw, 3, fps).speed.mean() for fps in (24, 30, 60)]
+    assert max(speeds) / min(speeds) < 1.16
 
 
 def test_one_picture_and_none_that_moves() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,7 @@ def observation(cuts: list[int], seconds: float, speed: float = 0.3) -> Observat
         times=np.arange(n) / FPS,
         change=change,
         lasting=change,
+        melting=np.zeros(n),
         light=np.full(n, 0.5),
         saturation=np.full(n, 0.3),
         warmth=np.zeros(n),
@@ -76,6 +79,16 @@ def test_scenes_last_and_begin_at_cuts() -> None:
     starts = rhythm.grid.seconds(np.array(rhythm.scenes) * 16)
     assert rhythm.scenes[0] == 0 and len(rhythm.scenes) >= 2
     assert (np.diff(starts) > 4).all()
+
+
+def test_a_scene_begins_amid_a_dissolve() -> None:
+    seen = observation([], 24)
+    amid = (seen.times > 11.5) & (seen.times < 12.5)
+    melts = replace(seen, melting=0.2 * amid, unexplained=0.01 * amid[1:])
+    rhythm = find_rhythm(melts, 24)
+    starts = rhythm.grid.seconds(np.array(rhythm.scenes) * 16)
+    assert starts == pytest.approx([0, 12], abs=1)
+    assert rhythm.vbeats == ()
 
 
 def test_another_tempo_places_events_anew_from_seconds() -> None:

@@ -14,10 +14,11 @@ from scipy.ndimage import maximum_filter1d, median_filter, uniform_filter1d
 
 from cmt.video.impacts import FLOOR, GAP, apart, find_impacts, find_jolts, find_stops
 from cmt.video.observation import Observation
-from cmt.video.shots import Event, Shots, find_cuts, find_flashes
+from cmt.video.shots import Event, Shots, find_cuts, find_dissolves, find_flashes
 
 CUT_GAP = 0.11  # seconds from a cut or flash to other events
 SETTLE = 0.2  # seconds after it, in which a jump of the camera settles: that is no impact
+MELT_GAP = 0.06  # seconds from shots that melt to what moves: what flow sees in these is nothing
 AMID = 0.2  # seconds from a turn to impacts
 TURNS = (1.05, 4.0)  # soft turns a second; the slower are drifting
 TURN_SHARE = 0.2  # of the power of things' speed that is one frequency's
@@ -45,10 +46,20 @@ def find_events(seen: Observation) -> tuple[Event, ...]:
     moved = apart(find_jolts(shots), sure, CUT_GAP)
     moved += apart(apart(stops, sure, CUT_GAP), moved, GAP)
     moved += apart(apart(impacts, sure, CUT_GAP, SETTLE), moved, GAP)
+    moved = _beside(moved, find_dissolves(seen))
     turns = apart(find_turns(shots, sure + moved), sure, GAP)
     # Amid even turns one that looks like an impact is a turn, too, and their time is the surer.
     moved = apart(moved, turns, AMID)
     return tuple(sorted(sure + moved + turns, key=lambda event: event.time))
+
+
+def _beside(events: list[Event], spans: list[tuple[float, float]]) -> list[Event]:
+    """Events that are `MELT_GAP` from all spans (seconds)."""
+    return [
+        event
+        for event in events
+        if all(event.time < s - MELT_GAP or event.time > e + MELT_GAP for s, e in spans)
+    ]
 
 
 def find_turns(shots: Shots, hard: list[Event]) -> list[Event]:

@@ -21,7 +21,12 @@ from cmt.video.flow import map_threads, single_threaded_cv2
 SIDE = 144  # pixels, the shorter of the pictures that flow is measured in
 CELL = 4  # pixels a side, over which flow is averaged
 THUMB = 32  # pixels, the shorter side of a thumbnail
+MELT = 0.16  # seconds on either side of a picture, whose mean it is while shots melt
+MIXED = 0.25  # of the change between these two, how far from their mean it may be
 OVER = 0.25  # seconds over which motion is averaged to tell its speed
+# Heights a second beside the camera: flow loses what is faster, the sooner the fewer pictures there
+# are, so that counts as this.
+SOARING = 0.5
 FASTEST = 40  # pictures a second; of more, flow takes every second one
 DIRECTIONS = 16  # of motion, over the full circle
 DETAIL = 3.0  # of 255, mean contrast of neighbouring cells that flow can follow
@@ -42,6 +47,8 @@ class Observation:
         times: (n,) seconds from the first picture, ascending.
         change: (n,) 1 − Pearson's r of each thumbnail and the one before; 0 for the first.
         lasting: (n,) the same of the thumbnails two before and one after.
+        melting: (n,) mean change, 0 to 1, from the thumbnail `MELT` seconds before to that as long
+            after, if the picture is about the mean of both; else 0.
         light: (n,) mean brightness, 0 to 1.
         saturation: (n,) mean saturation (HSV), 0 to 1.
         warmth: (n,) mean of red less blue, −1 to 1.
@@ -49,15 +56,17 @@ class Observation:
         camera: (p, 2) the camera's velocity: the median flow, x and y.
         motion: (p, 16) mean velocity by direction of what moves both against the camera's motion
             and on the screen.
-        unexplained: (p,) mean change of the picture, 0 to 1, that no flow explains; 0 where that is
-            not most of the change. Flow loses what is too fast for it.
-        speed: (p,) mean |flow|, the flow being averaged over `OVER` seconds around the pair: things
-            shake and coders err, but neither gets far. Near a cut it tells nothing.
+        unexplained: (p,) mean change of the picture's cells, 0 to 1, that no flow explains; 0 where
+            that is not most of the change. Flow loses what is too fast for it, and what melts.
+        speed: (p,) mean |flow|, that beside the camera's being at most `SOARING`, averaged over
+            `OVER` seconds around the pair: things shake and coders err, but neither gets far. Near
+            a cut it tells nothing.
     """
 
     times: np.ndarray
     change: np.ndarray
     lasting: np.ndarray
+    melting: np.ndarray
     light: np.ndarray
     saturation: np.ndarray
     warmth: np.ndarray
@@ -82,7 +91,7 @@ def observe(pictures: Iterable[tuple[float, np.ndarray]], fps: float) -> Observa
         fps: pictures a second; above 40, flow takes every second one.
     """
     step = 2 if fps > FASTEST else 1
-    thumbnails = _Thumbnails()
+    thumbnails = _Thumbnails(max(2, round(MELT * fps)))
     times: list[float] = []
     ends: list[int] = []
 
@@ -105,12 +114,13 @@ def observe(pictures: Iterable[tuple[float, np.ndarray]], fps: float) -> Observa
             motion.append(by_direction)
             unexplained.append(left)
             speed.add(seconds, flow)
-    change, lasting = thumbnails.finish()
+    change, lasting, melting = thumbnails.finish()
     light, saturation, warmth = np.reshape(thumbnails.colours, (-1, 3)).T
     return Observation(
         times=np.array(times),
         change=np.array(change),
         lasting=np.array(lasting),
+        melting=np.array(melting),
         light=light,
         saturation=saturation,
         warmth=warmth,
@@ -156,11 +166,14 @@ class _Speed:
 class _Thumbnails:
     """Change from picture to picture, of what is neither a black bar nor a logo."""
 
-    def __init__(self) -> None:
+    def __init__(self, beside: int) -> None:
+        """Take pictures; what melts is told from those so many before and after."""
         self.change: list[float] = []
         self.lasting: list[float] = []
+        self.melting: list[float] = []
         self.colours: list[tuple[float, float, float]] = []  # light, saturation, warmth
-        self._recent: deque[np.ndarray] = deque(maxlen=4)
+        self._beside = beside
+        self._recent: deque[np.ndarray] = deque(maxlen=max(4, 2 * beside + 1))
         self._lowest: np.ndarray = np.zeros(0, np.float32)
         self._highest: np.ndarray = self._lowest
 
@@ -176,23 +189,35 @@ class _Thumbnails:
         self._highest = np.maximum(self._highest, thumb)
         self._recent.append(thumb)
         self.colours.append(_colour(thumb))
-        self.change.append(self._difference(self._recent[max(0, len(self._recent) - 2)]))
+        self.change.append(self._difference(1))
         if len(self.colours) > 1:  # of the picture before this one
-            self.lasting.append(self._difference(self._recent[0]))
+            self.lasting.append(self._difference(3))
+        if len(self.colours) > 2 * self._beside:
+            self.melting.append(_melting(*list(self._recent)[:: self._beside]))
 
-    def finish(self) -> tuple[list[float], list[float]]:
-        """Change and lasting change of each picture."""
-        if self._recent:
-            self.lasting.append(self._difference(self._recent[max(0, len(self._recent) - 3)]))
-        return self.change, self.lasting
+    def finish(self) -> tuple[list[float], list[float], list[float]]:
+        """Change, lasting change and melting of each picture."""
+        count = len(self.colours)
+        if count:
+            self.lasting.append(self._difference(2))
+        early = [0.0] * min(self._beside, count)
+        late = [0.0] * (count - len(early) - len(self.melting))
+        return self.change, self.lasting, early + self.melting + late
 
-    def _difference(self, other: np.ndarray) -> float:
-        """1 − r of the newest thumbnail and another, blind to brightness and contrast."""
+    def _difference(self, back: int) -> float:
+        """1 − r of the newest thumbnail and one so many before, blind to light and contrast."""
+        other = self._recent[-min(back + 1, len(self._recent))]
         lively = (self._highest - self._lowest).max(axis=1) > LIVELY
         if lively.mean() < FEWEST or len(self.colours) < FIRST:
             lively[:] = True
         a, b = (_normalised(thumb[lively]) for thumb in (self._recent[-1], other))
         return float(np.square(a - b).sum() / 2)
+
+
+def _melting(before: np.ndarray, now: np.ndarray, after: np.ndarray) -> float:
+    """Mean change, 0 to 1, from one thumbnail to another if that between is their mean; else 0."""
+    change, off = np.abs(after - before).mean(), np.abs(now - (before + after) / 2).mean()
+    return float(change) / 255 if off < MIXED * change else 0.0
 
 
 def _colour(thumb: np.ndarray) -> tuple[float, float, float]:
@@ -223,10 +248,9 @@ def _motion(
     flow = dis.calc(before, after, np.zeros(0, np.float32))  # no first guess
     height, width = before.shape
     cells = (max(1, width // CELL), max(1, height // CELL))
-    unexplained = _unexplained(before, after, flow)
+    unexplained = _unexplained(before, after, flow, cells)
     flow = cv2.resize(flow, cells, interpolation=cv2.INTER_AREA).reshape(-1, 2)
-    way = flow / height
-    flow = way / seconds
+    flow = flow / height / seconds
     detailed = _detailed(before, cells)
     still = detailed.mean() < FEWEST  # before a wall, so that only things are seen
     camera = np.zeros(2) if still else np.median(flow[detailed], axis=0)
@@ -240,17 +264,25 @@ def _motion(
     motion = np.zeros(DIRECTIONS)
     for bins, share in ((low, 1 - part), (low + 1, part)):  # linear between two directions
         motion += np.bincount(bins % DIRECTIONS, size * share, DIRECTIONS)
+    slower = SOARING / np.maximum(sizes[0], SOARING)
+    way = (camera + slower[:, None] * own) * seconds
     return seconds, way, camera, motion / len(flow), unexplained
 
 
-def _unexplained(before: np.ndarray, after: np.ndarray, flow: np.ndarray) -> float:
-    """Mean change, 0 to 1, of pictures that a flow (height, width, 2) leaves, if it is the most."""
+def _unexplained(
+    before: np.ndarray, after: np.ndarray, flow: np.ndarray, cells: tuple[int, int]
+) -> float:
+    """Mean change of cells, 0 to 1, that a flow (height, width, 2) leaves, if it is the most."""
     height, width = before.shape
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     moved = cv2.remap(
         after, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE
     )
-    change, left = (cv2.norm(before, other, cv2.NORM_L1) / before.size for other in (after, moved))
+    was, now, moved = (
+        cv2.resize(picture, cells, interpolation=cv2.INTER_AREA).astype(np.float32)
+        for picture in (before, after, moved)
+    )
+    change, left = (float(np.abs(was - other).mean()) for other in (now, moved))
     return left / 255 if left > change / 2 else 0.0
 
 

@@ -6,21 +6,24 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d, median_filter
+from scipy.ndimage import maximum_filter1d, median_filter, uniform_filter1d
 
-from cmt.video.observation import Observation
+from cmt.video.observation import MELT, Observation
 
 # A cut: a change of at least so much (1 − r), and so many times those within 0.1 s, of which at
 # least so much lasts; from shot to shot of one place little else tells it from a sudden zoom.
 CUTS = ((0.35, 2.0, 0.5), (0.15, 6.0, 0.5), (0.15, 2.5, 0.85), (0.08, 3.0, 0.85))
 CUT_REACH = 0.1  # seconds
 FLASH = 0.07  # of the range, a jump of mean brightness
+# Shots melt, for at least so many seconds, where the picture changes by more than this of the range
+# within twice `MELT`, as a mixture does, and by so much a second as no flow explains.
+LEAST_MELT, MELTS, MELTS_UNSEEN = 0.2, 0.016, 0.08
 # Flow is not to be trusted where brightness jumps by more of the range, nor, by less, where a
 # flash fades (seconds).
 FLICKER, FADING, FADE = 0.03, 0.002, 0.8
 # Where the picture changes by so much, of the range, as no flow explains, something is too fast for
 # it: if less than so much of the motion is left, that goes on as it went.
-LOST, KEPT = 0.016, 0.6
+LOST, KEPT = 0.014, 0.6
 
 Kind = Literal["cut", "flash", "impact", "stop", "turn"]
 
@@ -60,6 +63,20 @@ def find_flashes(seen: Observation, cuts: np.ndarray) -> np.ndarray:
     jump[cuts] = 0
     around = 2 * round(CUT_REACH / _spacing(seen.times)) + 1
     return np.flatnonzero((jump > FLASH) & (jump == maximum_filter1d(jump, around)))
+
+
+def find_dissolves(seen: Observation) -> list[tuple[float, float]]:
+    """Spans (seconds) in which shots melt, fade in or out."""
+    if not len(seen.unexplained):
+        return []
+    around = 2 * round(MELT * seen.rate) + 1
+    unseen = uniform_filter1d((seen.unexplained * seen.rate > MELTS_UNSEEN).astype(float), around)
+    at = seen.times[seen.ends]
+    melts = (seen.melting > MELTS) & (np.interp(seen.times, (at[1:] + at[:-1]) / 2, unseen) > 0.5)
+    edges = np.flatnonzero(np.diff(melts, prepend=False, append=False))
+    # The first and the last of them are `MELT` after and before what they are told from.
+    spans = [(seen.times[i], seen.times[j - 1]) for i, j in edges.reshape(-1, 2)]
+    return [(float(a) - MELT, float(b) + MELT) for a, b in spans if b - a > LEAST_MELT]
 
 
 @dataclass(frozen=True)
