@@ -69,7 +69,7 @@ def test_the_whole_piece_is_as_asked(tmp_path: Path, arguments: list[str]) -> No
     scale, leading_note = {3, 5, 6, 8, 10, 11, 1}, 2
     assert set(midi.song.notes["pitch"] % 12) <= {*scale, leading_note}
     assert entry["instruments"] == ["Piano", "Bass"]
-    assert entry["key"] == "D# minor"
+    assert entry["key"] == "Eb minor"
     assert entry["precision"] == "bf16"
     assert entry["control_error"] == {"density": 0, "strength": 0, "time": 0}
 

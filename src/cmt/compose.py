@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -152,7 +153,12 @@ class Piece:
 
 
 def compose(
-    model: CMT, control: Control, settings: Settings = Settings(), progress: Progress | None = None
+    model: CMT,
+    control: Control,
+    settings: Settings = Settings(),
+    progress: Progress | None = None,
+    *,
+    until: float = math.inf,
 ) -> list[Piece]:
     """Make the takes that `settings` asks for; ranked ones come from the best.
 
@@ -161,6 +167,8 @@ def compose(
         control: what the video asks for.
         settings: what else is asked.
         progress: see `cmt.decoding.engine.decode`.
+        until: seconds; only what is heard before is made, as it is in the whole. Then no passages
+            are made again.
 
     Raises:
         InputError: a hit that is to be removed is not there, or one that is added is past the end;
@@ -172,6 +180,7 @@ def compose(
         settings = replace(settings, precision=precision)
     asked, settings = settings, in_mood(settings, control)
     control = retimed(edited(control, settings.removed, settings.added), settings.tempo)
+    beginning = control.until(until)
     plan, changes = plan_of(control, settings)
     takes = generate(
         model,
@@ -185,8 +194,12 @@ def compose(
         theme=settings.theme,
         seed=settings.seed,
         precision=settings.precision,
+        until=math.inf if beginning is control else beginning.n_beat,
         progress=_share(progress, 0, settings),
     )
+    if beginning is not control:
+        control, plan = beginning, plan.until(beginning.end)
+        takes = [_beginning(take, control.end) for take in takes]
     for number, change in enumerate(settings.passages):
         how: dict[str, Any] = {
             "precision": settings.precision,
@@ -209,6 +222,12 @@ def compose(
         _piece(take, rank, control, replace(asked, tempo=control.tempo), changes)
         for take, rank in zip(takes, ranks, strict=True)
     ]
+
+
+def _beginning(take: Take, ticks: int) -> Take:
+    """A take of which only the first ticks are made, as one of which no more is asked."""
+    plan = take.plan.until(ticks)
+    return replace(take, plan=plan, form=take.form and take.form.until(len(plan.bars)))
 
 
 def _share(progress: Progress | None, part: int, settings: Settings) -> Progress | None:

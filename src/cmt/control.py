@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -157,6 +158,20 @@ class Control:
             return self.n_beat
         # What ends with the video, but for rounding, is inside.
         return max(1, self.grid.whole(self.duration))
+
+    def until(self, seconds: float) -> Control:
+        """What the first seconds ask of theirs, on the same ticks."""
+        if seconds >= (self.duration or math.inf):
+            return self
+        n_beat = self.grid.begun(seconds)
+        kept = self.words[:, CONTROL_COLUMNS.index("i_beat")] < n_beat
+        return replace(
+            self,
+            words=placed(self.words[kept, :4].tolist(), n_beat),
+            duration=seconds,
+            seconds=None if self.seconds is None else self.seconds[kept],
+            scenes=tuple(bar for bar in self.scenes if bar * TICKS_PER_BAR < n_beat),
+        )
 
     @property
     def checksum(self) -> str:

@@ -9,14 +9,14 @@ the same key.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import count, pairwise
 from types import MappingProxyType
 
 import numpy as np
 
-from cmt.music.chords import HALF_BAR, Chord, ChordLoop, key_of, loop_of
+from cmt.music.chords import HALF_BAR, HALVES, Chord, ChordLoop, key_of, loop_of
 from cmt.music.keys import PITCH_CLASSES, Key
 from cmt.music.progressions import choices
 from cmt.music.vocabulary import TICKS_PER_BAR
@@ -95,6 +95,15 @@ class Form:
                 first = self.sections[section.returns]
                 result += [first.start + bar % first.bars for bar in range(section.bars)]
         return tuple(result)
+
+    def until(self, bars: int) -> Form:
+        """That of its first bars."""
+        sections = tuple(
+            replace(each, bars=min(each.bars, bars - each.start))
+            for each in self.sections
+            if each.start < bars
+        )
+        return replace(self, sections=sections, chords=self.chords[: HALVES * bars])
 
     @property
     def borders(self) -> frozenset[int]:

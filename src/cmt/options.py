@@ -256,7 +256,7 @@ def _add_piece(options: argparse.ArgumentParser) -> None:
     names = ",".join(INSTRUMENT_CLASS).lower()
     add("--instruments", type=instruments, metavar="LIST", help=f"these play; from {names}")
     add("--beat_instruments", type=instruments, metavar="LIST", help="of these, on visual beats")
-    add("--key", choices=TONICS, metavar="TONIC", help="keep to a key: C, C#, Db … B")
+    add("--key", choices=TONICS, metavar="TONIC", help="keep to a key: C, C#, Db, D … Bb, B")
     add("--mode", choices=MODES, help="of --key, or, without that, of the key drawn")
     add(
         "--chords", type=read_by("cmt.music.chords", "read_loops"), metavar="LIST",

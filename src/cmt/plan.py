@@ -77,6 +77,16 @@ class Plan:
         """Ticks before the video ends."""
         return sum(bar.ticks for bar in self.bars)
 
+    def until(self, ticks: int) -> Plan:
+        """What is asked of its first ticks; of a bar that they have a part of no density."""
+        bars, rest = divmod(ticks, TICKS_PER_BAR)
+        kept = self.bars[:bars]
+        if rest and bars < len(self.bars):
+            part = self.bars[bars]
+            strengths = {tick: notes for tick, notes in part.strengths.items() if tick < rest}
+            kept += (replace(part, density=None, strengths=strengths, ticks=rest),)
+        return replace(self, bars=kept, scenes=tuple(bar for bar in self.scenes if bar < len(kept)))
+
     @cached_property
     def densities(self) -> NDArray[np.float64]:
         """Onset positions asked of each bar, (bars,); NaN where they are left to the model."""

@@ -274,7 +274,9 @@ def _form(form: Form) -> dict[str, Any]:
                 "name": str(section),
                 "bar": section.start + 1,
                 "bars": section.bars,
-                "chords": write_loops([bars[section.start : section.start + section.bars]]),
+                "chords": write_loops(
+                    [bars[section.start : section.start + section.bars]], form.key
+                ),
             }
             for section in form.sections
         ],

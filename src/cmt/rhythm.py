@@ -9,7 +9,7 @@ import itertools
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,19 +73,6 @@ class VideoRhythm:
     def n_bars(self) -> int:
         """Bars that begin before the video ends."""
         return math.ceil(self.n_beat / TICKS_PER_BAR)
-
-    def until(self, seconds: float) -> VideoRhythm:
-        """The rhythm of the first seconds."""
-        if seconds >= self.duration:
-            return self
-        bars = math.ceil(self.grid.begun(seconds) / TICKS_PER_BAR)
-        return replace(
-            self,
-            duration=seconds,
-            vbeats=tuple(beat for beat in self.vbeats if beat.start_time < seconds),
-            flow_magnitude_per_bar=self.flow_magnitude_per_bar[:bars],
-            scenes=tuple(bar for bar in self.scenes if bar < bars),
-        )
 
 
 @dataclass(frozen=True)

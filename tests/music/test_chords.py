@@ -14,6 +14,7 @@ from cmt.music.chords import (
     read_loops,
     write_loops,
 )
+from cmt.music.keys import Key
 from cmt.music.words import NOTE_DTYPE, Song
 
 PIANO, BASS, STRINGS = 2, 4, 5
@@ -121,3 +122,21 @@ def test_chords_are_read_bar_by_bar(text: str, written: str) -> None:
 def test_what_are_no_chords_is_told(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         read_loops(text)
+
+
+@pytest.mark.parametrize(
+    ("key", "progression"),
+    [
+        ("F minor", "Fm Db Ab Eb Bbm Gb"),
+        ("Db major", "Db Gb Ab Bbm Ebm"),
+        ("Eb minor", "Ebm F# B Bb"),
+        ("E major", "E G#m C#m D#dim B"),
+        ("B minor", "Bm F# A#dim C Eb"),
+        ("A minor", "Am G#dim E Bb"),
+        ("C major", "C Bb F Ab F#dim"),
+    ],
+)
+def test_chords_are_spelled_as_their_key_is(key: str, progression: str) -> None:
+    loops = read_loops(progression)
+    assert write_loops(loops, Key.named(key)) == progression
+    assert read_loops(write_loops(loops, Key.named(key))) == loops

@@ -12,7 +12,14 @@ def test_scales_and_chords() -> None:
     assert Key(TONICS["D"]).scale == [2, 4, 6, 7, 9, 11, 1]
     assert Key(TONICS["A"], "minor").scale == [9, 11, 0, 2, 4, 5, 7]
     assert Key(TONICS["Bb"]).chord == [10, 2, 5]
-    assert str(Key(TONICS["Eb"], "minor")) == "D# minor"
+    assert str(Key(TONICS["D#"], "minor")) == "Eb minor"
+    flat = ("Db", "Eb", "F", "Ab", "Bb", "C minor", "Eb minor", "F minor", "Bb minor")
+    sharp = ("F#", "B", "C# minor", "F# minor", "G# minor")
+    for name in (*flat, *sharp):
+        name = name if " " in name else f"{name} major"
+        assert str(Key.named(name)) == name
+    for name, usual in {"Gb": "F#", "A#": "Bb", "Cb": "B", "C#": "Db"}.items():
+        assert str(Key.named(f"{name} major")) == f"{usual} major"
 
 
 @pytest.mark.parametrize("key", KEYS, ids=str)

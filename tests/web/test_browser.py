@@ -440,9 +440,15 @@ def test_a_server_that_is_killed_loses_no_take(
 ) -> None:
     watch(page, excerpt)
     make(page, "Quick preview (first 15 s)")
-    expect(takes(page).first).to_contain_text("makes the whole")
+    expect(takes(page).first).to_contain_text("goes on from it with the same notes")
     expect(takes(page).get_by_role("link", name="Video", exact=True)).to_have_count(0)
-    make_of_seed(page, 0)
+    with page.expect_request("**/compose") as caught:
+        takes(page).first.get_by_role("button", name="Make the whole of").click()
+    assert (caught.value.post_data_json["seed"], caught.value.post_data_json["preview"]) == (
+        0,
+        False,
+    )
+    expect(takes(page)).to_have_count(2)
     before = download(page, "Notes (MIDI)", tmp_path).read_bytes()
     server.end(signal.SIGKILL)
     server.start()

@@ -18,12 +18,11 @@ import gen_midi_conditional
 from cmt import options
 from cmt.control import Control, save_control
 from cmt.files import InputError
-from cmt.grid import Mark, bent
 from cmt.model import checkpoint, fast
 from cmt.model.network import CMT
 from cmt.moods import MOODS
 from cmt.music.midi import read_midi
-from cmt.rhythm import VideoRhythm, VisualBeat, load_rhythm
+from cmt.rhythm import VideoRhythm, load_rhythm
 from cmt.sound.film import has_sound, video_duration
 from cmt.web import settings
 from cmt.web.asking import settings_of
@@ -159,24 +158,6 @@ def test_what_is_made_again_is_made_as_it_was() -> None:
         assert settings_of(settings.read(given), control, []).precision == precision
 
 
-def test_a_preview_has_the_tempo_of_the_whole() -> None:
-    # Hits that keep to no tempo: what bends least to meet them depends on how many are known.
-    rng = np.random.RandomState(2)
-    seconds = np.cumsum(rng.uniform(0.4, 1.3, 30))
-    grid, _ = bent(100.0, [Mark(second) for second in seconds])
-    ticks = np.rint(grid.ticks(seconds)).astype(int).tolist()
-    hits = [
-        VisualBeat(second, *divmod(tick, 16), 1.0)
-        for second, tick in zip(seconds.tolist(), ticks, strict=True)
-    ]
-    rhythm = VideoRhythm(30.0, 100.0, tuple(hits), (0.1,) * 12, grid.knots, (0,))
-    control, first = Control.of(rhythm), Control.of(rhythm.until(8.0))
-    asked = settings.read({"mood": "epic", "preview": True})
-    tempo = MOODS["epic"].tempo_for(control)
-    assert tempo != MOODS["epic"].tempo_for(first)
-    assert settings_of(asked, first, [], control).tempo == tempo
-
-
 def test_only_a_passage_changes(studio: Studio, film: Path, tmp_path: Path) -> None:
     session = visit(studio, tmp_path / "session", film)
     do(studio, session, kind="compose", asked={"takes": 1, "seed": 2, "instruments": ["Piano"]})
@@ -244,6 +225,18 @@ def test_a_preview_is_the_beginning(
         assert 2 <= sound.duration / av.time_base < 5
     assert not (folder / "music.mp4").exists()
     assert max(note[1] for note in read_json(folder / "roll.json")["notes"]) <= 2.01
+    do(studio, session, kind="compose", asked=take["settings"] | {"preview": False})
+    assert session.state()["takes"][1]["duration"] > 3
+    first, whole = (read_json(session.folder / f"takes/{n}/roll.json") for n in (1, 2))
+    began = [
+        {(start, *note) for start, _, *note in roll["notes"] if start < 1.8}
+        for roll in (first, whole)
+    ]
+    assert began[0] == began[1] and len(began[0]) > 2
+    assert whole["bars"][: len(first["bars"])] == first["bars"]
+    assert [hit for hit in whole["heard"] if hit["second"] < 1.8] == [
+        hit for hit in first["heard"] if hit["second"] < 1.8
+    ]
 
 
 def test_what_is_no_video_is_told_without_a_path(studio: Studio, tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def generate(
     theme: Theme | None = None,
     seed: int = 0,
     precision: str = "float32",
+    until: float = math.inf,
     progress: Progress | None = None,
 ) -> list[Take]:
     """Make music for the rhythm of a video.
@@ -82,6 +83,7 @@ def generate(
         seed: of the first take; take k has seed + k, whatever the number of takes.
         precision: of the model's weights, as in `cmt.model.fast.product`. Other than in float32,
             the songs of a batch are rounded together, so that a take made again alone may differ.
+        until: tick; bars that begin there or later are not made.
         progress: see `decode`.
     """
     fast = FastCMT(model, precision)
@@ -90,9 +92,10 @@ def generate(
         batch = _original(fast, rngs, control, plan, degree, min_strength, style)
     else:
         batch = _exact(fast, rngs, control, plan, degree, style, theme)
-    decoded = decode(fast, batch.loops, batch.drawing, batch.initial, control.n_beat, progress)
+    n_beat = control.n_beat
+    decoded = decode(fast, batch.loops, batch.drawing, batch.initial, n_beat, progress, until)
     return [
-        Take(data_words(words, control.n_beat), seed + index, asked, form)
+        Take(data_words(words, n_beat), seed + index, asked, form)
         for index, (words, asked, form) in enumerate(
             zip(decoded, batch.plans, batch.forms, strict=True)
         )
@@ -217,6 +220,7 @@ def decode(
     initial: torch.Tensor,
     n_beat: int,
     progress: Progress | None = None,
+    until: float = math.inf,
 ) -> list[list[Word]]:
     """Decode songs together, one word per song at each step.
 
@@ -227,6 +231,7 @@ def decode(
         initial: (songs, 7, 3) initial tokens.
         n_beat: ticks in each song.
         progress: is told how far the slowest song is.
+        until: tick at which songs are left that have not ended.
 
     Returns:
         Per song its words.
@@ -237,13 +242,15 @@ def decode(
     songs = [[loop.first()] for loop in loops]
     active = list(range(len(loops)))
     state = fast.start(initial.to(device))
-    with one_thread(), tqdm(total=n_beat, unit="tick", disable=None) as bar:
+    end = min(n_beat, until)
+    with one_thread(), tqdm(total=end, unit="tick", disable=None) as bar:
         while active:
             rows = [[songs[song][-1][field.name] for field in FIELDS] for song in active]
             words = drawing.draw(fast.step(torch.tensor(rows, device=device), state))
             going_on = []
             for row, (song, word) in enumerate(zip(active, words, strict=True)):
-                if (taken := loops[song].take(word)) is not None:
+                taken = loops[song].take(word)
+                if taken is not None and loops[song].tick < until:
                     songs[song].append(taken)
                     if taken["type"] != EOS:
                         going_on.append(row)
@@ -252,10 +259,10 @@ def decode(
                 state = [layer.rows(kept) for layer in state]
                 drawing.keep(going_on)
                 active = [active[row] for row in going_on]
-            done = min((loops[song].tick for song in active), default=n_beat)
+            done = min((loops[song].tick for song in active), default=end)
             bar.update(max(0, done - bar.n))
             if progress:
-                progress(done / n_beat)
+                progress(min(done / end, 1))
     return songs
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cmt.music.keys import PITCH_CLASSES, TONICS, Key, find_key
+from cmt.music.keys import MODES, PITCH_CLASSES, TONICS, Key, find_key
 from cmt.music.vocabulary import INSTRUMENT_CLASS, TICKS_PER_BAR
 from cmt.music.words import Song
 
@@ -57,8 +57,6 @@ QUALITIES = {
     )
 }
 _QUALITY_OF = {name: usual for usual, quality in QUALITIES.items() for name in quality.names}
-_ROOTS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-_MINOR_ROOTS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
 SPELLING = "C, F#, Bb and the like, then nothing (major), m, 7, m7, maj7, sus4, sus2, dim, aug or 5"
 
 
@@ -83,8 +81,13 @@ class Chord:
         return cls(TONICS[found[1]], quality)
 
     def __str__(self) -> str:
-        roots = _MINOR_ROOTS if self.family in ("minor", "dim") else _ROOTS
-        return roots[self.root] + self.quality
+        mode = "minor" if self.family in ("minor", "dim") else "major"
+        return MODES[mode].tonics[self.root] + self.quality
+
+    def name_in(self, key: Key) -> str:
+        """Its name, spelled as is usual in a key."""
+        root = key.name_of(self.root)
+        return str(self) if root is None else root + self.quality
 
     @property
     def family(self) -> str:
@@ -152,10 +155,16 @@ def _read_bar(text: str) -> tuple[Chord, Chord]:
     return chords[0], chords[-1]
 
 
-def write_loops(loops: Sequence[ChordLoop]) -> str:
-    """The text that `read_loops` reads."""
+def write_loops(loops: Sequence[ChordLoop], key: Key | None = None) -> str:
+    """The text that `read_loops` reads; spelled as in a key, if one is given."""
+
+    def name(chord: Chord) -> str:
+        return chord.name_in(key) if key else str(chord)
+
     return "; ".join(
-        " ".join(str(first) if first == last else f"{first},{last}" for first, last in loop)
+        " ".join(
+            name(first) if first == last else f"{name(first)},{name(last)}" for first, last in loop
+        )
         for loop in loops
     )
 

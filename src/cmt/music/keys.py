@@ -11,26 +11,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 PITCH_CLASSES = 12
+SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
 # Spellings of the tonics → pitch class.
-TONICS = {
-    "C": 0,
-    "C#": 1,
-    "Db": 1,
-    "D": 2,
-    "D#": 3,
-    "Eb": 3,
-    "E": 4,
-    "F": 5,
-    "F#": 6,
-    "Gb": 6,
-    "G": 7,
-    "G#": 8,
-    "Ab": 8,
-    "A": 9,
-    "A#": 10,
-    "Bb": 10,
-    "B": 11,
-}
+TONICS = {name: tonic for names in (SHARPS, FLATS) for tonic, name in enumerate(names)} | {"Cb": 11}
+FLAT_MAJORS = (1, 3, 5, 8, 10)  # tonics of the major keys that are written with flats
 
 
 @dataclass(frozen=True)
@@ -40,12 +25,16 @@ class Mode:
     Attributes:
         scale: semitones above the tonic; of minor, the natural one.
         chord: its triad.
+        relative: semitones that the tonic of the major key with the same tones is above its own.
+        tonics: how they are usually written.
         profile: how well each semitone above the tonic fits, for finding keys (Krumhansl and
             Kessler 1982, probe-tone ratings).
     """
 
     scale: tuple[int, ...]
     chord: tuple[int, ...]
+    relative: int
+    tonics: tuple[str, ...]
     profile: tuple[float, ...]
 
 
@@ -53,11 +42,15 @@ MODES = {
     "major": Mode(
         scale=(0, 2, 4, 5, 7, 9, 11),
         chord=(0, 4, 7),
+        relative=0,
+        tonics=("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"),
         profile=(6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
     ),
     "minor": Mode(
         scale=(0, 2, 3, 5, 7, 8, 10),
         chord=(0, 3, 7),
+        relative=3,
+        tonics=("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"),
         profile=(6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
     ),
 }
@@ -72,7 +65,7 @@ class Key:
 
     @classmethod
     def named(cls, name: str) -> Key:
-        """The key of a name such as "D# minor".
+        """The key of a name such as "Eb minor", or "D# minor", which is the same here.
 
         Raises:
             ValueError: there is no such key.
@@ -83,8 +76,18 @@ class Key:
         return cls(TONICS[tonic], mode)
 
     def __str__(self) -> str:
-        name = next(name for name, tonic in TONICS.items() if tonic == self.tonic)
-        return f"{name} {self.mode}"
+        return f"{MODES[self.mode].tonics[self.tonic]} {self.mode}"
+
+    def name_of(self, pitch_class: int) -> str | None:
+        """How a tone is written in it; None of one that is foreign to it, unless it has flats.
+
+        The leading tone is not foreign to minor.
+        """
+        major = (self.tonic + MODES[self.mode].relative) % PITCH_CLASSES
+        if major in FLAT_MAJORS:
+            return FLATS[pitch_class]
+        leading = (self.tonic - 1) % PITCH_CLASSES
+        return SHARPS[pitch_class] if pitch_class in (*self.scale, leading) else None
 
     @property
     def scale(self) -> list[int]:

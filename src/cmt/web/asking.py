@@ -25,16 +25,13 @@ from cmt.web.settings import Again, Asked, Parts
 Hits = Sequence[Mapping[str, Any]]  # of a video, as its timeline has them
 
 
-def settings_of(
-    asked: Asked, control: Control, hits: Hits, whole: Control | None = None
-) -> Settings:
+def settings_of(asked: Asked, control: Control, hits: Hits) -> Settings:
     """What is asked of the model.
 
     Args:
         asked: by the visitor.
-        control: what the video asks for, or its beginning does.
-        hits: of the video; those past the end of the control are left out.
-        whole: what all of the video asks for, whose tempo its beginning then has.
+        control: what the video asks for.
+        hits: of the video.
     """
     end = control.duration or math.inf
     removed, added = changed_hits(Parts(), asked.parts, hits, end)
@@ -59,9 +56,7 @@ def settings_of(
         timbres=asked.timbres,
         rank=True,
     )
-    tempo = in_mood(settings, whole or control).tempo
-    if asked.preview:
-        settings = replace(settings, tempo=tempo)
+    tempo = in_mood(settings, control).tempo
     placed = retimed(edited(control, removed, added), tempo)
     bars = placed.grid.seconds(np.arange(0, placed.end, TICKS_PER_BAR))
     style = replace(settings.style, sections=in_bars(asked.parts, bars))

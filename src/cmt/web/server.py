@@ -296,8 +296,8 @@ class Page:
             raise FieldError(
                 "settings", "This is no settings file of this page: give the JSON of a take."
             )
-        settings.read(given)
-        return JSONResponse(given)
+        key = settings.read(given).key
+        return JSONResponse(given | {"key": str(key)} if key else given)
 
     async def theme(self, request: Request, session: Session) -> Response:
         """The melody of a MIDI file or of what is hummed, as what is composed may be given it."""

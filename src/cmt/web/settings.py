@@ -285,8 +285,13 @@ def _theme(value: Any) -> Theme | None:
 
 
 def _key(content: Mapping[str, Any]) -> Key | None:
-    name = _one_of(content, "key", [str(key) for key in KEYS])
-    return next((key for key in KEYS if str(key) == name), None)
+    name = content.get("key")
+    if name in (None, "", "any"):
+        return None
+    try:
+        return Key.named(str(name))  # in any spelling
+    except ValueError as error:
+        raise FieldError("key", f"{name!r} is not among {', '.join(map(str, KEYS))}.") from error
 
 
 def _chords(value: Any, field: str) -> tuple[ChordLoop, ...]:

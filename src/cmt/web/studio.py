@@ -204,15 +204,15 @@ class Studio:
 
         asked = read(content)
         rhythm = load_rhythm(folder / "rhythm.json")
-        whole = Control.of(rhythm)
-        control = Control.of(rhythm.until(PREVIEW)) if asked.preview else whole
+        control = Control.of(rhythm)
         sources = results.Sources(None, control.checksum, str(self.ckpt), self.weights)
         tell(0.0, "composing", "Composing.")
         pieces = compose(
             self.model,
             control,
-            settings_of(asked, control, read_json(folder / "timeline.json")["hits"], whole),
+            settings_of(asked, control, read_json(folder / "timeline.json")["hits"]),
             lambda share: tell(COMPOSED * share, "composing", "Composing."),
+            until=PREVIEW if asked.preview else math.inf,
         )
         for number, piece in enumerate(pieces, start=1):
             share = COMPOSED + (1 - COMPOSED) * (number - 1) / len(pieces)

@@ -177,7 +177,7 @@ def sections_of(form: Form | None, grid: Grid, end: float) -> list[dict[str, Any
                 "bar": section.start,
                 "start": start,
                 "end": min(stop, end),
-                "chords": write_loops([chords[bars]]),
+                "chords": write_loops([chords[bars]], form.key),
             }
         )
     return result

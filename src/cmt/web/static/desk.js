@@ -20,7 +20,7 @@ export class Desk {
     this.player = new Player($("video"));
     this.timeline = new Timeline($("timeline"), $("pointed"));
     this.inspector = new Inspector(() => this.edited(), limits.instruments ?? INSTRUMENTS);
-    this.takes = new Takes({ hear: (id, play) => this.hear(id, play), use: (take) => this.use(take.settings) }, limits.files);
+    this.takes = new Takes({ hear: (id, play) => this.hear(id, play), use: (take) => this.use(take.settings), whole: (take) => this.whole(take) }, limits.files);
     this.mixer = new Mixer((name, gain) => this.mix(name, gain), (gain) => this.player.setOwn(gain));
     this.form = new MusicForm($("form"), limits, {
       tempo: () => this.retime(),
@@ -211,9 +211,19 @@ export class Desk {
     const parts = this.edits.body;
     const again = this.reopened?.body === JSON.stringify(parts) ? this.reopened.parts : parts;
     const body = { ...this.form.values, ...again, preview };
+    const before = this.state.takes.find((take) => take.preview && take.settings.seed === body.seed);
+    if (before) body.precision ??= before.settings.precision; // else it might have other notes
     this.takesBefore = this.known;
     if (!(await this.app.ask($("slot-music"), () => this.session.compose(body)))) return;
     if (!preview) this.form.nextSeed = body.seed + body.takes; // a preview is of what comes next
+  }
+
+  /** Make the whole of a preview. */
+  async whole({ settings }) {
+    this.takesBefore = this.known;
+    const body = { ...settings, preview: false };
+    if (!(await this.app.ask($("slot-seen"), () => this.session.compose(body)))) return;
+    this.form.nextSeed = Math.max(this.form.nextSeed, body.seed + 1);
   }
 
   async giveTheme(file) {

@@ -16,11 +16,11 @@ const IN_PREVIEWS = ["mp3", "mid", "json"];
 
 /** What is said of a take: a sentence, or several. */
 const said = ({ preview, words }) =>
-  [preview ? "A first taste: “Make music” makes the whole, with other notes." : [], words].flat().join(" ");
+  [preview ? "The beginning: the whole goes on from it with the same notes." : [], words].flat().join(" ");
 
 export class Takes {
   /**
-   * @param {{hear: (id) => void, use: (take) => void}} on
+   * @param {{hear: (id) => void, use: (take) => void, whole: (take) => void}} on
    * @param {string[]} kinds of files that takes have
    */
   constructor(on, kinds) {
@@ -74,7 +74,7 @@ export class Takes {
     if (!take) return;
     $("now").replaceChildren(
       make("p", {}, make("strong", {}, `${take.name}. `), said(take)),
-      take.preview ? "" : make("a.button.small", {
+      take.preview ? this.whole(take, "now") : make("a.button.small", {
         href: this.session.file(take.id, "mp4"), download: true,
       }, "Download the video"));
   }
@@ -99,10 +99,18 @@ export class Takes {
             type: "button", "data-key": `use-${id}`, "aria-label": `Use the settings of ${name}`,
             onclick: () => this.on.use(take),
           }, "Use its settings"))),
-      make("p", {}, said(take)),
+      make("p", {}, said(take), take.preview ? " " : null, take.preview ? this.whole(take, "card") : null),
       make("p.files-title", { id: `files-${id}` }, "Take home"),
       make("ul.files", { "aria-labelledby": `files-${id}` }, ...this.filesOf(take).map((file) => this.file(take, file))),
       take.research?.length ? this.research(take) : null);
+  }
+
+  /** A button that makes the whole of a preview. */
+  whole(take, where) {
+    return make("button.small", {
+      type: "button", "data-key": `whole-${where}-${take.id}`, onclick: () => this.on.whole(take),
+      "aria-label": `Make the whole of ${take.name}`,
+    }, "Make the whole of it");
   }
 
   filesOf({ preview }) {

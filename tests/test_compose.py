@@ -1,0 +1,73 @@
+"""Pieces for a rhythm: the whole, and the beginning of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cmt.compose import Settings, compose
+from cmt.control import Control
+from cmt.decoding.style import Style
+from cmt.grid import Mark, bent
+from cmt.model.network import CMT
+from cmt.music.vocabulary import TICKS_PER_BAR
+from cmt.results import as_midi
+from cmt.rhythm import VideoRhythm, VisualBeat
+from cmt.sections import SectionWish
+
+
+@pytest.fixture(scope="module")
+def control() -> Control:
+    """Of 24 s whose hits keep to no tempo: what bends least depends on how many are known."""
+    seconds = np.cumsum(np.random.RandomState(2).uniform(0.4, 1.3, 24))
+    grid, _ = bent(100.0, [Mark(second) for second in seconds])
+    ticks = np.rint(grid.ticks(seconds)).astype(int).tolist()
+    hits = tuple(
+        VisualBeat(second, *divmod(tick, TICKS_PER_BAR), 1.0)
+        for second, tick in zip(seconds.tolist(), ticks, strict=True)
+    )
+    return Control.of(VideoRhythm(24.0, 100.0, hits, (0.1,) * 10, grid.knots, (0, 3, 7)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        (Settings(mood="epic", seed=5, takes=2), 8.0),
+        (Settings(degree=0.4, seed=1), 1.3),
+        (Settings(style=Style(sections=(SectionWish(0, label="A"), SectionWish(3, 0.0)))), 8.0),
+    ],
+    ids=["epic", "half as asked", "sections"],
+)
+def test_the_beginning_is_that_of_the_whole(
+    small_model: CMT, control: Control, asked: Settings, seconds: float
+) -> None:
+    told: list[float] = []
+    pieces = zip(
+        compose(small_model, control, asked),
+        compose(small_model, control, asked, told.append, until=seconds),
+        strict=True,
+    )
+    for whole, first in pieces:
+        end = first.control.end
+        assert first.report.duration == pytest.approx(seconds, abs=0.2)
+        assert first.report.duration <= seconds + 1e-6 and whole.report.duration > 23
+        assert first.song.length == end
+        assert np.array_equal(first.song.notes, whole.song.until(end).notes)
+        assert first.report.tempo == whole.report.tempo
+        ticks = np.arange(end)
+        both = (each.control.grid.seconds(ticks) for each in (first, whole))
+        assert np.array_equal(*both)
+        asked_of = zip(first.take.plan.bars[:-1], whole.take.plan.bars, strict=False)
+        assert all(mine == theirs for mine, theirs in asked_of)
+        assert first.take.form and whole.take.form
+        chords = first.take.form.chords
+        assert chords == whole.take.form.chords[: len(chords)]
+        error = first.report.control_error
+        assert (error.density, error.strength) == (0, 0)
+        assert as_midi(first, hits=True)[:4] == b"MThd"
+    assert told == sorted(told) and told[-1] == 1
+
+
+def test_all_of_it_is_no_beginning(control: Control) -> None:
+    assert control.until(24.0) is control
+    assert control.until(8.0).until(8.0).words.tolist() == control.until(8.0).words.tolist()
