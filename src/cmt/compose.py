@@ -182,21 +182,7 @@ def compose(
     control = retimed(edited(control, settings.removed, settings.added), settings.tempo)
     beginning = control.until(until)
     plan, changes = plan_of(control, settings)
-    takes = generate(
-        model,
-        control,
-        plan,
-        songs=settings.takes,
-        degree=settings.degree,
-        loop=settings.loop,
-        min_strength=settings.min_strength,
-        style=settings.style,
-        theme=settings.theme,
-        seed=settings.seed,
-        precision=settings.precision,
-        until=math.inf if beginning is control else beginning.n_beat,
-        progress=_share(progress, 0, settings),
-    )
+    takes = _first(model, control, plan, settings, beginning, progress)
     if beginning is not control:
         control, plan = beginning, plan.until(beginning.end)
         takes = [_beginning(take, control.end) for take in takes]
@@ -222,6 +208,32 @@ def compose(
         _piece(take, rank, control, replace(asked, tempo=control.tempo), changes)
         for take, rank in zip(takes, ranks, strict=True)
     ]
+
+
+def _first(
+    model: CMT,
+    control: Control,
+    plan: Plan,
+    settings: Settings,
+    beginning: Control,
+    progress: Progress | None,
+) -> list[Take]:
+    """The takes before anything is made again, as far as the control's beginning goes."""
+    return generate(
+        model,
+        control,
+        plan,
+        songs=settings.takes,
+        degree=settings.degree,
+        loop=settings.loop,
+        min_strength=settings.min_strength,
+        style=settings.style,
+        theme=settings.theme,
+        seed=settings.seed,
+        precision=settings.precision,
+        until=math.inf if beginning is control else beginning.n_beat,
+        progress=_share(progress, 0, settings),
+    )
 
 
 def _beginning(take: Take, ticks: int) -> Take:

@@ -129,7 +129,7 @@ def test_what_are_no_chords_is_told(text: str, why: str) -> None:
     [
         ("F minor", "Fm Db Ab Eb Bbm Gb"),
         ("Db major", "Db Gb Ab Bbm Ebm"),
-        ("Eb minor", "Ebm F# B Bb"),
+        ("Eb minor", "Ebm Gb B Bb"),
         ("E major", "E G#m C#m D#dim B"),
         ("B minor", "Bm F# A#dim C Eb"),
         ("A minor", "Am G#dim E Bb"),

@@ -83,8 +83,9 @@ class Key:
 
         The leading tone is not foreign to minor.
         """
-        major = (self.tonic + MODES[self.mode].relative) % PITCH_CLASSES
-        if major in FLAT_MAJORS:
+        mode = MODES[self.mode]
+        relative = (self.tonic + mode.relative) % PITCH_CLASSES
+        if relative in FLAT_MAJORS or mode.tonics[self.tonic].endswith("b"):
             return FLATS[pitch_class]
         leading = (self.tonic - 1) % PITCH_CLASSES
         return SHARPS[pitch_class] if pitch_class in (*self.scale, leading) else None

@@ -76,6 +76,7 @@ export class Desk {
     $("revise").addEventListener("click", () => this.revise());
     $("mixer").addEventListener("toggle", () => player.mixed($("mixer").open).catch((error) => this.unheard(error)));
     document.addEventListener("keydown", (event) => this.keyed(event));
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.seen && this.describe());
   }
 
   /** Show what the server says of the session. */

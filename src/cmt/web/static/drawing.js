@@ -100,7 +100,7 @@ function drawRuler(context, { colours, width, x, second, perSecond }, lane) {
   for (let k = Math.max(0, Math.floor(second(0) / step)); k * step <= second(width); k += 1) {
     const at = x(k * step);
     context.fillRect(at, lane.bottom - 5, 1, 5);
-    context.fillText(clock(k * step, step < 1), at + 4, lane.top + lane.height / 2);
+    context.fillText(clock(k * step, step < 1), at + 8, lane.top + lane.height / 2);
   }
 }
 

@@ -62,7 +62,8 @@ export class Takes {
       onchange: () => this.on.hear(id),
     }), make("span", {}, words));
     const liked = this.liked;
-    const all = this.takes.map(({ id, name }) => choice(id, liked.has(id) ? `${name} ♥` : name));
+    const all = this.takes.map(({ id, name, preview }) =>
+      choice(id, [name, preview ? "(preview)" : "", liked.has(id) ? "♥" : ""].filter(Boolean).join(" ")));
     $("switch").hidden = !this.takes.length;
     $("switch").replaceChildren(make("legend", {}, "Hear"), ...all, choice(null, "No music"));
   }
