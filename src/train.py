@@ -19,9 +19,11 @@ from pathlib import Path
 from cmt import limits
 from cmt.files import DATASET
 from cmt.model.config import CMTConfig
+from cmt.music.dataset import read_dataset
 from cmt.music.vocabulary import INITIAL_SIZES, INITIAL_SIZES_WITH_KEYS, MAX_WORDS
 from cmt.script import between, parser, run_script
 from cmt.training.config import Augmentation, RunConfig, TrainingConfig
+from cmt.training.place import check_name
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -211,10 +213,13 @@ def config_of(args: argparse.Namespace) -> RunConfig:
 def main(argv: list[str] | None = None) -> None:
     """Train as the command line says."""
     config = config_of(parse(argv))
+    # What is wrong with a name or with data is told before PyTorch is loaded, which takes longer.
+    check_name(config)
+    data = read_dataset(config.data, config.max_megabytes)
 
     from cmt.training.run import run
 
-    run(config)
+    run(config, data)
 
 
 command = partial(run_script, main)

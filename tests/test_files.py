@@ -139,7 +139,7 @@ def test_links_are_followed_and_permissions_kept(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from cmt.files import replacing, unused_name
+from cmt.files import replacing
 from cmt.outputs import only_run
 path = Path(sys.argv[1])
 with only_run(path), replacing(path.with_suffix(".mid")) as new:

@@ -12,6 +12,7 @@ from symusic.core import ControlChangeTick, NoteTick, ScoreTick, TempoTick, Trac
 
 from cmt.sound import bus, mixing, segments, synthesizer
 from cmt.sound.balance import Balance
+from cmt.sound.filtering import Filter
 from cmt.sound.loudness import SAMPLE_RATE, Meter, integrated, levels, loudness
 from cmt.sound.passes import Group, grouped
 from cmt.sound.recording import Recording, resampled
@@ -298,3 +299,12 @@ def test_a_recording_longer_than_memory_is_kept_in_a_file(
     np.testing.assert_array_equal(recording[:, :10], samples[:, 10:20])
     np.testing.assert_array_equal(recording[:, -3:], samples[:, :3])
     assert recording.shape == samples.shape
+
+
+def test_what_rings_in_a_filter_comes_to_an_end() -> None:
+    cut = Filter(np.array([[1.0, -2, 1, 1, -1.99, 0.9901]], np.float32), 2)
+    ringing = cut(np.ones((2, SAMPLE_RATE), np.float32))
+    after = cut(np.zeros((2, SAMPLE_RATE), np.float32))
+    assert ringing.any() and after.any()
+    silence = np.zeros((2, SAMPLE_RATE), np.float32)
+    assert cut(silence) is silence  # no denormal numbers, of which each takes a hundredfold time

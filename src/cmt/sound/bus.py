@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmt.sound.balance import Balance
+from cmt.sound.filtering import Filter
 from cmt.sound.loudness import CELL, SAMPLE_RATE, Meter, integrated
 from cmt.sound.recording import BLOCK, Block, Recording, ahead, enveloped
 
@@ -47,7 +48,7 @@ Stage = Callable[[Iterator[Block]], Iterator[Block]]
 
 def shelf(blocks: Iterator[Block], gain: float) -> Iterator[Block]:
     """Give what is above `SHELF_FREQUENCY` a gain, in dB."""
-    yield from _filtered(blocks, _high_shelf(SHELF_FREQUENCY, gain))
+    yield from map(Filter(_high_shelf(SHELF_FREQUENCY, gain), 2), blocks)
 
 
 def shelf_gain(balance: Balance, widening: float) -> float:
@@ -70,13 +71,9 @@ def shelf_gain(balance: Balance, widening: float) -> float:
 
 def widen(blocks: Iterator[Block], gain: float) -> Iterator[Block]:
     """Give the difference of left and right a gain, in dB, above `SIDE_FREQUENCY`."""
-    from scipy.signal import sosfilt
-
-    sections = _high_shelf(SIDE_FREQUENCY, gain)
-    state = np.zeros((1, 2), np.float32)
+    shelved = Filter(_high_shelf(SIDE_FREQUENCY, gain))
     for block in blocks:
-        middle, side = (block[0] + block[1]) / 2, (block[0] - block[1]) / 2
-        side, state = sosfilt(sections, side, zi=state)
+        middle, side = (block[0] + block[1]) / 2, shelved((block[0] - block[1]) / 2)
         yield np.stack([middle + side, middle - side])
 
 
@@ -207,15 +204,6 @@ def _interpolation() -> NDArray[np.float32]:
     )
     window = np.cos(np.pi * distance / (TAPS + 2)) ** 2
     return (np.sinc(distance) * window).astype(np.float32)
-
-
-def _filtered(blocks: Iterator[Block], sections: NDArray[np.float32]) -> Iterator[Block]:
-    from scipy.signal import sosfilt
-
-    state = np.zeros((len(sections), 2, 2), np.float32)
-    for block in blocks:
-        block, state = sosfilt(sections, block, zi=state)
-        yield block
 
 
 @cache

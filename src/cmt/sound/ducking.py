@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from cmt.sound.filtering import Filter
 from cmt.sound.loudness import CELL, SAMPLE_RATE, Meter, Samples, blocks, integrated
 
 VAD_RATE = 16_000  # Hz
@@ -104,12 +105,12 @@ def _filtered(
     sound: Samples, band: tuple[float, float], order: int
 ) -> Iterator[NDArray[np.float32]]:
     """The middle of a sound between two frequencies, (samples,), `LENGTH` or the rest at a time."""
-    from scipy.signal import butter, sosfilt
+    from scipy.signal import butter
 
     sections = butter(order, band, "bandpass", fs=SAMPLE_RATE, output="sos").astype(np.float32)
-    state = np.zeros((len(sections), 2), np.float32)
+    passing = Filter(sections)
     for block in blocks(sound, LENGTH):
-        middle, state = sosfilt(sections, block.mean(axis=0), zi=state)
+        middle = passing(block.mean(axis=0))
         yield np.pad(middle, (0, -len(middle) % FRAME))
 
 

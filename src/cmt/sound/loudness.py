@@ -13,6 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from cmt.sound.filtering import Filter
+
 SAMPLE_RATE = 48_000  # Hz
 HOP = SAMPLE_RATE // 10  # samples: gated blocks are four of these, three shared with the next
 CELL = 64  # samples, of which a peak and a power are kept
@@ -49,15 +51,13 @@ class Meter:
     """
 
     def __init__(self) -> None:
-        self._state = np.zeros((len(WEIGHTING), 2, 2))
+        self._weighted = Filter(WEIGHTING, 2)
         self._power: list[NDArray] = []
         self._peaks: list[NDArray] = []
 
     def read(self, block: NDArray[np.float32]) -> None:
         """Read the next samples (2, n); of all but the last, n is a multiple of `CELL`."""
-        from scipy.signal import sosfilt
-
-        weighted, self._state = sosfilt(WEIGHTING, block, zi=self._state)
+        weighted = self._weighted(block)
         starts = np.arange(0, block.shape[1], CELL)
         if len(starts):
             square = np.einsum("cn,cn->n", weighted, weighted)

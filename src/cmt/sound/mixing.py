@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmt.music.midi import instrument_of
+from cmt.sound.filtering import Filter
 from cmt.sound.loudness import SAMPLE_RATE
 from cmt.sound.passes import Group
 from cmt.sound.segments import PAN, REVERB, VOLUME, Line
@@ -150,17 +151,15 @@ def low_cut(
     blocks: Iterator[NDArray[np.float32]], frequencies: Sequence[float]
 ) -> Iterator[NDArray[np.float32]]:
     """Take from each track (tracks, 2, samples) what lies below its frequency, 12 dB an octave."""
-    from scipy.signal import butter, sosfilt
+    from scipy.signal import butter
 
     filters = [
-        butter(2, frequency, "highpass", fs=SAMPLE_RATE, output="sos").astype(np.float32)
+        Filter(butter(2, frequency, "highpass", fs=SAMPLE_RATE, output="sos").astype(np.float32), 2)
         for frequency in frequencies
     ]
-    states = [np.zeros((1, 2, 2), np.float32) for _ in filters]
     for block in blocks:
-        for track, sections in enumerate(filters):
-            if block[track].any() or states[track].any():
-                block[track], states[track] = sosfilt(sections, block[track], zi=states[track])
+        for track, cut in enumerate(filters):
+            block[track] = cut(block[track])
         yield block
 
 

@@ -9,12 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from cmt.files import replacing, write_together, writing_to
+from cmt.training.place import log_files
 from cmt.training.state import TrainingState
-
-
-def log_files(folder: Path, name: str) -> tuple[Path, Path, Path]:
-    """Text, table and picture of a run."""
-    return folder / f"{name}.log", folder / f"{name}.csv", folder / f"{name}.png"
 
 
 class TrainingLog:

@@ -16,18 +16,23 @@ from torch import nn
 from cmt.files import InputError, checksum, git_revision, temporary, writing_to
 from cmt.model import checkpoint, stored
 from cmt.model.network import CMT
-from cmt.music.dataset import read_dataset
+from cmt.music.dataset import Dataset, read_dataset
 from cmt.outputs import check_outputs, only_run
 from cmt.training.config import RunConfig
-from cmt.training.log import TrainingLog, log_files
+from cmt.training.log import TrainingLog
 from cmt.training.loop import has_bf16, train
+from cmt.training.place import check_name, log_files
 from cmt.training.ranks import Ranks, joined, launch
 from cmt.training.songs import Songs, batches, padding_share, split
 from cmt.training.state import TrainingState
 
 
-def run(config: RunConfig) -> None:
+def run(config: RunConfig, data: Dataset | None = None) -> None:
     """Train; leaves checkpoints in `config.folder` and the log's files in `config.log_dir`.
+
+    Args:
+        config: what is asked.
+        data: what is in `config.data`, if that has been read.
 
     Raises:
         InputError: the data cannot be read, the folders cannot be written to, the run exists, or
@@ -40,12 +45,12 @@ def run(config: RunConfig) -> None:
     if len(config.gpus) > 1 and "WORLD_SIZE" not in os.environ:
         launch(run, config.gpus, config)
     else:
-        _one_rank(config)
+        _one_rank(config, data)
 
 
-def _one_rank(config: RunConfig) -> None:
+def _one_rank(config: RunConfig, data: Dataset | None) -> None:
     """One rank's whole run."""
-    _check_name(config)
+    check_name(config)
     source = _source(config)
     gpu = config.gpus[0] if config.gpus else 0
     device = torch.device("cuda", gpu) if torch.cuda.is_available() else torch.device("cpu")
@@ -54,7 +59,8 @@ def _one_rank(config: RunConfig) -> None:
     config = replace(config, training=replace(config.training, bf16=bf16))
     with joined(device) as ranks, _alone(config) if ranks.first else nullcontext():
         model, resumed = _model(config, source, ranks.device)
-        training, validation = _read_songs(config, model.config.has_keys)
+        data = data or read_dataset(config.data, config.max_megabytes)
+        training, validation = _songs(config, data, model.config.has_keys)
         log = None
         if ranks.first:
             check_room(config.folder, model)
@@ -88,26 +94,12 @@ def _alone(config: RunConfig) -> Iterator[None]:
     read = [config.data, *([config.start] if config.start else [])]
     check_outputs([last, *log], read)
     with only_run(config.folder), only_run(log[0]):
-        _check_name(config)  # again: another run may have ended just now
+        check_name(config)  # again: another run may have ended just now
         yield
 
 
-def _check_name(config: RunConfig) -> None:
-    """Neither overwrite a run nor resume one that is not there."""
-    last = config.folder / stored.LAST
-    kept = sorted(config.folder.glob(stored.BEST.format("*")))
-    # A run that was killed in its first epoch may begin again: it has left its log.
-    if kept and not last.is_file() and not log_files(config.log_dir, config.name)[0].is_file():
-        raise InputError(f"{kept[0]}: a model of this name exists; choose another -n")
-    if config.resume and not last.is_file():
-        raise InputError(f"{last}: there is no run to go on with; leave out --resume")
-    if last.is_file() and not config.resume:
-        raise InputError(f"{last}: a run of this name exists; choose another -n, or --resume it")
-
-
-def _read_songs(config: RunConfig, keys: bool) -> tuple[Songs, Songs | None]:
+def _songs(config: RunConfig, data: Dataset, keys: bool) -> tuple[Songs, Songs | None]:
     """Songs to learn from, and those held out, if any; they tell their key if `keys`."""
-    data = read_dataset(config.data, config.max_megabytes)
     seed = config.training.seed
     try:
         kept, held_out = split(data.metadata, config.val_fraction, seed)
