@@ -19,7 +19,6 @@ from pathlib import Path
 from cmt import limits
 from cmt.files import DATASET
 from cmt.model.config import CMTConfig
-from cmt.music.dataset import read_dataset
 from cmt.music.vocabulary import INITIAL_SIZES, INITIAL_SIZES_WITH_KEYS, MAX_WORDS
 from cmt.script import between, parser, run_script
 from cmt.training.config import Augmentation, RunConfig, TrainingConfig
@@ -215,6 +214,9 @@ def main(argv: list[str] | None = None) -> None:
     config = config_of(parse(argv))
     # What is wrong with a name or with data is told before PyTorch is loaded, which takes longer.
     check_name(config)
+
+    from cmt.music.dataset import read_dataset
+
     data = read_dataset(config.data, config.max_megabytes)
 
     from cmt.training.run import run
