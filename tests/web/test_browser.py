@@ -439,8 +439,8 @@ def test_a_server_that_is_killed_loses_no_take(
     page: Page, server: Server, excerpt: Path, tmp_path: Path
 ) -> None:
     watch(page, excerpt)
-    make(page, "Quick preview (first 15 s)")
-    expect(takes(page).first).to_contain_text("goes on from it with the same notes")
+    make(page, "Quick preview (sound only)")
+    expect(takes(page).first).to_contain_text("goes on with the same notes")
     expect(takes(page).get_by_role("link", name="Video", exact=True)).to_have_count(0)
     with page.expect_request("**/compose") as caught:
         takes(page).first.get_by_role("button", name="Make the whole of").click()

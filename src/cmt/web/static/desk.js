@@ -34,7 +34,6 @@ export class Desk {
     $("passage").hidden = !limits.again;
     $("sections-part").hidden = !limits.sections;
     this.timeline.editable = Boolean(limits.sections);
-    $("preview").textContent = `Quick preview (first ${limits.preview_s ?? 15} s)`;
     this.forget();
     this.listen();
     this.tick();
@@ -107,6 +106,8 @@ export class Desk {
     this.timeline.show(timeline, this.edits, this.strip);
     this.seek(0); // now: from here on somebody may go elsewhere
     this.form.suggest(timeline, state.video.has_sound);
+    const { preview_s: most = 15 } = this.limits;
+    $("preview").textContent = `Quick preview (${timeline.duration > most ? `first ${most} s` : "sound only"})`;
     await this.retime();
     if (this.session !== session) return;
     this.mixer.draw(state.video.has_sound);

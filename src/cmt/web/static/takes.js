@@ -16,7 +16,7 @@ const IN_PREVIEWS = ["mp3", "mid", "json"];
 
 /** What is said of a take: a sentence, or several. */
 const said = ({ preview, words }) =>
-  [preview ? "The beginning: the whole goes on from it with the same notes." : [], words].flat().join(" ");
+  [preview ? "To listen to first: the whole goes on with the same notes." : [], words].flat().join(" ");
 
 export class Takes {
   /**
