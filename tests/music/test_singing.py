@@ -105,6 +105,20 @@ def test_equal_notes_are_told_apart_where_the_voice_sinks() -> None:
     assert [pitch for _, pitch, _ in melody(samples)] == [62, 62, 62, 64]
 
 
+def test_equal_notes_are_told_apart_where_they_are_struck_but_not_where_the_room_swings() -> None:
+    time = np.arange(2 * RATE) / RATE
+    tone, higher = (0.3 * np.sin(2 * np.pi * 440 * 2 ** (k / 12) * time) for k in (0, 4))
+    since = time % 0.5
+    struck = np.concatenate([tone, higher]) * np.tile(np.exp(-2.5 * since), 2)
+    notes = melody(struck.astype(np.float32))
+    assert [(tick, pitch) for tick, pitch, _ in notes] == [
+        (4 * beat, 69 if beat < 4 else 73) for beat in range(8)
+    ]
+    swinging = 10 ** (3 * np.sin(2 * np.pi * 11 * time) / 20)
+    held = np.concatenate([tone * swinging, higher, tone]).astype(np.float32)
+    assert [pitch for _, pitch, _ in melody(held)] == [69, 73, 69]
+
+
 def test_pitch_is_within_a_hundredth_of_a_semitone_and_where_it_is() -> None:
     samples = sing([(0, 69, 8)], gap=0.0)
     pitch, level = pitches(samples)

@@ -28,6 +28,8 @@ SLIDING = 25  # moments; what is shorter and goes up or down all the time is no 
 SLID, STEEP = 0.15, 2.5  # semitones that it does so, and semitones a second
 VIBRATO = 18  # moments of a swing of it
 DIP, AROUND = 8.0, 15  # dB that the voice sinks between equal notes, and moments around, to see it
+RISE, WITHIN = 5.0, 4  # dB and moments: what rises so much so soon is struck anew,
+STAYS = 0.5  # if that share of it stays; a room lets vibrato swing as much
 SLOWEST, FASTEST = 1.2, 0.1  # seconds of a pulse
 LEAST_BPM = 70.0  # of what is sung, and less than twice as much
 AS_GOOD = 0.06  # of what the best pulse misses; a longer one that misses no more is rather taken
@@ -113,14 +115,16 @@ def _breaths(pitch: NDArray[np.float64], level: NDArray[np.float64]) -> list[tup
 
 
 def _dips(level: NDArray[np.float64]) -> list[int]:
-    """Where a voice sinks and rises again, as between equal notes."""
+    """Where a voice sinks and rises again, or is struck anew, as between equal notes."""
     found: list[int] = []
     for moment in range(SHORTEST, len(level) - SHORTEST):
         before = level[max(0, moment - AROUND) : moment]
         after = level[moment + 1 : moment + 1 + AROUND]
-        least = level[moment] == level[moment - SHORTEST : moment + SHORTEST + 1].min()
+        least = level[moment] == level[moment - WITHIN : moment + SHORTEST + 1].min()
         sunk = min(before.max(), after.max()) - level[moment] >= DIP
-        if least and sunk and (not found or moment - found[-1] >= SHORTEST):
+        rise = after[:WITHIN].max() - level[moment]
+        struck = rise >= RISE and after[WITHIN:].min(initial=0) >= level[moment] + STAYS * rise
+        if least and (sunk or struck) and (not found or moment - found[-1] >= SHORTEST):
             found.append(moment)
     return found
 
@@ -212,7 +216,9 @@ def _pulse(steps: NDArray[np.float64]) -> float:
     """Seconds of which the times between notes are multiples, as nearly as of any; the longest."""
     tried = np.geomspace(FASTEST, SLOWEST, 500)
     counts = np.maximum(1, np.rint(steps / tried[:, None]))
-    missed = (((steps / tried[:, None] - counts) ** 2) / counts).mean(axis=1) * 12
+    # 1 of a pulse that has nothing to do with them; the longer a step, the freer it is.
+    missed = 12 * ((steps / tried[:, None] - counts) ** 2 / counts).sum(axis=1)
+    missed /= (1 / counts).sum(axis=1)
     good = np.flatnonzero(missed <= missed.min() + AS_GOOD)
     pulse = float(tried[good[-1]])
     for _ in range(3):  # to the mean of what they say, each by its length
