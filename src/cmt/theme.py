@@ -119,12 +119,16 @@ def read_theme(path: str | Path) -> Theme:
         InputError: the file cannot be read, is neither, or no melody is found in it.
     """
     path = Path(path)
-    melody, instrument = _written(path) if _is_midi(path) else (_hummed(path), LEADS[0])
+    melody, instrument = _written(path) if is_midi(path) else (_hummed(path), LEADS[0])
     return Theme(tuple(note for note in melody if note[0] < MOST_TICKS), instrument)
 
 
-def _is_midi(path: Path) -> bool:
-    """By what is in it; by its name, where that tells nothing."""
+def is_midi(path: Path) -> bool:
+    """Whether a file is a MIDI file: by what is in it; by its name, where that tells nothing.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(smf.SEARCHED)

@@ -407,6 +407,19 @@ def test_a_tune_is_read(client: TestClient) -> None:
         assert "/" not in answer.json()["message"]
 
 
+def test_a_decoder_that_dies_takes_no_server_along(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = begin(client)
+    for executable, patience in (("/bin/false", 60.0), (sys.executable, 0.01)):
+        monkeypatch.setattr("cmt.web.tunes.sys.executable", executable)
+        monkeypatch.setattr("cmt.web.tunes.PATIENCE", patience)
+        answer = client.put(f"{mine}/theme?name=x", content=b"RIFF")
+        assert (answer.status_code, answer.json()["field"]) == (422, "theme")
+        assert "it cannot be read; record it again" in answer.json()["message"]
+    assert client.get(mine).status_code == 200
+
+
 def test_settings_open_again(client: TestClient) -> None:
     mine = begin(client)
     given = {"tempo": 100, "genre": "rock", "takes": 1}

@@ -12,7 +12,6 @@ import json
 import math
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,7 @@ from starlette.staticfiles import StaticFiles
 
 from cmt.files import VIDEOS, InputError
 from cmt.rhythm import load_rhythm
-from cmt.theme import read_theme
-from cmt.web import downloads, settings, uploads, words
+from cmt.web import downloads, settings, tunes, uploads, words
 from cmt.web.choices import choices
 from cmt.web.guard import Guard, Hosts
 from cmt.web.queue import Queue
@@ -61,6 +59,7 @@ class Page:
         self.queue = queue
         self.max_minutes = max_minutes
         self.max_upload = max_video(max_minutes)
+        self._tunes = asyncio.Semaphore(tunes.AT_ONCE)
         self._ending = False
 
     def app(self, hosts: Hosts) -> Starlette:
@@ -304,7 +303,7 @@ class Page:
         new = session.new_folder()
         try:
             await receive(request, new / "tune", uploads.MAX_TUNE, "theme")
-            found = await run_in_threadpool(read_theme, new / "tune")
+            found = await tunes.read_tune(new / "tune", self._tunes)
         except FieldError:
             raise
         except InputError as error:
@@ -312,8 +311,7 @@ class Page:
             raise FieldError("theme", f"This tune cannot be used: {message}.") from error
         finally:
             remove(new)
-        name = shown_name(request, "tune")
-        return JSONResponse({"name": name, "key": str(found.key), **asdict(found)})
+        return JSONResponse({"name": shown_name(request, "tune"), **found})
 
     async def take(self, request: Request, session: Session) -> Response:
         """The notes of a take, and what else is drawn of it."""
