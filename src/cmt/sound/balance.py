@@ -73,8 +73,19 @@ class Balance:
             middle: (bins,) gains of the sum.
             side: (bins,) of the difference.
         """
+        bright, whole = (self.power(low, math.inf, middle, side) for low in (above, -1.0))
+        return _decibels(bright, whole)
+
+    def power(
+        self,
+        low: float,
+        high: float,
+        middle: NDArray[np.float64] | float = 1.0,
+        side: NDArray[np.float64] | float = 1.0,
+    ) -> float:
+        """Power above one frequency, up to another, Hz; gains as for `brightness`."""
         power = self.middle * np.square(middle) + self.side * np.square(side)
-        return _decibels(power[self.frequencies > above].sum(), power.sum())
+        return float(power[(self.frequencies > low) & (self.frequencies <= high)].sum())
 
 
 def _decibels(power: float, reference: float) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmt.sound.balance import Balance
+from cmt.sound.exciter import excite, excitement
 from cmt.sound.filtering import Filter
 from cmt.sound.loudness import CELL, SAMPLE_RATE, Meter, integrated
 from cmt.sound.recording import BLOCK, Block, Recording, ahead, enveloped
@@ -60,13 +61,18 @@ def shelf_gain(balance: Balance, widening: float) -> float:
         balance: of the mix.
         widening: that `widen` gives it, dB.
     """
-    widened = _response(_high_shelf(SIDE_FREQUENCY, widening), balance.frequencies)
-    bright = []
-    for gain in SHELF_GAINS.tolist():
-        lifted = _response(_high_shelf(SHELF_FREQUENCY, gain), balance.frequencies)
-        bright.append(balance.brightness(SHELF_FREQUENCY, lifted, lifted * widened))
+    bright = [
+        balance.brightness(SHELF_FREQUENCY, *_shaped(balance, gain, widening))
+        for gain in SHELF_GAINS.tolist()
+    ]
     darkest, brightest = np.interp(BRIGHTNESS, bright, SHELF_GAINS)
     return float(np.clip(SHELF_GAIN, darkest, brightest))
+
+
+def _shaped(balance: Balance, gain: float, widening: float) -> tuple[NDArray, NDArray]:
+    """Gains (bins,) that `shelf` and `widen` give the sum and the difference."""
+    lifted = _response(_high_shelf(SHELF_FREQUENCY, gain), balance.frequencies)
+    return lifted, lifted * _response(_high_shelf(SIDE_FREQUENCY, widening), balance.frequencies)
 
 
 def widen(blocks: Iterator[Block], gain: float) -> Iterator[Block]:
@@ -120,8 +126,11 @@ def master(mix: Recording, meter: Meter, balance: Balance) -> None:
     gain = np.float32(10 ** ((WORKING_LEVEL - max(level, SOFTEST)) / 20) / peak)
     blocks: Iterator[Block] = (gain * block for block in mix)
     widening = side_gain(balance)
+    lifting = shelf_gain(balance, widening)
+    shaped = _shaped(balance, lifting, widening)
     stages: tuple[Stage, ...] = (
-        partial(shelf, gain=shelf_gain(balance, widening)),
+        partial(shelf, gain=lifting),
+        partial(excite, gain=excitement(balance, BRIGHTNESS[0], *shaped)),
         partial(widen, gain=widening),
         ahead,
         glue,
