@@ -223,6 +223,19 @@ def _kept(target: Path, new: Path) -> Path | None:
     return older
 
 
+def plain(path: str | Path) -> Path:
+    """A path, of a file that has an end; of a folder, too.
+
+    Raises:
+        OSError: there is nothing, or it is a pipe, to which nobody may ever write, or a device.
+    """
+    path = Path(path)
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OSError(errno.EINVAL, "a pipe or a device; save it as a file")
+    return path
+
+
 def unused_name(stem: str, names: set[str]) -> str:
     """The stem, or the stem with the first number that makes it new; `names` takes it up.
 

@@ -7,7 +7,7 @@ import reprlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from cmt.files import InputError
+from cmt.files import InputError, plain
 from cmt.limits import MOST_HOURS
 from cmt.untrusted import naming
 
@@ -36,7 +36,7 @@ def read_key_frames(path: str | Path, fps: float) -> list[float]:
         InputError: the file cannot be read, or has a line that tells no time, or no time at all.
     """
     with naming(path, "cannot be read as text", "give times of cuts"):
-        with Path(path).open("rb") as file:
+        with plain(path).open("rb") as file:
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
             raise ValueError(f"more than {MAX_BYTES >> 20} MB")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cmt.files import InputError
+from cmt.files import InputError, plain
 from cmt.form import INTRO, LONGEST, Form
 from cmt.media.sound_file import read_sound
 from cmt.music import singing, smf
@@ -130,7 +130,7 @@ def is_midi(path: Path) -> bool:
         InputError: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with plain(path).open("rb") as file:
             head = file.read(smf.SEARCHED)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error

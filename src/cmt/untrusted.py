@@ -19,7 +19,7 @@ from typing import IO, Any, NoReturn, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from cmt.files import InputError
+from cmt.files import InputError, plain
 
 MAX_JSON = 32 << 20  # bytes, of a rhythm with a beat in every frame of a day
 LONGEST = 200  # characters of what a library says
@@ -59,7 +59,7 @@ def read_json(path: str | Path) -> Any:
         OSError: it cannot be read.
         ValueError: it is no JSON, too large, or nested too deeply.
     """
-    with Path(path).open("rb") as file:
+    with plain(path).open("rb") as file:
         data = file.read(MAX_JSON + 1)
     if len(data) > MAX_JSON:
         raise ValueError(f"more than {MAX_JSON >> 20} MB")
@@ -164,7 +164,7 @@ def archive(path: str | Path) -> Iterator[zipfile.ZipFile]:
         OSError, ValueError, zipfile.BadZipFile: it cannot be read, or is compressed in ways that
             take any amount of memory.
     """
-    with zipfile.ZipFile(path) as opened:
+    with zipfile.ZipFile(plain(path)) as opened:
         for member in opened.infolist():
             if member.compress_type not in METHODS:
                 raise ValueError(

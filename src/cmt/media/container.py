@@ -11,7 +11,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition
 
-from cmt.files import InputError
+from cmt.files import InputError, plain
 
 # FFmpeg also opens pictures, plain text (as "tty") and lists of other files as videos.
 NO_MEDIA = ("image2", "tty", "concat", "hls", "dash", "imf", "sdp", "rtp", "rtsp", "lavfi")
@@ -36,7 +36,7 @@ def opened(path: Path, what: str, give: str, **options: str) -> Iterator[InputCo
     options = {"protocol_whitelist": "file", "fflags": "genpts", **options}
     try:
         container = av.open(
-            str(path.absolute()), options=options, metadata_errors="surrogateescape"
+            str(plain(path).absolute()), options=options, metadata_errors="surrogateescape"
         )
     except (av.FFmpegError, OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error

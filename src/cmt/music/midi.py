@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cmt.files import InputError, write_together
+from cmt.files import InputError, plain, write_together
 from cmt.music import smf
 from cmt.music.channels import DRUM_CHANNEL, score_of
 from cmt.music.vocabulary import (
@@ -196,7 +196,7 @@ def _read(path: str | Path, max_minutes: float) -> tuple[ScoreTick, Iterable[str
     longer = max_minutes / MAX_MINUTES if math.isfinite(max_minutes) else 1
     most = round(smf.MAX_BYTES * max(1, longer))
     try:
-        with Path(path).open("rb") as file:
+        with plain(path).open("rb") as file:
             data = file.read(most + 1)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error

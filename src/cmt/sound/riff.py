@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from cmt.files import plain
+
 PRESET = np.dtype([("name", "S20"), ("program", "<u2"), ("bank", "<u2"), ("rest", "V14")])
 SAMPLE = np.dtype([("name", "S20"), ("place", "V24"), ("kind", "<u2")])
+NO_FONT = "no RIFF file of the kind sfbk"
 COMPRESSED = 0x10  # kind of a sample, in SF3
 
 
@@ -26,8 +29,8 @@ def check(data: bytes) -> None:
         CompressedError: it is a SoundFont 3.
         ValueError: it is no SoundFont, or a chunk declares more than there is.
     """
-    if data[:4] != b"RIFF" or data[8:12] != b"sfbk":
-        raise ValueError("no RIFF file of the kind sfbk")
+    if not _is_font(data):
+        raise ValueError(NO_FONT)
     samples = dict(_chunks(data)).get(b"shdr", b"")
     if (_records(samples, SAMPLE)["kind"] & COMPRESSED).any():
         raise CompressedError("its samples are compressed")
@@ -45,9 +48,17 @@ def read(path: Path) -> bytes:
     Raises:
         OSError, ValueError: it cannot be read, or see `check`.
     """
-    data = path.read_bytes()
+    with plain(path).open("rb") as file:
+        if not _is_font(file.read(12)):  # whatever size it has
+            raise ValueError(NO_FONT)
+        file.seek(0)
+        data = file.read()
     check(data)
     return data
+
+
+def _is_font(data: bytes) -> bool:
+    return data[:4] == b"RIFF" and data[8:12] == b"sfbk"
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
