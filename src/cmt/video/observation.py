@@ -30,6 +30,9 @@ SOARING = 0.5
 FASTEST = 40  # pictures a second; of more, flow takes every second one
 DIRECTIONS = 16  # of motion, over the full circle
 DETAIL = 3.0  # of 255, mean contrast of neighbouring cells that flow can follow
+# Ninths of the picture that have detail in so much of their cells, if these are to tell how the
+# camera moves: before a wall only things are seen.
+NINTHS, DETAILED = 5, 0.1
 LIVELY = 12  # of 255: what has always changed by less is a bar or a logo
 NO_PAIR = (0.0, np.zeros((0, 2), np.float32))  # seconds and flow, before the first and after
 # Of a thumbnail's pixels, so many must be lively to leave out the others; and of the first pictures
@@ -53,9 +56,10 @@ class Observation:
         saturation: (n,) mean saturation (HSV), 0 to 1.
         warmth: (n,) mean of red less blue, −1 to 1.
         ends: (p + 1,) indices of the pictures whose flow was measured.
-        camera: (p, 2) the camera's velocity: the median flow, x and y.
+        camera: (p, 2) the camera's velocity: the median flow, x and y, where there is detail; 0
+            where that is not all over the picture.
         motion: (p, 16) mean velocity by direction of what moves both against the camera's motion
-            and on the screen.
+            and on the screen, and has detail.
         unexplained: (p,) mean change of the picture's cells, 0 to 1, that no flow explains; 0 where
             that is not most of the change. Flow loses what is too fast for it, and what melts.
         speed: (p,) mean |flow|, that beside the camera's being at most `SOARING`, averaged over
@@ -252,15 +256,18 @@ def _motion(
     flow = cv2.resize(flow, cells, interpolation=cv2.INTER_AREA).reshape(-1, 2)
     flow = flow / height / seconds
     detailed = _detailed(before, cells)
-    still = detailed.mean() < FEWEST  # before a wall, so that only things are seen
-    camera = np.zeros(2) if still else np.median(flow[detailed], axis=0)
+    ninths = cv2.resize(
+        detailed.reshape(cells[::-1]).astype(np.float32), (3, 3), interpolation=cv2.INTER_AREA
+    )
+    wide = np.count_nonzero(ninths > DETAILED) >= NINTHS
+    camera = np.median(flow[detailed], axis=0) if wide else np.zeros(2)
     own = flow - camera
     # Something that stands on the screen while the camera shakes does not move; nor does what the
-    # camera passes.
+    # camera passes. Where there is no detail noise moves, too.
     sizes = np.hypot(*own.T), np.hypot(*flow.T)
     turn = np.arctan2(own[:, 1], own[:, 0]) / (2 * np.pi) * DIRECTIONS
     low = np.floor(turn).astype(int)
-    part, size = turn - low, np.minimum(*sizes)
+    part, size = turn - low, np.minimum(*sizes) * detailed
     motion = np.zeros(DIRECTIONS)
     for bins, share in ((low, 1 - part), (low + 1, part)):  # linear between two directions
         motion += np.bincount(bins % DIRECTIONS, size * share, DIRECTIONS)
