@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from cmt.files import DEFAULT_CHECKPOINT, InputError
-from cmt.music.vocabulary import MINUTES_A_DAY
+from cmt.limits import MINUTES_A_DAY
 from cmt.script import between, parser, run_script
 
 

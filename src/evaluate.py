@@ -198,7 +198,7 @@ def measure_all(
     sources = list(find_sources(paths, skipped, args.max_megabytes))
     workers = min(args.jobs, max(len(sources), 1))
     parallel = Parallel(workers, return_as="generator", **with_parent())
-    results = parallel(delayed(measure)(source, args.bars, corpus) for source in sources)
+    results = parallel(delayed(measure)(source, args, corpus) for source in sources)
     pieces = []
     progress = tqdm(results, total=len(sources), unit="piece", disable=None)
     for source, result in zip(sources, progress, strict=True):
@@ -243,7 +243,7 @@ def with_synchrony(pieces: Sequence[Measured], args: argparse.Namespace) -> list
         if events is None or Path(piece.name).suffix.lower() not in MIDI_SUFFIXES:
             result.append(piece)
             continue
-        timed: Any = load_score(piece.name).to("second")
+        timed: Any = load_score(piece.name, args.max_minutes).to("second")
         notes = np.array([(n.time, n.velocity) for track in timed.tracks for n in track.notes])
         times, velocities = notes.reshape(-1, 2).T
         figures = asdict(synchrony(events, accents(times, velocities).tolist()))
@@ -251,18 +251,18 @@ def with_synchrony(pieces: Sequence[Measured], args: argparse.Namespace) -> list
     return result
 
 
-def measure(source: Source, bars: int | None, corpus: Corpus | None) -> Measured | str:
+def measure(source: Source, args: argparse.Namespace, corpus: Corpus | None) -> Measured | str:
     """The figures of a piece; or why there are none."""
     from cmt.measures import comparison
 
     try:
-        song, tempo = read(source)
-        return comparison.measure(source.name, song, tempo, bars, corpus, source.cluster)
+        song, tempo = read(source, args.max_minutes)
+        return comparison.measure(source.name, song, tempo, args.bars, corpus, source.cluster)
     except InputError as error:
         return str(error)
 
 
-def read(source: Source) -> tuple[Song, float]:
+def read(source: Source, max_minutes: float) -> tuple[Song, float]:
     """Notes and tempo (BPM) of a piece.
 
     Raises:
@@ -277,7 +277,7 @@ def read(source: Source) -> tuple[Song, float]:
             return words_to_song(source.words), DEFAULT_TEMPO
         except ValueError as error:
             raise InputError(f"{source.name}: {error}") from error
-    midi = read_midi(source.name)
+    midi = read_midi(source.name, max_minutes=max_minutes)
     return midi.song, midi.tempo
 
 

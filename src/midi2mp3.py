@@ -17,7 +17,6 @@ from functools import partial
 from pathlib import Path
 
 from cmt import limits, markers
-from cmt.music.vocabulary import MAX_MINUTES, MINUTES_A_DAY
 from cmt.options import add_markers, add_sound, markers_at, opened, sound
 from cmt.script import between, parser, run_script
 
@@ -31,10 +30,6 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--input", required=True, type=Path, help="MIDI file", metavar="MIDI")
     add("--output", required=True, type=Path, nargs="+", metavar="FILE")
     add("--tempo", type=between(*TEMPOS), metavar="BPM", help="in place of the file's tempos")
-    add(
-        "--max-minutes", type=between(0, MINUTES_A_DAY), default=MAX_MINUTES,
-        help="how long a MIDI file may last where no video tells it (default: %(default)s)",
-    )  # fmt: skip
     add("--video", type=Path, help="gives the length, and pictures to videos")
     add(
         "--keep-audio",
@@ -46,7 +41,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add_sound(options)
     add_markers(options)
-    limits.add_options(options, "--max-hours", "--max-pixels")
+    limits.add_options(options, "--max-minutes", "--max-hours", "--max-pixels")
     return options.parse_args(argv)
 
 

@@ -202,3 +202,17 @@ def test_help_needs_no_library() -> None:
     )
     assert result.stdout == "set()\n"
     assert math.isnan(evaluate.control_errors(Path("none.mid.json")).get("density", math.nan))
+
+
+def test_a_long_piece_is_measured_where_that_is_asked(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_midi(song([60], start=16 * 130), folder / "slow.mid", 20)
+    run(folder)
+    said = capsys.readouterr()
+    assert (
+        "slow.mid: lasts 26 minutes, more than 20; cut it, or raise the limit: --max-m" in said.err
+    )
+    assert "files (3)" in said.out
+    run(folder, "--max-minutes", 30)
+    assert "files (4)" in capsys.readouterr().out

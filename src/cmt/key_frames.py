@@ -11,7 +11,7 @@ from cmt.files import InputError, plain
 from cmt.limits import MOST_HOURS
 from cmt.untrusted import naming
 
-MAX_BYTES = 4 << 20  # of a file: a cut in every picture of three hours
+MAX_BYTES = 16 << 20  # of a file: a time code for every picture of six hours, at 60 a second
 TIME_CODE = re.compile(r"(\d\d):(\d\d):(\d\d)([:;.,])(\d\d)")
 # An event: number, reel, channels, transition and its frames, source in and out, record in and out.
 CODES = r"(?:\s+\d\d:\d\d:\d\d[:;.,]\d\d)"

@@ -15,6 +15,8 @@ MAX_HOURS = 6.0  # of a video, and of what is made for one: three films; music t
 MAX_PIXELS = 2**26  # 8192 × 8192, the most that cameras give; a decoder holds a dozen of them
 # Of what else a file declares: the metadata of 200,000 songs, five piano rolls of an hour.
 MAX_MEGABYTES = 128.0
+MAX_MINUTES = 20.0  # of a MIDI file: it lasts longer by mistake, but for what is made for a video
+MINUTES_A_DAY = 1440
 MOST_HOURS = MOST_MEGABYTES = 1000.0  # that may be asked for
 
 OPTIONS = {
@@ -29,6 +31,10 @@ OPTIONS = {
     "--max-megabytes": {
         "type": between(0, MOST_MEGABYTES, inclusive="right"), "default": MAX_MEGABYTES,
         "metavar": "MB", "help": "of metadata or piano rolls of a file; default %(default)g",
+    },
+    "--max-minutes": {
+        "type": between(0, MINUTES_A_DAY), "default": MAX_MINUTES, "metavar": "MINUTES",
+        "help": "that a MIDI file may last, where no video tells it; default %(default)g",
     },
 }  # fmt: skip
 

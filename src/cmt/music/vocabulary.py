@@ -15,9 +15,6 @@ TICKS_PER_BAR = BEATS_PER_BAR * TICKS_PER_BEAT
 MAX_DURATION = TICKS_PER_BAR  # ticks; longer notes are capped
 DEFAULT_TEMPO = 120.0  # BPM of music that tells none, as MIDI has it
 MIN_TEMPO, MAX_TEMPO = 20, 400  # BPM that may be asked for
-# A MIDI file lasts longer by mistake, but for what is made for a video and lasts as long.
-MAX_MINUTES = 20.0
-MINUTES_A_DAY = 1440  # that may be asked for at most
 MAX_WORDS = 10_000  # words in a song, EOS included
 MIN_NOTES = 21  # that a track of a data set has, as in the original
 PITCHES = 128  # of MIDI

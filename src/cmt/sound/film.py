@@ -19,13 +19,13 @@ import numpy as np
 from av.audio import AudioStream
 
 from cmt.files import InputError, replacing, write_together
+from cmt.limits import MAX_MINUTES
 from cmt.markers import contents, paths
 from cmt.media.own_sound import own_sound
 from cmt.media.pictures import Way, copied, encoded, find_way
 from cmt.media.pictures import options as writing
 from cmt.media.source import Source, VideoFile, source_of
 from cmt.music.midi import names_of_parts
-from cmt.music.vocabulary import MAX_MINUTES
 from cmt.outputs import check_outputs
 from cmt.sound.bus import limit
 from cmt.sound.ducking import FRAME, ducking

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmt.files import unused_name
+from cmt.limits import MAX_MINUTES
 from cmt.markers import Marker, of_texts
 from cmt.music.midi import load_score
-from cmt.music.vocabulary import MAX_MINUTES
 from cmt.sound import bus, mixing, synthesizer
 from cmt.sound.balance import Balance
 from cmt.sound.fonts import choose
