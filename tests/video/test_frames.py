@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 from av.stream import Disposition
+from PIL import Image
 
 from cmt.files import InputError
 from cmt.video.frames import HEIGHT, VideoFrames, hold
@@ -217,6 +218,13 @@ def test_sound_and_pictures_are_no_video(tmp_path: Path) -> None:
             VideoFrames(path)
     with pytest.raises(InputError, match="No such file"):
         VideoFrames(tmp_path / "missing.mp4")
+
+
+def test_an_animated_webp_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    pictures = [Image.new("L", (8, 8), shade) for shade in (0, 255)]
+    pictures[0].save(tmp_path / "a.webp", save_all=True, append_images=pictures[1:])
+    with pytest.raises(InputError, match=r"a\.webp: an animated WebP, .* as GIF or MP4"):
+        VideoFrames(tmp_path / "a.webp")
 
 
 def test_thumbnails_are_what_is_shown(encode: Encode) -> None:

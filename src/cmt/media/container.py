@@ -15,6 +15,7 @@ from cmt.files import InputError, plain
 
 # FFmpeg also opens pictures, plain text (as "tty") and lists of other files as videos.
 NO_MEDIA = ("image2", "tty", "concat", "hls", "dash", "imf", "sdp", "rtp", "rtsp", "lavfi")
+WEBP_HEAD = 34  # bytes: RIFF's header, the canvas, the name of the next chunk
 FOR_SOME = Disposition.comment | Disposition.hearing_impaired | Disposition.visual_impaired
 
 
@@ -55,6 +56,15 @@ def is_media(container: InputContainer) -> bool:
     """Whether it is pictures that move or sound, by its format."""
     name = container.format.name
     return not name.startswith(NO_MEDIA) and not name.endswith("_pipe")
+
+
+def without_pictures(path: Path) -> str:
+    """Why a file shows nothing that moves, and what to do."""
+    with path.open("rb") as file:
+        head = file.read(WEBP_HEAD)
+    if head[8:12] == b"WEBP" and head[30:34] == b"ANIM":
+        return "an animated WebP, which FFmpeg does not decode; export it as GIF or MP4"
+    return "has no moving picture; give a video file"
 
 
 def sound_of(container: InputContainer) -> AudioStream | None:

@@ -23,7 +23,7 @@ from av.video.stream import VideoStream
 from cmt.files import InputError
 from cmt.limits import TooMuch, VideoLimits, check_hours
 from cmt.media.clock import Clock, Stamps
-from cmt.media.container import is_media, opened, sound_of
+from cmt.media.container import is_media, opened, sound_of, without_pictures
 from cmt.media.orientation import Orientation
 
 NOT_SHOWN = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
@@ -143,7 +143,7 @@ class Source:
     def _video_of(self, container: InputContainer) -> VideoStream:
         streams = [s for s in container.streams.video if not s.disposition & NOT_SHOWN]
         if not is_media(container) or not streams:
-            raise InputError(f"{self.path}: has no moving picture; give a video file")
+            raise InputError(f"{self.path}: {without_pictures(self.path)}")
         video = max(streams, key=_prominence)
         context = video.codec_context
         if context is None:
