@@ -37,7 +37,7 @@ from cmt.music.vocabulary import (
     TICKS_PER_BAR,
 )
 from cmt.script import between, parser, run_script
-from cmt.training.songs import split
+from cmt.training.held_out import split
 
 WORDS = 1400  # of each song, so that all pairs of them fit in memory
 STEPS, RATE = 60, 0.15

@@ -32,7 +32,7 @@ from cmt.music.keys import PITCH_CLASSES, find_key
 from cmt.music.vocabulary import DRUMS, FIELD, INITIAL_TOKENS, MODEL_COLUMN, NOTE
 from cmt.music.words import Song, words_to_song
 from cmt.script import between, parser, run_script
-from cmt.training.songs import split
+from cmt.training.held_out import split
 
 WORDS = 1400  # of each song
 STEPS, RATE = 80, 0.15

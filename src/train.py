@@ -216,8 +216,10 @@ def main(argv: list[str] | None = None) -> None:
     check_name(config)
 
     from cmt.music.dataset import read_dataset
+    from cmt.training.held_out import parts
 
     data = read_dataset(config.data, config.max_megabytes)
+    parts(config, data)
 
     from cmt.training.run import run
 

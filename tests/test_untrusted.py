@@ -19,7 +19,8 @@ from cmt.music.dataset import read_dataset
 from cmt.music.vocabulary import BAR, COLUMNS
 from cmt.rhythm import VideoRhythm, load_rhythm, save_rhythm
 from cmt.training.config import Augmentation
-from cmt.training.songs import Songs, split
+from cmt.training.held_out import split
+from cmt.training.songs import Songs
 
 CONTROL = np.array([(BAR, 5, 0, 0, 28, 1), (5, 0, 3, 4, 28, 15), (BAR, 5, 0, 16, 28, 58)])
 RHYTHM: dict[str, Any] = {

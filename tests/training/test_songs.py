@@ -11,6 +11,7 @@ from cmt.music.keys import KEYS, Key
 from cmt.music.vocabulary import BAR, COLUMNS, GENRES
 from cmt.music.words import NOTE_DTYPE, Song, song_to_words, words_to_song
 from cmt.training.config import Augmentation
+from cmt.training.held_out import split
 from cmt.training.songs import (
     Songs,
     as_piece,
@@ -19,7 +20,6 @@ from cmt.training.songs import (
     crops,
     excerpt,
     padding_share,
-    split,
     transposed,
     without_track,
 )

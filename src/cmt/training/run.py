@@ -19,11 +19,12 @@ from cmt.model.network import CMT
 from cmt.music.dataset import Dataset, read_dataset
 from cmt.outputs import check_outputs, only_run
 from cmt.training.config import RunConfig
+from cmt.training.held_out import parts
 from cmt.training.log import TrainingLog
 from cmt.training.loop import has_bf16, train
 from cmt.training.place import check_name, log_files
 from cmt.training.ranks import Ranks, joined, launch
-from cmt.training.songs import Songs, batches, padding_share, split
+from cmt.training.songs import Songs, batches, padding_share
 from cmt.training.state import TrainingState
 
 
@@ -101,10 +102,7 @@ def _alone(config: RunConfig) -> Iterator[None]:
 def _songs(config: RunConfig, data: Dataset, keys: bool) -> tuple[Songs, Songs | None]:
     """Songs to learn from, and those held out, if any; they tell their key if `keys`."""
     seed = config.training.seed
-    try:
-        kept, held_out = split(data.metadata, config.val_fraction, seed)
-    except InputError as error:
-        raise InputError(f"{config.data}: {error}") from error
+    kept, held_out = parts(config, data)
     kept = [song for song in kept for _ in range(int(data.metadata[song].get("repeats", 1)))]
     training, validation = (
         Songs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from cmt.files import InputError
 from cmt.model.encoding import initial_tokens, model_words
 from cmt.music.keys import PITCH_CLASSES, Key, find_key
 from cmt.music.vocabulary import (
@@ -254,52 +253,6 @@ def without_track(words: NDArray[Any], instrument: int) -> NDArray[Any]:
     left = np.searchsorted(onsets, bar_end) - np.searchsorted(onsets, tick)
     words[:, DENSITY] = np.where(bar_word, left + 1, np.where(beat_word, left, 0))
     return words
-
-
-def split(
-    metadata: Sequence[Mapping[str, Any]], val_fraction: float, seed: int
-) -> tuple[list[int], list[int]]:
-    """Split songs into training and validation, near-duplicates (`cluster`) never apart.
-
-    Songs whose metadata says `held_out` are the validation songs, where there are any: losses on
-    the same songs can be compared, whatever else is in the data. Else songs are drawn.
-
-    Args:
-        metadata: per song; songs of the same `cluster` stay together, a song without is alone.
-        val_fraction: share of songs to draw, 0 … 1; at least one song unless 0, or there is no
-            other.
-        seed: of the choice.
-
-    Returns:
-        Indices of training and validation songs, ascending.
-
-    Raises:
-        InputError: nothing is left to train on.
-    """
-    clusters: dict[Any, list[int]] = {}
-    for song, entry in enumerate(metadata):
-        cluster = entry.get("cluster")
-        key = song if cluster in (None, "") else f"cluster {cluster}"
-        clusters.setdefault(key, []).append(song)
-    groups = list(clusters.values())
-    named = [song for song, entry in enumerate(metadata) if entry.get("held_out")]
-    if named and val_fraction > 0:
-        groups = [group for group in groups if not set(group) & set(named)]
-        if not groups:
-            raise InputError("every song is held out, or a near-copy of one: none to train on")
-        return sorted(song for group in groups for song in group), named
-    np.random.default_rng(seed).shuffle(groups)
-    least = min(1, len(groups) - 1)
-    wanted = max(least, round(val_fraction * len(metadata))) if val_fraction > 0 else 0
-    validation: list[int] = []
-    while len(validation) < wanted and groups:
-        validation += groups.pop()
-    if not groups:
-        raise InputError(
-            f"a validation share of {val_fraction} of {len(metadata)} songs leaves none to train"
-            " on; lower --val_fraction"
-        )
-    return sorted(song for group in groups for song in group), sorted(validation)
 
 
 def batches(
