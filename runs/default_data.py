@@ -120,7 +120,7 @@ def main(argv: list[str] | None = None) -> None:
         for index, (song, tempo) in enumerate(songs):
             path = Path(row["path"]).with_suffix(f".{index}.mid")
             (args.out / "midi" / path).parent.mkdir(parents=True, exist_ok=True)
-            write_midi(song, args.out / "midi" / path, tempo)
+            write_midi(song, args.out / "midi" / path, tempo, velocities=song.velocities)
             rows.append(
                 {
                     "path": path.as_posix(),

@@ -33,7 +33,6 @@ from cmt.music.vocabulary import (
     INITIAL_TOKENS,
     MODEL_COLUMN,
     NOTE,
-    PREDICTED,
     TICKS_PER_BAR,
 )
 from cmt.script import between, parser, run_script
@@ -75,14 +74,15 @@ class Pairs:
 def pairs(model: CMT, data: Dataset, song: int) -> Pairs:
     """What the weights of a song's words depend on."""
     about = data.metadata[song]
-    words = torch.from_numpy(model_words(data.words[song][: WORDS + 1])).long().unsqueeze(0)
+    rows = model_words(data.words[song][: WORDS + 1], model.vocabulary)
+    words = torch.from_numpy(rows).long().unsqueeze(0)
     read, following = words[:, :-1], words[0, 1:]
     model.reserve(int(words[..., MODEL_COLUMN["i_beat"]].max()) + 1)
     initial = torch.from_numpy(initial_tokens(about.get("genre"), about["instruments"]))
     hidden = model.hidden(read, initial.unsqueeze(0))[0, INITIAL_TOKENS:]
     logits = model.logits(hidden, following)
     rest = torch.zeros(len(hidden))
-    for field in PREDICTED:
+    for field in model.vocabulary.predicted:
         if field.name != "pitch":
             target = following[:, [MODEL_COLUMN[field.name]]]
             rest += logits[field.name].log_softmax(-1).gather(-1, target)[:, 0]
@@ -115,13 +115,13 @@ def pairs(model: CMT, data: Dataset, song: int) -> Pairs:
         runs.clamp(max=recall.LONGEST_RUN),
         place.unsqueeze(1) == place,
         lags,
-        same([field.name for field in PREDICTED]) & past,
+        same([field.name for field in model.vocabulary.predicted]) & past,
         past,
     )
 
 
 def features(words: NDArray[np.int64]) -> Tensor:
-    """Of words (words, 9) the features of harmony that each was written under, of each pitch."""
+    """Of words (words, fields) the features of harmony that each is written under, by pitch."""
     type_, pitch, duration, instrument, tick = (
         words[:, MODEL_COLUMN[name]]
         for name in ("type", "pitch", "duration", "instr_type", "i_beat")

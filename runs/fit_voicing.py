@@ -80,7 +80,7 @@ def notes(model: CMT, words: np.ndarray, genre: str | None, instruments: list[st
     form = form_of(words_to_song(words))
     if form is None:
         return None
-    rows = torch.from_numpy(model_words(words[: WORDS + 1])).long().unsqueeze(0)
+    rows = torch.from_numpy(model_words(words[: WORDS + 1], model.vocabulary)).long().unsqueeze(0)
     read, following = rows[:, :-1], rows[0, 1:]
     model.reserve(int(rows[..., MODEL_COLUMN["i_beat"]].max()) + 1)
     key = form.key if model.config.has_keys else None

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmt.files import DATASET, MIDI_SUFFIXES, InputError
-from cmt.music.vocabulary import FIELD, MIN_NOTES
+from cmt.music.vocabulary import FIELD, MIN_NOTES, PUBLISHED, VOCABULARIES
 from cmt.outputs import check_outputs, only_run
 from cmt.parallel import DASK_HELP, cluster, in_order
 from cmt.script import between, jobs, one_line, parser, run_script
@@ -57,7 +57,8 @@ def main(argv: list[str] | None = None) -> None:
     check_outputs([out], [*paths, *([args.metadata] if args.metadata else ())])
 
     files = {path: path.relative_to(folder) for path in paths}
-    tasks = [(path, args.strict_names, args.min_notes) for path in paths]
+    vocabulary = VOCABULARIES[args.vocabulary]
+    tasks = [(path, args.strict_names, args.min_notes, vocabulary.name) for path in paths]
     skipped: list[str] = []
     count: Counter[str] = Counter()
     try:
@@ -65,7 +66,7 @@ def main(argv: list[str] | None = None) -> None:
             encoded = in_order(
                 encode, tasks, crashed, jobs=args.jobs, batch=FILES_AT_ONCE, client=client
             )
-            written = write_dataset(out, songs(files, encoded, about, skipped, count))
+            written = write_dataset(out, songs(files, encoded, about, skipped, count), vocabulary)
     finally:
         if skipped:
             lines = map(one_line, skipped)
@@ -99,6 +100,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         type=between(0, kind=int),
         default=MIN_NOTES,
         help="drop tracks of fewer notes (default: %(default)s)",
+    )
+    add(
+        "--vocabulary",
+        choices=VOCABULARIES,
+        default=PUBLISHED.name,
+        help="own: also how loud each note is (default: %(default)s)",
     )
     add("--metadata", type=Path, help="CSV with path, genre, …")
     add("--jobs", type=jobs, default=-1, help="processes (default: one per core)")
@@ -173,7 +180,9 @@ def read_metadata(path: Path) -> dict[str, dict[str, str]]:
     }
 
 
-def encode(path: Path, strict_names: bool, min_notes: int) -> Encoded | str:
+def encode(
+    path: Path, strict_names: bool, min_notes: int, vocabulary: str = PUBLISHED.name
+) -> Encoded | str:
     """Words, instruments and whether they were mapped by name; or why there are none."""
     from cmt.music.midi import read_midi
     from cmt.music.vocabulary import MAX_WORDS, TICKS_PER_BAR
@@ -183,7 +192,7 @@ def encode(path: Path, strict_names: bool, min_notes: int) -> Encoded | str:
         midi = read_midi(path, strict_names=strict_names, min_notes=min_notes, max_minutes=math.inf)
         # It may be millions of bars long: not to be written out before that is known.
         if midi.song.length // TICKS_PER_BAR < MAX_WORDS:
-            words = song_to_words(midi.song)
+            words = song_to_words(midi.song, VOCABULARIES[vocabulary])
             if len(words) <= MAX_WORDS:
                 return words, midi.instruments, midi.by_name
     except InputError as error:

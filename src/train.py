@@ -19,7 +19,13 @@ from pathlib import Path
 from cmt import limits
 from cmt.files import DATASET
 from cmt.model.config import CMTConfig
-from cmt.music.vocabulary import INITIAL_SIZES, INITIAL_SIZES_WITH_KEYS, MAX_WORDS
+from cmt.music.vocabulary import (
+    INITIAL_SIZES,
+    INITIAL_SIZES_WITH_KEYS,
+    MAX_WORDS,
+    PUBLISHED,
+    VOCABULARIES,
+)
 from cmt.script import between, parser, run_script
 from cmt.training.config import Augmentation, RunConfig, TrainingConfig
 from cmt.training.place import check_name
@@ -104,6 +110,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--n_layers", type=between(1, most_layers, int), default=CMTConfig.n_layers, help="layers")
     add("--n_heads", type=width, default=CMTConfig.n_heads, help="attention heads")
     add("--d_ff", type=width, default=CMTConfig.d_ff, help="width of the feed-forward layers")
+    own = "own: also how loud each note is, of data made so"
+    add("--vocabulary", choices=VOCABULARIES, default=PUBLISHED.name, help=own)
     add("--meter", action="store_true", help="also tell the place in the bar and in four bars")
     add("--keys", action="store_true", help="also tell the key of a song")
     windowed = "layers, from 1 on, of softmax attention over the last --window words"
@@ -160,6 +168,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 
 def config_of(args: argparse.Namespace) -> RunConfig:
     """What the command line asks for."""
+    vocabulary = VOCABULARIES[args.vocabulary]
     return RunConfig(
         name=args.name,
         data=args.train_data,
@@ -169,6 +178,8 @@ def config_of(args: argparse.Namespace) -> RunConfig:
             n_heads=args.n_heads,
             d_ff=args.d_ff,
             dropout=CMTConfig.dropout if args.dropout is None else args.dropout,
+            sizes=vocabulary.sizes,
+            widths=vocabulary.widths,
             initial_sizes=INITIAL_SIZES_WITH_KEYS if args.keys else INITIAL_SIZES,
             meter=args.meter,
             windowed=tuple(layer - 1 for layer in args.windowed),

@@ -10,13 +10,19 @@ import torch
 from scipy.special import softmax
 
 from cmt.decoding import harmony
-from cmt.decoding.exact import ORDER
 from cmt.decoding.harmony import Harmony
 from cmt.decoding.recall import Cache
 from cmt.model.encoding import initial_tokens, model_words
 from cmt.model.network import CMT
 from cmt.music.dataset import Dataset
-from cmt.music.vocabulary import FIELDS, INITIAL_TOKENS, INSTRUMENT_CLASS, INSTRUMENTS, NOTE
+from cmt.music.vocabulary import (
+    FIELDS,
+    INITIAL_TOKENS,
+    INSTRUMENT_CLASS,
+    INSTRUMENTS,
+    NOTE,
+    PUBLISHED,
+)
 from cmt.music.words import NOTE_DTYPE, Song, song_to_words
 
 SCRIPT = Path(__file__).parents[1] / "runs" / "fit_decoding.py"
@@ -43,7 +49,7 @@ def decoded_losses(model: CMT, words: np.ndarray) -> list[float]:
     rows = torch.from_numpy(model_words(words)).long().unsqueeze(0)
     initial = torch.from_numpy(initial_tokens(None, [i.name for i in INSTRUMENTS])).unsqueeze(0)
     hidden = model.hidden(rows[:, :-1], initial)[0, INITIAL_TOKENS:]
-    cache, present, result = Cache([0], model.config.d_model, ORDER), Harmony(), []
+    cache, present, result = Cache([0], model.config.d_model, PUBLISHED.drawn), Harmony(), []
     for state, row in zip(hidden, rows[0, 1:].tolist(), strict=True):
         word = dict(zip([field.name for field in FIELDS], row, strict=True))
         logits = model.attribute_logits(state, torch.tensor(word["type"]))
@@ -51,7 +57,7 @@ def decoded_losses(model: CMT, words: np.ndarray) -> list[float]:
         pitched = word["type"] == NOTE and word["instr_type"] != INSTRUMENT_CLASS["Drums"]
         cache.attend(state.numpy()[None])
         loss = 0.0
-        for name in ORDER:
+        for name in PUBLISHED.drawn:
             given = softmax(logits[name].double().numpy())
             if name == "pitch" and pitched:
                 features = present.features(word["i_beat"])

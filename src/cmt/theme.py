@@ -172,7 +172,8 @@ def _skyline(notes: np.ndarray) -> list[tuple[int, int, int, int]]:
     A note under one that sounds as long as it, or longer, is none of them.
     """
     melody: list[tuple[int, int, int, int]] = []
-    for tick, pitch, length, label in sorted(notes.tolist(), key=lambda note: (note[0], -note[1])):
+    rows = notes[["tick", "pitch", "duration", "instrument"]].tolist()
+    for tick, pitch, length, label in sorted(rows, key=lambda note: (note[0], -note[1])):
         if melody:
             before = melody[-1]
             under = pitch < before[1] and tick + length <= before[0] + before[2]

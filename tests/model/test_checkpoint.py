@@ -118,7 +118,7 @@ def weight_of(content: dict[str, Any], change: Callable[[torch.Tensor], object])
         (lambda c: config_of(c, d_ff=2**40), "d_ff is 1099511627776"),
         (lambda c: config_of(c, d_model=-1), "d_model is -1"),
         (lambda c: config_of(c, dropout=math.nan), "dropout is nan"),
-        (lambda c: config_of(c, sizes=(2**40,) * 7), r"sizes\[0\] is 1099511627776"),
+        (lambda c: config_of(c, sizes=(2**40,) * 8), r"sizes\[0\] is 1099511627776"),
         (lambda c: config_of(c, more=1), "more"),
         (lambda c: weight_of(c, lambda w: w * math.nan), "no finite numbers"),
         (lambda c: weight_of(c, lambda w: torch.zeros(1).expand(2**20, 2**12)), "and has fewer"),

@@ -16,7 +16,7 @@ from cmt.measures.obedience import control_error
 from cmt.model import fast as fast_module
 from cmt.model.fast import FastCMT, product
 from cmt.model.network import CMT
-from cmt.music.vocabulary import BAR, DRAWN, FIELD, FIELDS, INITIAL_TOKENS, MODEL_COLUMN
+from cmt.music.vocabulary import BAR, FIELD, FIELDS, INITIAL_TOKENS, MODEL_COLUMN
 from cmt.music.words import words_to_song
 from conftest import SMALL, takes_of
 
@@ -39,8 +39,8 @@ def outputs(model: CMT, songs: int, precision: str) -> tuple[Tensor, Tensor]:
             following = words.clone()
             following[:, MODEL_COLUMN["type"]] = kind
             wanted, heads = model.logits(expected, following), fast.heads(hidden)
-            drawn = [dict(zip(MODEL_COLUMN, row, strict=True)) for row in following.tolist()]
-            for name in DRAWN:
+            drawn = [dict(zip(MODEL_COLUMN, row, strict=False)) for row in following.tolist()]
+            for name in model.vocabulary.drawn:
                 differences.append(
                     (torch.from_numpy(heads.logits(name, drawn)) - wanted[name]).flatten()
                 )

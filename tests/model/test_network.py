@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cmt.model.config import CMTConfig
 from cmt.model.network import CMT, losses
-from cmt.music.vocabulary import FIELD, FIELDS, INITIAL_TOKENS, MODEL_COLUMN, PREDICTED
+from cmt.music.vocabulary import FIELD, FIELDS, INITIAL_TOKENS, MODEL_COLUMN, PUBLISHED
 from conftest import REFERENCE, SMALL
 
 RECORDED = np.load(REFERENCE / "model" / "forward.npz")
@@ -51,7 +51,7 @@ def test_hidden_states_logits_and_losses_are_the_recorded_ones(recorded_model: C
     x, target, initial = recorded("x"), recorded("target"), recorded("init_token")
     close(recorded_model.hidden(x, initial), "train_hidden", 2e-5)
     logits = recorded_model(x, initial, target)
-    for field in PREDICTED:
+    for field in PUBLISHED.predicted:
         close(logits[field.name], f"train_logits_{field.parameter}", 1e-5)
     mask = torch.ones(1, 64)
     for end, name in ((64, "train_losses"), (40, "train_losses_mask40")):
@@ -66,7 +66,7 @@ def test_float64_is_nearer(recorded_model: CMT) -> None:
     model.load_state_dict(recorded_model.state_dict())
     x, target, initial = recorded("x"), recorded("target"), recorded("init_token")
     logits = model.double()(x, initial, target)
-    for field in PREDICTED:
+    for field in PUBLISHED.predicted:
         close(logits[field.name], f"f64_train_logits_{field.parameter}", 5e-7)
 
 

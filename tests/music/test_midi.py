@@ -32,6 +32,11 @@ UNUSABLE = {
 }
 
 
+def unplayed(song: Song) -> np.ndarray:
+    """Its notes without how loud they are."""
+    return song.notes[list(NOTE_DTYPE.names or ())]
+
+
 def save(path: Path, tracks: list[tuple[str, int, bool]], notes: int = 30, **first: int) -> Path:
     """A MIDI file at 24 ticks per quarter whose tracks play sixteenths of their own pitch."""
     score = ScoreTick(24)
@@ -172,7 +177,7 @@ def test_recorded_words_written_and_read_again(name: str, tmp_path: Path) -> Non
         with pytest.raises(InputError, match="no notes"):
             read_midi(tmp_path / "song.mid")
         return
-    notes = read_midi(tmp_path / "song.mid").song.notes.tolist()
+    notes = unplayed(read_midi(tmp_path / "song.mid").song).tolist()
     assert sorted(expected) == sorted(
         [INSTRUMENTS[instrument - 1].name, tick, pitch, duration]
         for tick, pitch, duration, instrument in notes
@@ -203,7 +208,7 @@ def test_a_written_song_reads_the_same(
     path = tmp_path_factory.getbasetemp() / "written.mid"
     write_midi(song, path, tempo)
     midi = read_midi(path)
-    assert sorted(midi.song.notes.tolist()) == sorted(song.notes.tolist())
+    assert sorted(unplayed(midi.song).tolist()) == sorted(song.notes.tolist())
     assert midi.song.length == song.length
     if song.length > song.notes["tick"].min():
         assert midi.tempo == pytest.approx(tempo, rel=1e-5)
@@ -242,7 +247,7 @@ def test_written_files_have_five_named_tracks_and_end_together(tmp_path: Path) -
     assert {sum(message.time for message in track) for track in file.tracks} == {18}
     # The note at tick 15 is cut at the end, the one at 20 is gone.
     song = read_midi(path).song
-    assert song.notes.tolist() == [(0, 60, 8, 2), (2, 36, 1, 1), (15, 60, 3, 2)]
+    assert unplayed(song).tolist() == [(0, 60, 8, 2), (2, 36, 1, 1), (15, 60, 3, 2)]
     velocities = {m.velocity for track in tracks for m in track if m.type == "note_on"}
     assert velocities == {80}
 

@@ -14,10 +14,11 @@ import torch
 from cmt.files import InputError
 from cmt.model.config import CMTConfig
 from cmt.model.network import CMT
+from cmt.music.vocabulary import PUBLISHED
 from cmt.training.config import TrainingConfig
 from cmt.training.loop import Trainer
 from cmt.training.ranks import Ranks
-from cmt.training.state import NAMES
+from cmt.training.state import losses_of
 
 
 def trainer() -> Trainer:
@@ -36,7 +37,8 @@ def state() -> dict[str, Any]:
         for optimizer in run.optimizers:
             optimizer.step()
         run.progress.add([0.5] * 7, 10)
-    run.progress.finish_epoch([0.5] * len(NAMES), [math.nan] * len(NAMES))
+    losses = losses_of(PUBLISHED)
+    run.progress.finish_epoch([0.5] * len(losses), [math.nan] * len(losses))
     return run.state()
 
 

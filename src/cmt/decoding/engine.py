@@ -25,7 +25,7 @@ from cmt.model.encoding import Word, data_words, initial_tokens, model_words
 from cmt.model.fast import FastCMT, one_thread
 from cmt.model.network import CMT, losses
 from cmt.music.keys import Key
-from cmt.music.vocabulary import DRAWN, EOS, FIELDS, MODEL_COLUMN, TICKS_PER_BAR
+from cmt.music.vocabulary import EOS, MODEL_COLUMN, TICKS_PER_BAR
 from cmt.plan import MIN_STRENGTH, Plan, thinned
 from cmt.theme import Theme, with_theme
 
@@ -38,7 +38,7 @@ class Take:
     """One decoded piece.
 
     Attributes:
-        words: (length, 10) rows in the data set's columns, EOS included.
+        words: (length, columns) rows in the data set's columns, EOS included.
         seed: of this take; it alone gives the same take again.
         plan: what was asked of it.
         form: its sections and chords; None where they were left to the model.
@@ -95,7 +95,7 @@ def generate(
     n_beat = control.n_beat
     decoded = decode(fast, batch.loops, batch.drawing, batch.initial, n_beat, progress, until)
     return [
-        Take(data_words(words, n_beat), seed + index, asked, form)
+        Take(data_words(words, n_beat, model.vocabulary), seed + index, asked, form)
         for index, (words, asked, form) in enumerate(
             zip(decoded, batch.plans, batch.forms, strict=True)
         )
@@ -148,7 +148,7 @@ def guided(
     cache = Cache(
         [plan.controlled for plan in plans],
         fast.model.config.d_model,
-        exact.ORDER,
+        fast.model.vocabulary.drawn,
         roots=[[chord.root for chord in form.chords] for form in forms],
         returns=[form.returns for form in forms],
     )
@@ -199,7 +199,8 @@ def _original(
     style: Style,
 ) -> _Batch:
     loops = [original.OriginalLoop(control, degree, rng, min_strength) for rng in rngs]
-    order = DRAWN if fast.chained else original.ORDER
+    drawn = fast.model.vocabulary.drawn
+    order = drawn if fast.chained else tuple(dict.fromkeys((*original.ORDER, *drawn)))
     drawing = Plain(fast, loops, rngs, order, original.SAMPLING)
     told = torch.from_numpy(initial_tokens(style.genre or "pop", style.playing))
     initial = told.expand(len(rngs), -1, -1)
@@ -239,13 +240,14 @@ def decode(
     device = fast.model.device
     # The original's rounding lets a song go on for half a percent after its last tick.
     fast.model.reserve(math.ceil(1.01 * n_beat) + TICKS_PER_BAR)
+    fields = fast.model.vocabulary.fields
     songs = [[loop.first()] for loop in loops]
     active = list(range(len(loops)))
     state = fast.start(initial.to(device))
     end = min(n_beat, until)
     with one_thread(), tqdm(total=end, unit="tick", disable=None) as bar:
         while active:
-            rows = [[songs[song][-1][field.name] for field in FIELDS] for song in active]
+            rows = [[songs[song][-1][field.name] for field in fields] for song in active]
             words = drawing.draw(fast.step(torch.tensor(rows, device=device), state))
             going_on = []
             for row, (song, word) in enumerate(zip(active, words, strict=True)):
@@ -276,11 +278,12 @@ def log_likelihood(
 
     Args:
         model: in evaluation mode.
-        words: (length, 10) rows in the data set's columns, EOS included.
+        words: (length, columns) rows in the data set's columns, EOS included.
         style: whose genre and instruments the model is told.
         since: row of the first word that counts; those before it are given.
     """
-    rows = torch.from_numpy(model_words(words)).to(model.device, torch.int64).unsqueeze(0)
+    classes = torch.from_numpy(model_words(words, model.vocabulary))
+    rows = classes.to(model.device, torch.int64).unsqueeze(0)
     model.reserve(int(rows[..., MODEL_COLUMN["i_beat"]].max()) + 1)
     initial = _told(model, style, style.key).to(model.device)
     inputs, targets = rows[:, :-1], rows[:, 1:]

@@ -11,7 +11,7 @@ import numpy as np
 
 from cmt.decoding.ending import Ending
 from cmt.decoding.harmony import HEARD, SOUNDING, Harmony, of_pitches
-from cmt.decoding.loop import NOTHING, Head, Mask, Sampling, only
+from cmt.decoding.loop import NOTHING, PLAYED, Head, Mask, Sampling, only
 from cmt.decoding.style import Style
 from cmt.decoding.voicing import Voicing
 from cmt.form import Form
@@ -32,11 +32,10 @@ from cmt.music.vocabulary import (
 )
 from cmt.plan import Plan
 
-ORDER = DRAWN
 # The model's own distributions, without the original's temperatures: masks already vary what is
 # drawn. The unlikely tail is cut only where a wrong choice is heard.
 SAMPLING: Mapping[str, Sampling] = {
-    **dict.fromkeys(ORDER, Sampling()),
+    **dict.fromkeys(DRAWN, Sampling()),
     "pitch": Sampling(nucleus=0.97),
 }
 # Of heads that know the type alone: more is cut, most of all of the beat, as an onset drawn too
@@ -50,6 +49,7 @@ UNCHAINED_SAMPLING: Mapping[str, Sampling] = {
     "duration": Sampling(nucleus=0.92),
     "strength": Sampling(temperature=1.3),
     "density": Sampling(),
+    "velocity": Sampling(),
 }
 FLOOR = 0.01  # share of a probability that a correction leaves at least
 CRASHES = (49 + 1, 57 + 1)  # pitch classes of the cymbals that open a scene
@@ -125,7 +125,7 @@ class ExactLoop:
             return self._note(name)
         if name == "beat":
             return only(name, *self._beats())
-        if name in ("pitch", "duration"):
+        if name in PLAYED:
             return only(name, 0)
         if word["beat"] == BAR:
             return self._bar_density() if name == "density" else only(name, 0)
@@ -182,13 +182,15 @@ class ExactLoop:
     def _note(self, name: str) -> Mask:
         if name == "instr_type":
             return only(name, self.instrument)
-        if name not in ("pitch", "duration"):
+        if name not in PLAYED:
             return only(name, 0)
+        mask = np.ones(FIELD[name].size, bool)
+        mask[0] = False
+        if name == "velocity":
+            return mask
         if (given := self._given(self.position)) and not self.pitches:
             pitch, duration = given
             return only(name, (pitch if name == "pitch" else duration) + 1)
-        mask = np.ones(FIELD[name].size, bool)
-        mask[0] = False
         pitched = self.instrument != DRUMS
         if name == "duration":
             mask[1] = False  # a note of no length

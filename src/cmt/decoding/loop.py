@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmt.model.encoding import Word
-from cmt.music.vocabulary import FIELD
+from cmt.music.vocabulary import DRAWN, FIELD
 
 Mask = NDArray[np.bool_]
 Head = NDArray[np.float64]  # what the model says of a field: the probability of each class
 
-ATTRIBUTES = ("type", "beat", "pitch", "duration", "instr_type", "strength", "density")
-NOTHING = dict.fromkeys(ATTRIBUTES, 0)  # a word without attributes
+NOTHING = dict.fromkeys(DRAWN, 0)  # a word without attributes
+PLAYED = ("pitch", "duration", "velocity")  # attributes that notes have, and no other word
 
 
 @dataclass(frozen=True)

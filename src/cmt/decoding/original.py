@@ -7,14 +7,24 @@ from collections.abc import Mapping
 import numpy as np
 
 from cmt.control import Control
-from cmt.decoding.loop import ATTRIBUTES, NOTHING, Mask, Sampling
+from cmt.decoding.loop import NOTHING, PLAYED, Mask, Sampling
 from cmt.model.encoding import Word
-from cmt.music.vocabulary import BAR, EOS, FIELD, INSTRUMENT_CLASS, METRICAL, NOTE, TICKS_PER_BAR
+from cmt.music.vocabulary import (
+    BAR,
+    DRAWN,
+    EOS,
+    FIELD,
+    INSTRUMENT_CLASS,
+    METRICAL,
+    NOTE,
+    TICKS_PER_BAR,
+)
 from cmt.plan import MIN_STRENGTH
 
-ORDER = ATTRIBUTES  # in which the attributes of a word are drawn
+# In which the attributes of a word are drawn.
+ORDER = ("type", "beat", "pitch", "duration", "instr_type", "strength", "density")
 SAMPLING: Mapping[str, Sampling] = {
-    **dict.fromkeys(ORDER, Sampling(nucleus=0.9)),
+    **dict.fromkeys(DRAWN, Sampling(nucleus=0.9)),
     "beat": Sampling(temperature=1.2),
     "duration": Sampling(temperature=2.0, nucleus=0.9),
 }
@@ -73,9 +83,9 @@ class OriginalLoop:
         return {**word, "density": self.plan[0][1], "p_beat": 1, "i_beat": 0}
 
     def allowed(self, name: str, word: Word) -> Mask:
-        """Everything, but a note needs a pitch and a duration."""
+        """Everything, but a note needs a pitch, a duration, and to be heard."""
         mask = np.ones(FIELD[name].size, bool)
-        if name in ("pitch", "duration") and word["type"] == NOTE:
+        if name in PLAYED and word["type"] == NOTE:
             mask[0] = False
         return mask
 

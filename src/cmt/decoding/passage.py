@@ -22,7 +22,7 @@ from cmt.files import InputError
 from cmt.model.encoding import Word, data_words, model_words
 from cmt.model.fast import FastCMT
 from cmt.model.network import CMT
-from cmt.music.vocabulary import BAR, COLUMNS, FIELDS, METRICAL
+from cmt.music.vocabulary import BAR, COLUMNS, METRICAL, Vocabulary
 
 TYPE, BEAT = COLUMNS.index("type"), COLUMNS.index("beat")
 CANDIDATES = 4  # passages among which the continuation chooses
@@ -137,7 +137,7 @@ def again(
         raise InputError(f"bars {passage}: only a take of --control exact has another in part")
     n_beat = int(words[0, COLUMNS.index("n_beat")])
     start, stop = (_row_of(words, bar) for bar in (passage.first, passage.last + 1))
-    known = _known(words[:start])
+    known = _known(words[:start], model.vocabulary)
     loops = [
         PassageLoop(ExactLoop(take.plan, n_beat, style, form), known, passage.last)
         for _ in range(CANDIDATES)
@@ -147,7 +147,7 @@ def again(
     plans, forms = [take.plan] * CANDIDATES, [form] * CANDIDATES
     drawing, initial = guided(fast, loops, rngs, plans, forms, style)
     decoded = decode(fast, loops, drawing, initial, n_beat, progress)
-    passages = [data_words(song, n_beat)[start : len(song)] for song in decoded]
+    passages = [data_words(song, n_beat, model.vocabulary)[start : len(song)] for song in decoded]
     joined = [np.concatenate([words[:start], drawn, words[stop:]]) for drawn in passages]
     # Where nothing comes after it, the passage itself is to be likely.
     kept = [start + (len(drawn) if stop < len(words) else 0) for drawn in passages]
@@ -164,14 +164,14 @@ def _row_of(words: NDArray[np.int64], bar: int) -> int:
     return int(np.append(np.flatnonzero(is_bar), len(words))[bar])
 
 
-def _known(words: NDArray[np.int64]) -> list[Word]:
+def _known(words: NDArray[np.int64], vocabulary: Vocabulary) -> list[Word]:
     """What is known of the words after a song's first, of which these are kept.
 
     After them comes a bar, of any density.
     """
     if not len(words):
         return []
-    rows = model_words(words[1:]).tolist()
-    names = [field.name for field in FIELDS]
+    rows = model_words(words[1:], vocabulary).tolist()
+    names = [field.name for field in vocabulary.fields]
     kept = [dict(zip(names, row, strict=True)) for row in rows]
     return [*kept, {"type": METRICAL, "beat": BAR}]

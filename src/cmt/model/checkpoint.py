@@ -24,7 +24,7 @@ from cmt.files import InputError, replacing
 from cmt.model.config import CMTConfig
 from cmt.model.network import CMT
 from cmt.model.stored import find
-from cmt.music.vocabulary import FIELDS
+from cmt.music.vocabulary import Vocabulary
 from cmt.untrusted import naming, number, whole
 
 ORIGINAL_PREFIX = "module."
@@ -52,7 +52,7 @@ def save(path: str | Path, model: CMT, dtype: torch.dtype | None = None, **extra
     content = {
         "model": weights,
         "config": dataclasses.asdict(model.config),
-        "vocabulary": _vocabulary(),
+        "vocabulary": _told(model.config.vocabulary),
         **extra,
     }
     _write(path, content)
@@ -97,9 +97,9 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[CMT, dic
             raise ValueError(f"it holds a {type(content).__name__}")
         ours = "model" in content and "config" in content
         weights = _checked(content.pop("model") if ours else content)
-        if ours and content["vocabulary"] != _vocabulary():
-            raise InputError(f"{path}: made for another vocabulary; train it again")
         config = CMTConfig(**content["config"]) if ours else CMTConfig.from_state_dict(weights)
+        if ours and content["vocabulary"] != _told(config.vocabulary):
+            raise InputError(f"{path}: made for another vocabulary; train it again")
         _check_sizes(config, weights)
         model = CMT(config)
         if ours:
@@ -161,5 +161,6 @@ def _check_sizes(config: CMTConfig, weights: Mapping[str, Tensor]) -> None:
             raise ValueError(f"{name} is {has}, and its config asks for {tuple(shape)}")
 
 
-def _vocabulary() -> list[list[Any]]:
-    return [[field.name, field.size] for field in FIELDS]
+def _told(vocabulary: Vocabulary) -> list[list[Any]]:
+    """A vocabulary as a checkpoint has it."""
+    return [[field.name, field.size] for field in vocabulary.fields]

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cmt.music.vocabulary import FIELDS, INITIAL_PARAMETERS, INITIAL_SIZES, INITIAL_WIDTH
+from cmt.music.vocabulary import (
+    INITIAL_PARAMETERS,
+    INITIAL_SIZES,
+    INITIAL_WIDTH,
+    PUBLISHED,
+    VOCABULARIES,
+    Vocabulary,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +31,7 @@ class CMTConfig:
         n_heads: attention heads; divides d_model.
         d_ff: width of the feed-forward layers.
         dropout: dropout probability in training, 0 … 1.
-        sizes: vocabulary size of each embedded field, in the order of FIELDS.
+        sizes: classes of each embedded field of the vocabulary, in its order.
         widths: embedding width of each embedded field, in the same order.
         initial_sizes: vocabulary sizes of (genre, key, instrument).
         initial_width: embedding width of each of these.
@@ -42,14 +49,26 @@ class CMTConfig:
     n_heads: int = 8
     d_ff: int = 2048
     dropout: float = 0.1
-    sizes: tuple[int, ...] = tuple(field.size for field in FIELDS if field.width)
-    widths: tuple[int, ...] = tuple(field.width for field in FIELDS if field.width)
+    sizes: tuple[int, ...] = PUBLISHED.sizes
+    widths: tuple[int, ...] = PUBLISHED.widths
     initial_sizes: tuple[int, ...] = INITIAL_SIZES
     initial_width: int = INITIAL_WIDTH
     meter: bool = False
     windowed: tuple[int, ...] = ()
     window: int = 256
     chain: int = 0
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What its words tell: the fields that it has sizes of.
+
+        Raises:
+            ValueError: there is no vocabulary of so many.
+        """
+        for vocabulary in VOCABULARIES.values():
+            if len(vocabulary.embedded) == len(self.sizes):
+                return vocabulary
+        raise ValueError(f"no vocabulary has {len(self.sizes)} fields")
 
     @property
     def has_keys(self) -> bool:
@@ -64,7 +83,7 @@ class CMTConfig:
             KeyError: a parameter of the model is missing.
         """
         tables = [
-            state[f"encoder_emb_{field.parameter}.lut.weight"] for field in FIELDS if field.width
+            state[f"encoder_emb_{field.parameter}.lut.weight"] for field in PUBLISHED.embedded
         ]
         initial = [state[f"init_emb_{name}.lut.weight"] for name in INITIAL_PARAMETERS]
         prefix = "transformer_encoder.layers."

@@ -9,32 +9,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmt.music.keys import KEYS, Key
-from cmt.music.vocabulary import COLUMNS, EOS, FIELDS, GENRES, INITIAL_TOKENS, INSTRUMENTS
+from cmt.music.vocabulary import (
+    EOS,
+    GENRES,
+    INITIAL_TOKENS,
+    INSTRUMENTS,
+    PUBLISHED,
+    Vocabulary,
+)
 
 # A word of the model while it is drawn: field name → class.
 Word = dict[str, int]
 
 
-def model_words(words: NDArray[Any]) -> NDArray[np.int32]:
-    """Data set rows (length, 10) → model classes (length, 9) in the order of FIELDS.
+def model_words(words: NDArray[Any], vocabulary: Vocabulary = PUBLISHED) -> NDArray[np.int32]:
+    """Data set rows (length, columns) → model classes (length, fields) of a vocabulary.
 
-    Values beyond a field's vocabulary (a chord of 20 notes or more) become its last class; the
-    tick is not a class and stays as it is.
+    The rows may have columns that the vocabulary has not; of columns that they lack nothing is
+    known, which is class 0. Values beyond a field's vocabulary (a
+    chord of 20 notes or more) become its last class; the tick is not a class and stays as it is.
     """
-    out = np.empty((len(words), len(FIELDS)), np.int32)
-    for column, field in enumerate(FIELDS):
+    out = np.zeros((len(words), len(vocabulary.fields)), np.int32)
+    for column, field in enumerate(vocabulary.fields):
+        if field.column >= words.shape[1]:
+            continue
         values = words[:, field.column].astype(np.int32) + field.offset
         out[:, column] = np.minimum(values, field.size - 1) if field.width else values
     return out
 
 
-def data_words(words: Sequence[Word], n_beat: int) -> NDArray[np.int64]:
-    """Words of the model as rows of the data set (length, 10), with an EOS at the end."""
-    rows = np.zeros((len(words) + (words[-1]["type"] != EOS), len(COLUMNS)), np.int64)
+def data_words(
+    words: Sequence[Word], n_beat: int, vocabulary: Vocabulary = PUBLISHED
+) -> NDArray[np.int64]:
+    """Words of the model as rows of the data set (length, columns), with an EOS at the end."""
+    columns = vocabulary.columns
+    rows = np.zeros((len(words) + (words[-1]["type"] != EOS), len(columns)), np.int64)
     for row, word in zip(rows, words, strict=False):
-        for field in FIELDS:
+        for field in vocabulary.fields:
             row[field.column] = word[field.name] - field.offset
-        row[COLUMNS.index("n_beat")] = n_beat if word["type"] != EOS else 0
+        row[columns.index("n_beat")] = n_beat if word["type"] != EOS else 0
     return rows
 
 

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from cmt.model.heads import Chain
 from cmt.model.network import CMT, Embedding, Layer, LayerState, attend
 from cmt.model.window import Rotation
-from cmt.music.vocabulary import DRAWN, FIELD, FIELDS, MODEL_COLUMN, PREDICTED, Field
+from cmt.music.vocabulary import FIELD, MODEL_COLUMN, Field
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}  # of weights that are not "int8"
 PRECISIONS = (*DTYPES, "int8")
@@ -176,6 +176,8 @@ class FastCMT:
     def __init__(self, model: CMT, precision: str = "float32") -> None:
         self.model = model
         self.table, self.first = _word_table(model)
+        embedded = [MODEL_COLUMN[field.name] for field in model.vocabulary.embedded]
+        self.columns = torch.tensor(embedded, device=self.table.device)
         self.layers = [
             FastLayer(layer, precision)
             for layer in model.transformer_encoder.layers
@@ -190,8 +192,8 @@ class FastCMT:
 
     @torch.inference_mode()
     def step(self, words: Tensor, state: list[LayerState]) -> Tensor:
-        """Read one word per song (batch, 9), update `state`, return hidden (batch, d_model)."""
-        rows = words[:, : len(self.first)] + self.first
+        """Read a word per song (batch, fields), update `state`, return hidden (batch, d_model)."""
+        rows = words[:, self.columns] + self.first
         ticks = words[:, MODEL_COLUMN["i_beat"]]
         x = F.embedding_bag(rows, self.table, mode="sum") + self.model.encoder_pos_emb.pe[0, ticks]
         rotation = self.model.next_rotation(ticks, state)
@@ -253,11 +255,12 @@ def _word_table(model: CMT) -> tuple[Tensor, Tensor]:
     Returns:
         (classes of all embedded fields, d_model), and the first row of each of these fields.
     """
-    tables = {field.name: _vectors(model, field) for field in FIELDS if field.width}
+    tables = {field.name: _vectors(model, field) for field in model.vocabulary.embedded}
     attributes, time = model.encoder_in_linear, model.encoder_time_linear
-    widths = [tables[field.name].shape[1] for field in PREDICTED]
+    predicted = model.vocabulary.predicted
+    widths = [tables[field.name].shape[1] for field in predicted]
     parts = attributes.weight.double().split(widths, dim=1)
-    inputs = {field.name: part for field, part in zip(PREDICTED, parts, strict=True)}
+    inputs = {field.name: part for field, part in zip(predicted, parts, strict=True)}
     inputs["p_beat"] = time.weight.double()
     rows = {name: table @ inputs[name].T for name, table in tables.items()}
     # A word has one class of each field, so that the biases may go with any field.
@@ -309,7 +312,7 @@ _ChainLayers = Mapping[str, tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]
 
 
 class _ChainedHeads:
-    """Heads that know the attributes before them, asked for in the order of `DRAWN`.
+    """Heads that know the attributes before them, asked for in the order of `Chain.drawn`.
 
     Args:
         hidden: (songs, heads · width), what the hidden state says to each head.
@@ -317,14 +320,15 @@ class _ChainedHeads:
     """
 
     def __init__(self, hidden: Tensor, layers: _ChainLayers) -> None:
-        self.said = hidden.cpu().numpy().reshape(len(hidden), len(DRAWN), -1).copy()
+        self.drawn = list(layers)
+        self.said = hidden.cpu().numpy().reshape(len(hidden), len(layers), -1).copy()
         self.layers = layers
         self.known = 0  # attributes that are in `said`
 
     def logits(self, name: str, words: Sequence[Mapping[str, int]]) -> NDArray[np.float64]:
         """As `Heads` says."""
-        place = DRAWN.index(name)
-        for before in DRAWN[self.known : place]:
+        place = self.drawn.index(name)
+        for before in self.drawn[self.known : place]:
             self.said += self.layers[before][0][[word[before] for word in words]]
         self.known = place
         x = self.said[:, place]
@@ -335,10 +339,10 @@ class _ChainedHeads:
 
 def _chain_layers(chain: Chain) -> _ChainLayers:
     layers = {}
-    for name in DRAWN:
+    for name in chain.drawn:
         weight, bias = chain.head(name).weight.cpu().numpy(), chain.head(name).bias.cpu().numpy()
-        said = np.zeros((len(weight), len(DRAWN), chain.width), np.float32)
-        if name != DRAWN[-1]:
+        said = np.zeros((len(weight), len(chain.drawn), chain.width), np.float32)
+        if name != chain.drawn[-1]:
             said[:] = chain.table(name).weight.cpu().numpy().reshape(said.shape)
         layers[name] = (said, np.ascontiguousarray(weight.T), bias)
     return layers
@@ -357,7 +361,7 @@ def _published_heads(model: CMT) -> tuple[Tensor, Tensor, dict[str, slice]]:
     by_type = _vectors(model, FIELD["type"]) @ of_type.T + project.bias
     weights, biases, columns = [], [], {}
     end = 0
-    for field in PREDICTED:
+    for field in model.vocabulary.predicted:
         head = model.get_submodule(f"proj_{field.parameter}")
         assert isinstance(head, nn.Linear)
         weight, bias = head.weight.double(), head.bias.expand(len(by_type), -1)

@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cmt.model.config import CMTConfig
-from cmt.music.vocabulary import DRAWN, FIELD, FIELDS, MODEL_COLUMN
+from cmt.music.vocabulary import FIELD, MODEL_COLUMN
 
 
 class Chain(nn.Module):
-    """Heads that know the attributes before them, in the order of `DRAWN`.
+    """Heads that know the attributes before them, in the order of `Vocabulary.drawn`.
 
     p(word) = Π p(attribute | hidden state, attributes before): a layer for each attribute adds
     what the hidden state and each earlier attribute say, then SiLU, then a linear head.
@@ -29,13 +29,15 @@ class Chain(nn.Module):
     def __init__(self, config: CMTConfig) -> None:
         super().__init__()
         self.width = config.chain
-        size = dict(zip((f.name for f in FIELDS if f.width), config.sizes, strict=True))
-        self.hidden = nn.Linear(config.d_model, len(DRAWN) * self.width)
-        for name in DRAWN[:-1]:
-            table = nn.Embedding(size[name], len(DRAWN) * self.width)
+        vocabulary = config.vocabulary
+        self.drawn = vocabulary.drawn
+        size = dict(zip((f.name for f in vocabulary.embedded), config.sizes, strict=True))
+        self.hidden = nn.Linear(config.d_model, len(self.drawn) * self.width)
+        for name in self.drawn[:-1]:
+            table = nn.Embedding(size[name], len(self.drawn) * self.width)
             nn.init.normal_(table.weight, std=0.5)
             self.add_module(f"after_{FIELD[name].parameter}", table)
-        for name in DRAWN:
+        for name in self.drawn:
             self.add_module(f"proj_{FIELD[name].parameter}", nn.Linear(self.width, size[name]))
 
     def table(self, name: str) -> nn.Embedding:
@@ -55,18 +57,18 @@ class Chain(nn.Module):
 
         Args:
             hidden: (…, d_model).
-            targets: (…, 9) the words.
+            targets: (…, fields) the words.
 
         Returns:
             Field name → (…, vocabulary size).
         """
-        heads = self.hidden(hidden).unflatten(-1, (len(DRAWN), self.width)).unbind(-2)
-        known: list[list[Tensor]] = [[] for _ in DRAWN]
+        heads = self.hidden(hidden).unflatten(-1, (len(self.drawn), self.width)).unbind(-2)
+        known: list[list[Tensor]] = [[] for _ in self.drawn]
         result = {}
-        for place, name in enumerate(DRAWN):
+        for place, name in enumerate(self.drawn):
             x = torch.stack([heads[place], *known[place]]).sum(0)
             result[name] = self.head(name)(F.silu(x))
-            if place < len(DRAWN) - 1:
+            if place < len(self.drawn) - 1:
                 said = F.embedding(targets[..., MODEL_COLUMN[name]], self._later(name, place))
                 said = said.unflatten(-1, (-1, self.width)).to(x.dtype)
                 for later, vector in enumerate(said.unbind(-2), start=place + 1):

@@ -20,14 +20,7 @@ from cmt.model.dropout import Dropout
 from cmt.model.embedding import Embedding, TickEncoding
 from cmt.model.heads import Chain
 from cmt.model.window import Rotation, WindowState
-from cmt.music.vocabulary import (
-    FIELD,
-    FIELDS,
-    INITIAL_PARAMETERS,
-    INITIAL_TOKENS,
-    MODEL_COLUMN,
-    PREDICTED,
-)
+from cmt.music.vocabulary import FIELD, INITIAL_PARAMETERS, INITIAL_TOKENS, MODEL_COLUMN
 
 
 @dataclass
@@ -150,10 +143,11 @@ class Encoder(nn.Module):
 
 
 class CMT(nn.Module):
-    """Music as compound words: (batch, length, 9) in, logits of seven attributes out.
+    """Music as compound words: (batch, length, fields) in, logits of the attributes out.
 
-    The type of the next word is predicted first, its other attributes from the hidden state
-    and that type (paper section 4.2), or as `cmt.model.heads.Chain` says.
+    The fields are those of the vocabulary, nine in the published one. The type of the next word is
+    predicted first, its other attributes from the hidden state and that type (paper section 4.2),
+    or as `cmt.model.heads.Chain` says.
 
     Args:
         config: the sizes.
@@ -167,7 +161,8 @@ class CMT(nn.Module):
             self.add_module(f"init_emb_{name}", Embedding(classes, config.initial_width))
         self.init_in_linear = nn.Linear(len(INITIAL_PARAMETERS) * config.initial_width, d)
 
-        embedded = [field for field in FIELDS if field.width]
+        self.vocabulary = config.vocabulary
+        embedded = self.vocabulary.embedded
         width = {f.name: w for f, w in zip(embedded, config.widths, strict=True)}
         size = {f.name: s for f, s in zip(embedded, config.sizes, strict=True)}
         for field in embedded:
@@ -175,13 +170,14 @@ class CMT(nn.Module):
                 f"encoder_emb_{field.parameter}", Embedding(size[field.name], width[field.name])
             )
         self.encoder_pos_emb = TickEncoding(d, config.dropout, config.meter)
-        self.encoder_in_linear = nn.Linear(sum(width[field.name] for field in PREDICTED), d)
+        inputs = sum(width[field.name] for field in self.vocabulary.predicted)
+        self.encoder_in_linear = nn.Linear(inputs, d)
         self.encoder_time_linear = nn.Linear(width["p_beat"], d)
         self.transformer_encoder = Encoder(config)
         self.chain = Chain(config) if config.chain else None
         if not config.chain:
             self.project_concat_type = nn.Linear(d + width["type"], d)
-            for field in PREDICTED:
+            for field in self.vocabulary.predicted:
                 self.add_module(f"proj_{field.parameter}", nn.Linear(d, size[field.name]))
 
     @property
@@ -194,13 +190,13 @@ class CMT(nn.Module):
         self.encoder_pos_emb.reserve(ticks)
 
     def _embed(self, words: Tensor) -> Tensor:
-        """Embed words (…, 9) into (…, d_model)."""
+        """Embed words (…, fields) into (…, d_model)."""
         vectors = {
             field.name: self.get_submodule(f"encoder_emb_{field.parameter}")(words[..., column])
-            for column, field in enumerate(FIELDS)
+            for column, field in enumerate(self.vocabulary.fields)
             if field.width
         }
-        attributes = torch.cat([vectors[field.name] for field in PREDICTED], dim=-1)
+        attributes = torch.cat([vectors[field.name] for field in self.vocabulary.predicted], dim=-1)
         x = self.encoder_in_linear(attributes) + self.encoder_time_linear(vectors["p_beat"])
         return self.encoder_pos_emb(x, words[..., MODEL_COLUMN["i_beat"]])
 
@@ -218,7 +214,7 @@ class CMT(nn.Module):
         """Hidden states of the initial tokens and all words, in parallel.
 
         Args:
-            words: (batch, length, 9) classes in the order of FIELDS.
+            words: (batch, length, fields) classes in the order of the vocabulary.
             initial: (batch, 7, 3) initial tokens (genre, key, instrument).
             checkpoint_activations: recompute layers in the backward pass to save memory.
 
@@ -260,7 +256,7 @@ class CMT(nn.Module):
         x = self.project_concat_type(torch.cat([hidden, type_vector], dim=-1))
         return {
             field.name: self.get_submodule(f"proj_{field.parameter}")(x)
-            for field in PREDICTED
+            for field in self.vocabulary.predicted
             if field.name != "type"
         }
 
@@ -269,17 +265,17 @@ class CMT(nn.Module):
 
         Args:
             hidden: (…, d_model).
-            targets: (…, 9) the next words.
+            targets: (…, fields) the next words.
 
         Returns:
-            Field name → (…, vocabulary size), in the order of PREDICTED.
+            Field name → (…, vocabulary size), in the order of the vocabulary.
         """
         if self.chain is not None:
             logits = self.chain(hidden, targets)
         else:
             types = targets[..., MODEL_COLUMN["type"]]
             logits = {"type": self.type_logits(hidden), **self.attribute_logits(hidden, types)}
-        return {field.name: logits[field.name] for field in PREDICTED}
+        return {field.name: logits[field.name] for field in self.vocabulary.predicted}
 
     def forward(
         self,
@@ -291,13 +287,13 @@ class CMT(nn.Module):
         """Logits of each next word, for training.
 
         Args:
-            words: (batch, length, 9).
+            words: (batch, length, fields).
             initial: (batch, 7, 3).
-            targets: (batch, length, 9) the next words.
+            targets: (batch, length, fields) the next words.
             checkpoint_activations: as in `hidden`.
 
         Returns:
-            Field name → (batch, length, vocabulary size), in the order of PREDICTED.
+            Field name → (batch, length, vocabulary size), in the order of the vocabulary.
         """
         hidden = self.hidden(words, initial, checkpoint_activations)[:, INITIAL_TOKENS:]
         return self.logits(hidden, targets)
@@ -321,7 +317,7 @@ class CMT(nn.Module):
         return LinearState(x.new_zeros(batch, heads, d, d), x.new_zeros(batch, heads, d))
 
     def step(self, words: Tensor, state: list[LayerState]) -> Tensor:
-        """Read one word per song (batch, 9), update `state`, return hidden (batch, d_model)."""
+        """Read a word per song (batch, fields), update `state`, return hidden (batch, d_model)."""
         return self._advance(self._embed(words), words[:, MODEL_COLUMN["i_beat"]], state)
 
     def _advance(self, x: Tensor, ticks: Tensor, state: list[LayerState]) -> Tensor:
@@ -344,7 +340,7 @@ def losses(
 
     Args:
         logits: field name → (batch, length, vocabulary size), as `CMT.forward` gives.
-        targets: (batch, length, 9) the next words.
+        targets: (batch, length, fields) the next words.
         mask: (batch, length), 1 for real words and 0 for padding.
         total: number of real words to divide by, where this batch is a part of a larger one.
 

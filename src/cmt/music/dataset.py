@@ -1,8 +1,8 @@
 """The npz format of a data set of songs, ours and the original's.
 
-The file has x (songs, 9999, 10) and y, the same shifted by one word, padded with zeros;
-decoder_mask (songs, 10000), 1 for each word; and metadata, one dict per song. Songs are written and
-read one by one, as a data set need not fit in memory.
+The file has x (songs, 9999, 10) and y, the same shifted by one word, padded with zeros, with 11
+columns in our own vocabulary; decoder_mask (songs, 10000), 1 for each word; and metadata, one dict
+per song. Songs are written and read one by one, as a data set need not fit in memory.
 Original: midi2numpy_mix.py.
 """
 
@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from cmt.files import InputError, replacing
 from cmt.limits import MAX_MEGABYTES, TooMuch
-from cmt.music.vocabulary import COLUMNS, MAX_WORDS
+from cmt.music.vocabulary import MAX_WORDS, OWN, PUBLISHED, VOCABULARIES, Vocabulary
 from cmt.music.words import check_words
 from cmt.untrusted import Member, archive, member, naming, parse_json, text, whole
 
@@ -39,24 +39,34 @@ class Dataset:
     """Songs of a data set.
 
     Attributes:
-        words: per song (length, 10) integers, the EOS row included.
+        words: per song (length, columns) integers, the EOS row included.
         metadata: per song a dict: id, de_len, instruments, genre, and what else was stored.
     """
 
     words: list[np.ndarray]
     metadata: list[dict[str, Any]]
 
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What its words tell."""
+        return OWN if self.words[0].shape[1] == len(OWN.columns) else PUBLISHED
 
-def write_dataset(path: str | Path, songs: Iterable[tuple[np.ndarray, dict[str, Any]]]) -> int:
+
+def write_dataset(
+    path: str | Path,
+    songs: Iterable[tuple[np.ndarray, dict[str, Any]]],
+    vocabulary: Vocabulary = PUBLISHED,
+) -> int:
     """Write songs to a compressed npz, holding one song in memory at a time.
 
-    The file has x (songs, 9999, 10) and y, the same shifted by one word, padded with zeros,
+    The file has x (songs, 9999, columns) and y, the same shifted by one word, padded with zeros,
     in the smallest signed integer type that holds the values; decoder_mask (songs, 10000)
     int8, 1 for each word; and metadata, one text: the JSON list of the songs' dicts.
 
     Args:
         path: the npz to write.
-        songs: (words, metadata) per song; words (length ≤ 10000, 10) with the EOS row.
+        songs: (words, metadata) per song; words (length ≤ 10000, columns) with the EOS row.
+        vocabulary: of these words.
 
     Returns:
         The number of songs.
@@ -65,11 +75,11 @@ def write_dataset(path: str | Path, songs: Iterable[tuple[np.ndarray, dict[str, 
         InputError: there are no songs, or the folder cannot be written to.
         ValueError: words of another shape.
     """
-    spooled, metadata, largest = [], [], 0
+    spooled, metadata, largest, width = [], [], 0, len(vocabulary.columns)
     with replacing(path) as target, tempfile.TemporaryFile(dir=target.parent) as spool:
         for words, about in songs:
-            if words.ndim != 2 or words.shape[1] != len(COLUMNS) or len(words) > MAX_WORDS:
-                raise ValueError(f"words must be (≤ {MAX_WORDS}, {len(COLUMNS)}): {words.shape}")
+            if words.ndim != 2 or words.shape[1] != width or len(words) > MAX_WORDS:
+                raise ValueError(f"words must be (≤ {MAX_WORDS}, {width}): {words.shape}")
             top = int(words.max())
             narrow = words.astype(np.min_scalar_type(-top - 1))  # the disk is what takes time
             spool.write(narrow.tobytes())
@@ -86,7 +96,7 @@ def write_dataset(path: str | Path, songs: Iterable[tuple[np.ndarray, dict[str, 
             for shape, narrow in spooled:
                 song = spool.read(math.prod(shape) * narrow.itemsize)
                 words = np.frombuffer(song, narrow).reshape(shape)[first:]
-                rows = np.zeros((MAX_WORDS - 1, len(COLUMNS)), dtype)
+                rows = np.zeros((MAX_WORDS - 1, width), dtype)
                 rows[: len(words)] = words[: len(rows)]
                 yield rows
 
@@ -137,7 +147,7 @@ def stream_dataset(
         max_megabytes: that its metadata may have, four bytes a character.
 
     Yields:
-        (words, metadata) per song; words (length, 10) integers, the EOS row included.
+        (words, metadata) per song; words (length, columns) integers, the EOS row included.
 
     Raises:
         InputError: the file is missing, damaged, of another layout, holds no song, has a value that
@@ -154,8 +164,10 @@ def stream_dataset(
             _check_row(mask, MAX_WORDS)
             lengths = [_length(row, song) for song, row in enumerate(mask.rows())]
         with member(opened, "x") as x:
-            x.expect("iu", (count, None, len(COLUMNS)))
-            _check_row(x, MAX_WORDS * len(COLUMNS))
+            widths = [len(vocabulary.columns) for vocabulary in VOCABULARIES.values()]
+            width = x.shape[-1] if x.shape and x.shape[-1] in widths else widths[0]
+            x.expect("iu", (count, None, width))
+            _check_row(x, MAX_WORDS * width)
             for song, (rows, length) in enumerate(zip(x.rows(), lengths, strict=True)):
                 yield _song(rows, length, song), metadata[song]
 
@@ -179,7 +191,7 @@ def _song(rows: NDArray[Any], length: int, song: int) -> NDArray[np.signedintege
     if length > len(rows) + 1:
         raise ValueError(f"song {song}: {length} words, and rows for {len(rows)}")
     # x lacks the last word of a song of full length; it is EOS, all zeros.
-    words = np.zeros((length, len(COLUMNS)), rows.dtype)
+    words = np.zeros((length, rows.shape[1]), rows.dtype)
     words[: len(rows)] = rows[:length]
     try:
         check_words(words)

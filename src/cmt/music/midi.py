@@ -31,7 +31,7 @@ from cmt.music.vocabulary import (
     TICKS_PER_BEAT,
     Instrument,
 )
-from cmt.music.words import NOTE_DTYPE, Song
+from cmt.music.words import PLAYED_DTYPE, Song
 
 if TYPE_CHECKING:
     import mido
@@ -131,18 +131,20 @@ def from_score(
     if not used.any():
         raise InputError(f"{path}: no track has {min_notes} notes; lower --min-notes")
 
-    time, pitch, duration = (
-        np.concatenate([column[key] for column in columns]) for key in ("time", "pitch", "duration")
+    time, pitch, duration, velocity = (
+        np.concatenate([column[key] for column in columns])
+        for key in ("time", "pitch", "duration", "velocity")
     )
     tick, end = _to_grid(time, score), _to_grid(time + duration, score)
     note_place = np.repeat(place, sizes)
     # The original's order: by tick, then by track, then as muspy sorts the notes of a track.
     order = np.lexsort([duration, pitch, time, note_place, tick])
     order = order[np.repeat(used, sizes)[order]]
-    notes = np.empty(len(order), NOTE_DTYPE)
+    notes = np.empty(len(order), PLAYED_DTYPE)
     notes["tick"] = tick[order]
     notes["pitch"] = pitch[order]
     notes["duration"] = (end - tick)[order]
+    notes["velocity"] = velocity[order]
     labels = np.array([INSTRUMENT_CLASS.get(name, 0) for name in names])
     notes["instrument"] = labels[note_place[order]]
     length = max(int(end.max()), _last_event(score))

@@ -1,8 +1,10 @@
 """The vocabulary of compound words: one table of fields, instruments and genres.
 
-A compound word is one row of ten integers (`COLUMNS`). The model reads nine of them in the
-order of `FIELDS`; vocabulary sizes, embedding widths, heads and parameter names all derive
+A compound word is one row of ten integers (`COLUMNS`). The published model reads nine of them in
+the order of `FIELDS`; vocabulary sizes, embedding widths, heads and parameter names all derive
 from that table. Source: paper section 4.1; original: midi2numpy_mix.py, model.py.
+
+Our own vocabulary adds how loud each note is, as an eleventh column and a tenth field.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ EOS, METRICAL, NOTE = 0, 1, 2
 # Value of the beat column in a bar word; a beat word has its position in the bar + 1.
 BAR = TICKS_PER_BAR + 1
 
-COLUMNS = (
+# Of our own vocabulary; the published one ends before VELOCITY.
+_COLUMNS = (
     "type",
     "beat",
     "density",
@@ -35,7 +38,9 @@ COLUMNS = (
     "i_beat",
     "n_beat",
     "p_beat",
+    "velocity",
 )
+COLUMNS = _COLUMNS[:-1]
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,7 @@ class Field:
     """One attribute of a compound word as the model reads it.
 
     Attributes:
-        name: column of the data set (`COLUMNS`).
+        name: column of the data set (`Vocabulary.columns`).
         parameter: the attribute's name in the original's parameter names.
         size: vocabulary size; the values are 0 … size − 1.
         width: embedding width in the full-size model; 0 for the absolute tick, which is
@@ -62,7 +67,7 @@ class Field:
     @property
     def column(self) -> int:
         """Index of the field in a row of the data set."""
-        return COLUMNS.index(self.name)
+        return _COLUMNS.index(self.name)
 
 
 # In the model's column order. The paper's simu-note density and strength are called
@@ -78,12 +83,62 @@ FIELDS = (
     Field("p_beat", "time_encoding", size=102, width=256, predicted=False, offset=1),
     Field("i_beat", "pos", size=5025, width=0, predicted=False),
 )
-PREDICTED = tuple(field for field in FIELDS if field.predicted)
-FIELD = {field.name: field for field in FIELDS}
+LOUDNESSES = 8  # classes of velocities, from the softest; 0 says nothing of a note's
+VELOCITY = Field("velocity", "velocity", size=LOUDNESSES + 1, width=32)
 # In which the attributes of a word are drawn, where the order is ours: who plays comes before what
 # is played.
-DRAWN = ("type", "beat", "instr_type", "pitch", "duration", "strength", "density")
-MODEL_COLUMN = {field.name: column for column, field in enumerate(FIELDS)}
+DRAWN = ("type", "beat", "instr_type", "pitch", "duration", "strength", "density", "velocity")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a word tells.
+
+    Attributes:
+        name: as command lines have it.
+        fields: what a model reads, in the order of its columns.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of a data set."""
+        return _COLUMNS if VELOCITY in self.fields else COLUMNS
+
+    @property
+    def embedded(self) -> tuple[Field, ...]:
+        """Fields whose classes have vectors."""
+        return tuple(field for field in self.fields if field.width)
+
+    @property
+    def predicted(self) -> tuple[Field, ...]:
+        """Fields that the model has heads for."""
+        return tuple(field for field in self.fields if field.predicted)
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """Their names, in our order of drawing."""
+        names = {field.name for field in self.predicted}
+        return tuple(name for name in DRAWN if name in names)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Classes of each embedded field."""
+        return tuple(field.size for field in self.embedded)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Width of the vectors of each embedded field, in the full-size model."""
+        return tuple(field.width for field in self.embedded)
+
+
+PUBLISHED = Vocabulary("published", FIELDS)
+OWN = Vocabulary("own", (*FIELDS, VELOCITY))
+VOCABULARIES = {vocabulary.name: vocabulary for vocabulary in (PUBLISHED, OWN)}
+FIELD = {field.name: field for field in OWN.fields}
+MODEL_COLUMN = {field.name: column for column, field in enumerate(OWN.fields)}
 
 
 @dataclass(frozen=True)

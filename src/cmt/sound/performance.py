@@ -150,7 +150,7 @@ def on_top(song: Song) -> NDArray[np.bool_]:
     notes = song.notes
     playing = (notes["instrument"] != DRUMS) & (notes["instrument"] != BASS)
     highest = np.zeros(int((notes["tick"] + notes["duration"]).max(initial=0)) + 1, notes.dtype[1])
-    for tick, pitch, duration, _ in notes[playing].tolist():
+    for tick, pitch, duration in notes[["tick", "pitch", "duration"]][playing].tolist():
         sounding = highest[tick : tick + max(duration, 1)]
         np.maximum(sounding, pitch, out=sounding)
     return playing & (notes["pitch"] >= highest[notes["tick"]])

@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from tqdm import tqdm
 from cmt.files import InputError
 from cmt.model import checkpoint, stored
 from cmt.model.network import CMT, losses
-from cmt.music.vocabulary import PREDICTED
 from cmt.training.config import TrainingConfig
 from cmt.training.optimizers import learning_rate, make_optimizers, set_rate, take_up
 from cmt.training.ranks import Ranks
@@ -50,7 +50,7 @@ def has_bf16(device: torch.device) -> bool:
 def batch_losses(
     model: nn.Module, batch: Batch, config: TrainingConfig, total: Tensor | None = None
 ) -> Tensor:
-    """Losses (7,) of a batch in the order of PREDICTED, divided by `total` words."""
+    """Losses (attributes,) of a batch in the vocabulary's order, divided by `total` words."""
     device = batch.words.device.type
     with torch.autocast(device, torch.bfloat16, enabled=config.bf16):
         logits = model(batch.words, batch.initial, batch.targets, config.checkpoint_activations)
@@ -78,7 +78,8 @@ class Trainer:
         self.ranks = ranks
         self.optimizers = make_optimizers(model, config)
         self.network = _wrapped(model, config, ranks)
-        self.progress = TrainingState()
+        self.vocabulary = model.vocabulary
+        self.progress = TrainingState(vocabulary=model.vocabulary)
 
     def state(self) -> dict[str, Any]:
         """What a resumed run needs besides the weights, as a checkpoint can hold it."""
@@ -104,7 +105,9 @@ class Trainer:
                 )
             for optimizer, values in zip(self.optimizers, optimizers, strict=True):
                 take_up(optimizer, values)
-            self.progress = TrainingState.of(entries(state.get("progress"), "progress"))
+            self.progress = TrainingState.of(
+                entries(state.get("progress"), "progress"), self.vocabulary
+            )
 
     def epoch(self, songs: Songs, stopping: Sequence[int], save: Callable[[], None]) -> bool:
         """What is left of the present epoch, a step for each batch.
@@ -150,7 +153,7 @@ class Trainer:
         return DataLoader(
             songs,
             batch_sampler=[group[self.ranks.rank :: self.ranks.world].tolist() for group in groups],
-            collate_fn=collate,
+            collate_fn=partial(collate, vocabulary=songs.vocabulary),
             num_workers=self.config.workers,
             pin_memory=self.ranks.device.type == "cuda",
             generator=torch.Generator(),
@@ -163,7 +166,7 @@ class Trainer:
         return agreed[0], bool(agreed[1] > 0)
 
     def step(self, batch: Batch, words: Tensor) -> Tensor:
-        """One optimizer step on a global batch of so many words; its losses (7,).
+        """One optimizer step on a global batch of so many words; its losses (attributes,).
 
         Args:
             batch: this rank's share.
@@ -191,7 +194,7 @@ class Trainer:
     def _backward(self, batch: Batch, words: Tensor) -> Tensor:
         """Gradients of a batch, micro-batch by micro-batch; this rank's share of its losses."""
         network, ranks = self.network, self.ranks
-        total = torch.zeros(len(PREDICTED), device=ranks.device)
+        total = torch.zeros(len(self.vocabulary.predicted), device=ranks.device)
         micros = list(batch.micro_batches(self.config.micro_batch))
         for index, micro in enumerate(micros):
             last = index == len(micros) - 1
@@ -206,9 +209,11 @@ class Trainer:
 
     @torch.no_grad()
     def evaluate(self, songs: Songs) -> Tensor:
-        """Mean losses (7,) float64 over all words of `songs`, in the order of PREDICTED."""
+        """Mean losses (attributes,) float64 over all words of `songs`; see `batch_losses`."""
         self.network.eval()
-        sums = torch.zeros(len(PREDICTED) + 1, dtype=torch.float64, device=self.ranks.device)
+        sums = torch.zeros(
+            len(self.vocabulary.predicted) + 1, dtype=torch.float64, device=self.ranks.device
+        )
         one = torch.ones((), device=self.ranks.device)
         for batch in self._load(songs, batches(songs.lengths, self.config.batch_size)):
             for micro in batch.micro_batches(self.config.micro_batch):

@@ -61,7 +61,7 @@ def _one_rank(config: RunConfig, data: Dataset | None) -> None:
     with joined(device) as ranks, _alone(config) if ranks.first else nullcontext():
         model, resumed = _model(config, source, ranks.device)
         data = data or read_dataset(config.data, config.max_megabytes)
-        training, validation = _songs(config, data, model.config.has_keys)
+        training, validation = _songs(config, data, model)
         log = None
         if ranks.first:
             check_room(config.folder, model)
@@ -99,8 +99,13 @@ def _alone(config: RunConfig) -> Iterator[None]:
         yield
 
 
-def _songs(config: RunConfig, data: Dataset, keys: bool) -> tuple[Songs, Songs | None]:
-    """Songs to learn from, and those held out, if any; they tell their key if `keys`."""
+def _songs(config: RunConfig, data: Dataset, model: CMT) -> tuple[Songs, Songs | None]:
+    """Songs to learn from, and those held out, if any, as the model reads them."""
+    if len(model.vocabulary.fields) > len(data.vocabulary.fields):
+        raise InputError(
+            f"{config.data}: does not tell how loud notes are, and the model asks for it; make it"
+            f" with midi2numpy_mix.py --vocabulary {model.vocabulary.name}"
+        )
     seed = config.training.seed
     kept, held_out = parts(config, data)
     kept = [song for song in kept for _ in range(int(data.metadata[song].get("repeats", 1)))]
@@ -111,7 +116,8 @@ def _songs(config: RunConfig, data: Dataset, keys: bool) -> tuple[Songs, Songs |
             config.max_len,
             augmentation,
             seed,
-            keys,
+            model.config.has_keys,
+            model.vocabulary,
         )
         for songs, augmentation in ((kept, config.augmentation), (held_out, None))
     )

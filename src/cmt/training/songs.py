@@ -17,11 +17,12 @@ from cmt.music.vocabulary import (
     BAR,
     COLUMNS,
     DRUMS,
-    FIELDS,
     INITIAL_TOKENS,
     INSTRUMENTS,
     NOTE,
+    PUBLISHED,
     TICKS_PER_BAR,
+    Vocabulary,
 )
 from cmt.training.config import Augmentation
 
@@ -40,8 +41,8 @@ class Batch:
     """Songs of like length, padded at the end.
 
     Attributes:
-        words: (batch, length, 9) classes in the order of FIELDS.
-        targets: (batch, length, 9), the next words.
+        words: (batch, length, fields) classes in the order of the vocabulary.
+        targets: (batch, length, fields), the next words.
         mask: (batch, length) bool, true for real words.
         initial: (batch, 7, 3) initial tokens.
     """
@@ -83,12 +84,13 @@ class Songs(torch.utils.data.Dataset[tuple[NDArray[np.int32], NDArray[np.int64]]
     same music, whatever the number of loading processes.
 
     Args:
-        words: per song the data set's rows (length, 10), EOS included.
+        words: per song the data set's rows (length, columns), EOS included.
         genres: per song a name of GENRES, or anything else for "any".
         max_len: longest crop, in words.
         augmentation: random changes; None for validation.
         seed: of the random changes.
         keys: whether the initial tokens tell the key.
+        vocabulary: of the model.
     """
 
     def __init__(
@@ -99,10 +101,12 @@ class Songs(torch.utils.data.Dataset[tuple[NDArray[np.int32], NDArray[np.int64]]
         augmentation: Augmentation | None = None,
         seed: int = 0,
         keys: bool = False,
+        vocabulary: Vocabulary = PUBLISHED,
     ) -> None:
         self.words = words
         self.genres = genres
         self.keys = keys
+        self.vocabulary = vocabulary
         self.augmentation = augmentation
         self.seed = seed
         self.epoch = 0
@@ -128,7 +132,7 @@ class Songs(torch.utils.data.Dataset[tuple[NDArray[np.int32], NDArray[np.int64]]
         return len(self.crops)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Words (length, 9) and initial tokens (7, 3) of crop `index`."""
+        """Words (length, fields) and initial tokens (7, 3) of crop `index`."""
         rng = self._rng(index)
         song, start, stop, alone = self._stretch(index, rng)
         genre: str | None = self.genres[song]
@@ -144,13 +148,13 @@ class Songs(torch.utils.data.Dataset[tuple[NDArray[np.int32], NDArray[np.int64]]
             if limit := augmentation.transpose:
                 rows = transposed(rows, int(rng.integers(-limit, limit)))
             if rng.random() < augmentation.unconditioned:
-                return model_words(rows), initial_tokens(None, None)
+                return model_words(rows, self.vocabulary), initial_tokens(None, None)
         key = key_of(rows) if self.keys else None
         if augmentation:
             genre = None if rng.random() < augmentation.untold else genre
             key = None if rng.random() < augmentation.untold else key
         names = [INSTRUMENTS[value - 1].name for value in playing]
-        return model_words(rows), initial_tokens(genre, names, key)
+        return model_words(rows, self.vocabulary), initial_tokens(genre, names, key)
 
     def _rng(self, index: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, self.epoch, index))
@@ -287,10 +291,13 @@ def padding_share(lengths: NDArray[np.int64], groups: Sequence[NDArray[np.int64]
     return 1 - float(lengths.sum()) / padded
 
 
-def collate(items: Sequence[tuple[NDArray[np.int32], NDArray[np.int64]]]) -> Batch:
+def collate(
+    items: Sequence[tuple[NDArray[np.int32], NDArray[np.int64]]],
+    vocabulary: Vocabulary = PUBLISHED,
+) -> Batch:
     """Shift, pad and stack items of `Songs`; no items make a batch of no songs."""
     length = max((len(words) - 1 for words, _ in items), default=1)
-    words = np.zeros((len(items), length + 1, len(FIELDS)), np.int32)
+    words = np.zeros((len(items), length + 1, len(vocabulary.fields)), np.int32)
     mask = np.zeros((len(items), length), bool)
     initial = np.zeros((len(items), INITIAL_TOKENS, 3), np.int64)
     for row, (song, tokens) in enumerate(items):
