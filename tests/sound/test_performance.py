@@ -11,7 +11,7 @@ from symusic import Score
 
 from cmt.grid import Grid, Knot
 from cmt.music.midi import read_midi, write_midi
-from cmt.music.words import NOTE_DTYPE, Song
+from cmt.music.words import NOTE_DTYPE, PLAYED_DTYPE, Song
 from cmt.plan import BarPlan, Plan
 from cmt.sound.performance import LATEST, arcs, drumming, on_top, pace, perform
 
@@ -108,6 +108,19 @@ def test_drummers_strike_the_backbeat_and_whisper_between() -> None:
     backbeats, between = bars[:, [4, 12]], np.delete(bars, [4, 12], axis=1)
     assert (backbeats.min(axis=1) > 1.1 * between.max(axis=1)).all()
     assert (backbeats.mean(axis=1) > 1.3 * between.mean(axis=1)).all()
+
+
+def test_what_the_model_says_of_loudness_is_played() -> None:
+    written = [(tick, 38, 1, DRUMS, 40 if tick % 8 else 120) for tick in range(0, 128, 4)]
+    written += [(tick, 60, 4, PIANO, 0) for tick in range(0, 128, 4)]  # of these it says nothing
+    music = Song(np.array(sorted(written), PLAYED_DTYPE), 128)
+    velocities = perform(music, plan([8] * 8), None, Grid(120), 0, humanize=False).velocities
+    drums, accented = music.notes["instrument"] == DRUMS, music.notes["tick"] % 8 == 0
+    loud, soft = velocities[drums & accented], velocities[drums & ~accented]
+    assert (loud / soft).min() > 2.7 and (loud / soft).max() < 3.3
+    piano = Song(music.notes[~drums], 128)
+    alone = perform(piano, plan([8] * 8), None, Grid(120), 0, humanize=False).velocities
+    np.testing.assert_array_equal(alone, velocities[~drums])
 
 
 def test_the_line_on_top_is_what_nothing_sounds_above() -> None:

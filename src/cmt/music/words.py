@@ -85,9 +85,8 @@ class Song:
 def song_to_words(song: Song, vocabulary: Vocabulary = PUBLISHED) -> np.ndarray:
     """Write a song as compound words.
 
-    Every bar up to the one that holds tick `song.length` gets a bar word. Notes keep their
-    order within a tick; where the instrument changes a new beat word begins. Durations are
-    capped at `MAX_DURATION`.
+    Every bar up to the one that holds tick `song.length` gets a bar word. Notes keep their order
+    within a tick; where the instrument changes a new beat word begins. Durations are capped.
 
     Args:
         song: the notes.

@@ -3,8 +3,9 @@
 Dynamics follow the film: bars are quiet where its picture is still and loud where it is fast, with
 crescendo and decrescendo between. Within them phrases rise and fall, metre and the line on top are
 brought out, drummers strike as drummers do (drumming.csv, fitted by runs/fit_drumming.py), and what
-falls on a visual beat stands out. In real files bars explain 40 % of the variance of velocities,
-pitch and metre little; so it is here.
+falls on a visual beat stands out. Where the model says how loud notes are, its word takes the place
+of metre and drummers: it has heard players. In real files bars explain 40 % of the variance of
+velocities, pitch and metre little; so it is here.
 """
 
 from __future__ import annotations
@@ -125,18 +126,34 @@ def arcs(form: Form | None, ticks: NDArray[np.integer]) -> NDArray[np.float64]:
 
 
 def touch(song: Song) -> NDArray[np.float64]:
-    """What metre, drum, height and line make of the velocity of each note: a factor, (notes,)."""
+    """What players make of the velocity of each note: a factor, (notes,).
+
+    Of a note of which it is known how loud it is, that and the line; else metre, drum, height and
+    line. Tracks are balanced elsewhere: each has a mean of about 1.
+    """
+    notes, velocities = song.notes, song.velocities
+    drums = notes["instrument"] == DRUMS
+    factor = by_rule(song)
+    if velocities is not None:
+        for label in np.unique(notes["instrument"]):
+            mine = (notes["instrument"] == label) & (velocities > 0)
+            if mine.any():
+                factor[mine] = velocities[mine] / velocities[mine].mean()
+    factor[~drums] *= np.where(on_top(song)[~drums], MELODY, ACCOMPANIMENT)
+    return factor
+
+
+def by_rule(song: Song) -> NDArray[np.float64]:
+    """What metre, drum and height make of the velocity of each note: a factor, (notes,)."""
     notes = song.notes
     level = metric_levels(notes["tick"])
-    drums = notes["instrument"] == DRUMS
     factor = METRE[level]
     for name, middle in MIDDLES.items():
         mine = notes["instrument"] == INSTRUMENT_CLASS[name]
         factor[mine] *= 1 + HEIGHT * (notes["pitch"][mine] - middle) / 12
-    factor[~drums] *= np.where(on_top(song)[~drums], MELODY, ACCOMPANIMENT)
     table = drumming()
     for index, pitches in enumerate(VOICES.values()):
-        mine = drums & np.isin(notes["pitch"], pitches)
+        mine = (notes["instrument"] == DRUMS) & np.isin(notes["pitch"], pitches)
         factor[mine] = table[index, level[mine]]
     return factor
 

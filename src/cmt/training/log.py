@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -70,10 +71,11 @@ class TrainingLog:
         """Draw a panel of training and validation curves per attribute and for their mean."""
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(12, 5.5), layout="constrained")
-        names = list(dict.fromkeys(name for _, name, _, _ in progress.history))
+        names = progress.names
+        columns = math.ceil(len(names) / 2)
+        figure = Figure(figsize=(3 * columns, 5.5), layout="constrained")
         for index, name in enumerate(names, start=1):
-            axes = figure.add_subplot(2, 4, index)
+            axes = figure.add_subplot(2, columns, index)
             epochs, train, held = zip(
                 *((e, a, b) for e, n, a, b in progress.history if n == name), strict=True
             )
@@ -81,9 +83,9 @@ class TrainingLog:
             axes.plot(epochs, held, label="validation")
             axes.set_title(name)
             axes.grid(alpha=0.3)
-            if index > 4:
+            if index > columns:
                 axes.set_xlabel("epoch")
-            if index in (1, 5):
+            if index in (1, columns + 1):
                 axes.set_ylabel("loss (nats)")
         figure.axes[0].legend()
         content = io.BytesIO()
