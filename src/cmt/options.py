@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmt.decoding import LOOPS
+from cmt.decoding.style import GUIDANCE, MOST_GUIDANCE
 from cmt.files import DEFAULT_CHECKPOINT, InputError
 from cmt.limits import VideoLimits
 from cmt.markers import USUAL_RATE
@@ -253,6 +254,8 @@ def _add_piece(options: argparse.ArgumentParser) -> None:
     tempo = between(MIN_TEMPO, MAX_TEMPO)
     add("--tempo", type=tempo, metavar="BPM", help="default: the video's, 120 if unknown")
     add("--genre", choices=[*GENRES, "any"], default="any")
+    led = "how far the genre leads; 1: as far as the model itself (default: %(default)s)"
+    add("--guidance", type=between(0, MOST_GUIDANCE), default=GUIDANCE, metavar="FACTOR", help=led)
     names = ",".join(INSTRUMENT_CLASS).lower()
     add("--instruments", type=instruments, metavar="LIST", help=f"these play; from {names}")
     add("--beat_instruments", type=instruments, metavar="LIST", help="of these, on visual beats")
@@ -336,6 +339,7 @@ def settings(args: argparse.Namespace, takes: int = 1, rank: bool = False) -> Se
         added=args.add_hits,
         style=Style(
             genre=None if args.genre == "any" else args.genre,
+            guidance=args.guidance,
             instruments=args.instruments,
             beat_instruments=args.beat_instruments,
             key=Key(TONICS[args.key], args.mode or "major") if args.key else None,

@@ -14,7 +14,7 @@ from cmt import sections
 from cmt.compose import Report, Settings
 from cmt.decoding import LOOPS
 from cmt.decoding.passage import Passage
-from cmt.decoding.style import Style
+from cmt.decoding.style import MOST_GUIDANCE, Style
 from cmt.files import replacing_all, write_together
 from cmt.form import Form
 from cmt.limits import MOST_HOURS
@@ -237,6 +237,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "removed_hits": settings.removed,
         "added_hits": settings.added,
         "genre": style.genre,
+        "guidance": style.guidance,
         "instruments": style.instruments,
         "beat_instruments": style.beat_instruments,
         "key": str(style.key) if style.key else None,
@@ -325,6 +326,7 @@ def _style(content: Mapping[str, Any]) -> Style:
     key, chords = content["key"], content.get("chords")
     return Style(
         genre=one_of(content["genre"], "genre", (*GENRES, None)),
+        guidance=number(content.get("guidance", 1), "guidance", 0, MOST_GUIDANCE),
         instruments=_names(content["instruments"], "instruments"),
         beat_instruments=_names(content["beat_instruments"], "beat_instruments"),
         key=Key.named(text(key, "key", LONGEST_NAME)) if key else None,

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from torch import Tensor
 
+from cmt.decoding.guidance import Reader
 from cmt.decoding.loop import Head, Loop, Mask, Sampling
 from cmt.decoding.recall import Cache
 from cmt.decoding.sampling import sample
 from cmt.model.encoding import Word
-from cmt.model.fast import FastCMT
 
 
 class Drawing(Protocol):
@@ -54,7 +54,7 @@ class Plain:
 
     def __init__(
         self,
-        model: FastCMT,
+        model: Reader,
         loops: Sequence[Loop],
         rngs: Sequence[np.random.RandomState],
         order: tuple[str, ...],
@@ -97,7 +97,7 @@ class Recalling:
 
     def __init__(
         self,
-        model: FastCMT,
+        model: Reader,
         loops: Sequence[GuidedLoop],
         rngs: Sequence[np.random.RandomState],
         cache: Cache,

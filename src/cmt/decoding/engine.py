@@ -17,12 +17,13 @@ from tqdm import tqdm
 from cmt.control import Control
 from cmt.decoding import exact, original
 from cmt.decoding.drawing import Drawing, GuidedLoop, Plain, Recalling
+from cmt.decoding.guidance import Reader, reader
 from cmt.decoding.loop import Loop
 from cmt.decoding.recall import Cache
 from cmt.decoding.style import Style
 from cmt.form import Form, make_form
 from cmt.model.encoding import Word, data_words, initial_tokens, model_words
-from cmt.model.fast import FastCMT, one_thread
+from cmt.model.fast import one_thread
 from cmt.model.network import CMT, losses
 from cmt.music.keys import Key
 from cmt.music.vocabulary import EOS, MODEL_COLUMN, TICKS_PER_BAR
@@ -86,7 +87,7 @@ def generate(
         until: tick; bars that begin there or later are not made.
         progress: see `decode`.
     """
-    fast = FastCMT(model, precision)
+    fast = reader(model, precision, style)
     rngs = [np.random.RandomState(seed + index) for index in range(songs)]
     if loop == "original":
         batch = _original(fast, rngs, control, plan, degree, min_strength, style)
@@ -114,7 +115,7 @@ class _Batch:
 
 
 def _exact(
-    fast: FastCMT,
+    fast: Reader,
     rngs: Sequence[np.random.RandomState],
     control: Control,
     plan: Plan,
@@ -137,7 +138,7 @@ def _exact(
 
 
 def guided(
-    fast: FastCMT,
+    fast: Reader,
     loops: Sequence[GuidedLoop],
     rngs: Sequence[np.random.RandomState],
     plans: Sequence[Plan],
@@ -190,7 +191,7 @@ def form_of(
 
 
 def _original(
-    fast: FastCMT,
+    fast: Reader,
     rngs: Sequence[np.random.RandomState],
     control: Control,
     plan: Plan,
@@ -215,7 +216,7 @@ def _told(model: CMT, style: Style, key: Key | None) -> torch.Tensor:
 
 @torch.inference_mode()
 def decode(
-    fast: FastCMT,
+    fast: Reader,
     loops: Sequence[Loop],
     drawing: Drawing,
     initial: torch.Tensor,
@@ -258,7 +259,7 @@ def decode(
                         going_on.append(row)
             if len(going_on) < len(active):
                 kept = torch.tensor(going_on, dtype=torch.int64, device=device)
-                state = [layer.rows(kept) for layer in state]
+                state = fast.kept(state, kept)
                 drawing.keep(going_on)
                 active = [active[row] for row in going_on]
             done = min((loops[song].tick for song in active), default=end)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from cmt.decoding.engine import Progress, Take, decode, guided, log_likelihood
 from cmt.decoding.exact import ExactLoop
+from cmt.decoding.guidance import reader
 from cmt.decoding.loop import Head, Mask, only
 from cmt.decoding.style import Style
 from cmt.files import InputError
 from cmt.model.encoding import Word, data_words, model_words
-from cmt.model.fast import FastCMT
 from cmt.model.network import CMT
 from cmt.music.vocabulary import BAR, COLUMNS, METRICAL, Vocabulary
 
@@ -143,7 +143,7 @@ def again(
         for _ in range(CANDIDATES)
     ]
     rngs = [np.random.RandomState([passage.seed, index]) for index in range(CANDIDATES)]
-    fast = FastCMT(model, precision)
+    fast = reader(model, precision, style)
     plans, forms = [take.plan] * CANDIDATES, [form] * CANDIDATES
     drawing, initial = guided(fast, loops, rngs, plans, forms, style)
     decoded = decode(fast, loops, drawing, initial, n_beat, progress)

@@ -9,6 +9,8 @@ from cmt.music.keys import Key
 from cmt.music.vocabulary import INSTRUMENT_CLASS
 from cmt.sections import SectionWish
 
+GUIDANCE, MOST_GUIDANCE = 2.0, 10.0
+
 
 @dataclass(frozen=True)
 class Style:
@@ -16,6 +18,7 @@ class Style:
 
     Attributes:
         genre: a name of GENRES; None is any.
+        guidance: how far the genre leads, as `cmt.decoding.guidance` says; 1 is the model itself.
         instruments: names of those that play, each at least once where the rhythm has room;
             None lets the model choose among all.
         beat_instruments: names of those that may play the simu-note on a visual beat; None is
@@ -31,6 +34,7 @@ class Style:
     """
 
     genre: str | None = None
+    guidance: float = GUIDANCE
     instruments: tuple[str, ...] | None = None
     beat_instruments: tuple[str, ...] | None = None
     key: Key | None = None

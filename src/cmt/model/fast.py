@@ -201,6 +201,10 @@ class FastCMT:
             x = layer.step(x, layer_state, rotation)
         return self.model.transformer_encoder.norm(x)
 
+    def kept(self, state: Sequence[LayerState], rows: Tensor) -> list[LayerState]:
+        """The state of some of the songs."""
+        return [layer.rows(rows) for layer in state]
+
     @property
     def chained(self) -> bool:
         """Whether the head of an attribute knows those drawn before it."""
