@@ -15,6 +15,7 @@ import torch
 from cmt.files import InputError
 from cmt.model import checkpoint, stored
 from cmt.model.config import CMTConfig
+from cmt.model.fast import product
 from cmt.model.network import CMT
 
 
@@ -44,6 +45,28 @@ def test_bfloat16_halves_the_weights(small_model: CMT, tmp_path: Path) -> None:
     weight = small_model.encoder_in_linear.weight
     assert model.encoder_in_linear.weight.dtype == torch.float32
     torch.testing.assert_close(model.encoder_in_linear.weight, weight, rtol=2**-8, atol=0)
+
+
+@torch.no_grad()
+def test_int8_quarters_the_weights_as_decoding_rounds_them(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = CMT(CMTConfig(d_model=64, n_layers=2, n_heads=2, d_ff=128, chain=32)).eval()
+    for dtype in (torch.float32, torch.int8):
+        checkpoint.save(tmp_path / f"{dtype}.pt", model, dtype)
+    whole, rounded = (tmp_path / f"{dtype}.pt" for dtype in (torch.float32, torch.int8))
+    loaded, _ = checkpoint.load(rounded)
+    for layer, again in zip(
+        model.transformer_encoder.layers, loaded.transformer_encoder.layers, strict=True
+    ):
+        weight, bias = layer.linear1.weight, layer.linear1.bias
+        assert again.linear1.weight.dtype == torch.float32
+        step = weight.abs().amax(1, keepdim=True) / 127
+        assert ((again.linear1.weight - weight).abs() <= 0.5001 * step).all()
+        x = torch.randn(3, 64)
+        expected = product(weight, bias, "int8")(x)
+        got = product(again.linear1.weight, bias, "int8")(x)
+        torch.testing.assert_close(got, expected, rtol=0, atol=1e-5)
+    assert rounded.stat().st_size < 0.45 * whole.stat().st_size
 
 
 def test_the_original_s_format_out_and_in(tmp_path: Path) -> None:
@@ -110,6 +133,14 @@ def weight_of(content: dict[str, Any], change: Callable[[torch.Tensor], object])
     content["model"][name] = change(content["model"][name])
 
 
+def scale_of(content: dict[str, Any], rows: int, value: float = 1.0, **shape: int) -> None:
+    """A scale for a weight that is stored in integers."""
+    name = next(name for name in content["model"] if name.endswith("linear1.weight"))
+    rounded = content["model"][name].to(torch.int8)
+    content["model"][name] = rounded.flatten() if shape else rounded
+    content["scales"][name] = torch.full((rows,), value)
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
@@ -126,6 +157,11 @@ def weight_of(content: dict[str, Any], change: Callable[[torch.Tensor], object])
         (lambda c: weight_of(c, lambda w: w.to(torch.int8)), "int8"),
         (lambda c: weight_of(c, lambda w: "x"), "is no weight"),
         (lambda c: c.update(model=[]), "its weights are a list"),
+        (lambda c: c.update(scales=[1]), "its scales are a list"),
+        (lambda c: scale_of(c, 47), r"has \(47,\) scales"),
+        (lambda c: scale_of(c, 48, math.inf), "no finite numbers"),
+        (lambda c: scale_of(c, 48 * 32, flat=1), r"has \(1536,\) scales"),
+        (lambda c: c["scales"].update(x=torch.ones(1)), r"x has \(1,\) scales"),
     ],
 )
 def test_what_no_model_has_is_refused_in_a_line(

@@ -2,6 +2,7 @@
 
 Ours are dictionaries that `torch.load(weights_only=True)` reads:
     model: name → tensor, without the positional table, which derives from the config
+    scales: name → (rows,) float32, of those tensors that are integers: times that, row by row
     config: the fields of CMTConfig
     vocabulary: [name, size] of each field of a word
 and whatever the caller adds (step, losses, optimizer, random state …). The original's are bare
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from cmt.files import InputError, replacing
 from cmt.model.config import CMTConfig
+from cmt.model.fast import row_scales
 from cmt.model.network import CMT
 from cmt.model.stored import find
 from cmt.music.vocabulary import Vocabulary
@@ -38,24 +40,47 @@ def save(path: str | Path, model: CMT, dtype: torch.dtype | None = None, **extra
     Args:
         path: the file.
         model: the model.
-        dtype: type of the weights on disk; bfloat16 halves the file. None keeps theirs.
+        dtype: type of the weights on disk; bfloat16 halves the file. int8 quarters it: linear
+            layers are rounded as decoding in int8 rounds them, all else to bfloat16. None keeps
+            theirs.
         extra: further entries, of types that `torch.load(weights_only=True)` allows.
 
     Raises:
         InputError: the folder cannot be written to, or the disk is full.
     """
-    weights = {
-        name: tensor.to(dtype) if dtype else tensor
-        for name, tensor in model.state_dict().items()
-        if name != _DERIVED
-    }
+    weights = {name: value for name, value in model.state_dict().items() if name != _DERIVED}
+    scales: dict[str, Tensor] = {}
+    if dtype == torch.int8:
+        weights, scales = _rounded(model, weights)
+    elif dtype:
+        weights = {name: tensor.to(dtype) for name, tensor in weights.items()}
     content = {
         "model": weights,
+        "scales": scales,
         "config": dataclasses.asdict(model.config),
         "vocabulary": _told(model.config.vocabulary),
         **extra,
     }
     _write(path, content)
+
+
+def _rounded(
+    model: CMT, weights: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Weights as integers of 8 bits where a linear layer has them, and their scales."""
+    linear = {
+        f"{name}.weight"
+        for name, module in model.named_modules()
+        if isinstance(module, torch.nn.Linear)
+    }
+    scales = {name: row_scales(weights[name]).float() for name in weights if name in linear}
+    rounded = {
+        name: (tensor.double() / row_scales(tensor).unsqueeze(1)).round().to(torch.int8)
+        if name in scales
+        else tensor.to(torch.bfloat16)
+        for name, tensor in weights.items()
+    }
+    return rounded, scales
 
 
 def save_original(path: str | Path, model: CMT) -> None:
@@ -96,7 +121,8 @@ def load(path: str | Path, device: str | torch.device = "cpu") -> tuple[CMT, dic
         if not isinstance(content, dict):
             raise ValueError(f"it holds a {type(content).__name__}")
         ours = "model" in content and "config" in content
-        weights = _checked(content.pop("model") if ours else content)
+        scales = content.pop("scales", {}) if ours else {}
+        weights = _checked(content.pop("model") if ours else content, scales)
         config = CMTConfig(**content["config"]) if ours else CMTConfig.from_state_dict(weights)
         if ours and content["vocabulary"] != _told(config.vocabulary):
             raise InputError(f"{path}: made for another vocabulary; train it again")
@@ -117,24 +143,36 @@ def _check_archive(path: Path) -> None:
                     raise ValueError(f"{member.filename} is compressed")
 
 
-def _checked(weights: object) -> dict[str, Tensor]:
-    """The weights of a file, under their names without prefix.
+def _checked(weights: Any, scales: Any) -> dict[str, Tensor]:
+    """The weights of a file, under their names without prefix, those that are scaled in float32.
 
     Raises:
         ValueError: one is no finite array of numbers, or larger than what is stored of it.
     """
-    if not isinstance(weights, dict):
-        raise ValueError(f"its weights are a {type(weights).__name__}")
-    for name, tensor in weights.items():
-        if not isinstance(name, str) or not isinstance(tensor, Tensor):
-            raise ValueError(f"{reprlib.repr(name)} is no weight")
-        if tensor.layout != torch.strided or tensor.is_meta or not tensor.is_floating_point():
-            raise ValueError(f"{name} is {tensor.dtype}, {tensor.layout}, on {tensor.device}")
-        if tensor.untyped_storage().nbytes() < tensor.nbytes:
-            raise ValueError(f"{name} declares {tensor.nbytes:,} bytes, and has fewer")
-        if not torch.isfinite(tensor).all():
-            raise ValueError(f"{name} has values that are no finite numbers")
+    for what, tensors in (("weights", weights), ("scales", scales)):
+        if not isinstance(tensors, dict):
+            raise ValueError(f"its {what} are a {type(tensors).__name__}")
+        for name, tensor in tensors.items():
+            _check_tensor(name, tensor, integers=what == "weights" and name in scales)
+    for name, scale in scales.items():
+        rows = weights[name].shape[:1] if name in weights and weights[name].dim() == 2 else None
+        if scale.shape != rows:
+            raise ValueError(f"{name} has {tuple(scale.shape)} scales")
+        weights[name] = weights[name].float() * scale.float().unsqueeze(1)
     return {name.removeprefix(ORIGINAL_PREFIX): tensor for name, tensor in weights.items()}
+
+
+def _check_tensor(name: object, tensor: object, integers: bool) -> None:
+    """A ValueError where an entry of a file is no array of finite numbers that it has."""
+    if not isinstance(name, str) or not isinstance(tensor, Tensor):
+        raise ValueError(f"{reprlib.repr(name)} is no weight")
+    kind = tensor.dtype == torch.int8 if integers else tensor.is_floating_point()
+    if tensor.layout != torch.strided or tensor.is_meta or not kind:
+        raise ValueError(f"{name} is {tensor.dtype}, {tensor.layout}, on {tensor.device}")
+    if tensor.untyped_storage().nbytes() < tensor.nbytes:
+        raise ValueError(f"{name} declares {tensor.nbytes:,} bytes, and has fewer")
+    if not torch.isfinite(tensor).all():
+        raise ValueError(f"{name} has values that are no finite numbers")
 
 
 def _check_sizes(config: CMTConfig, weights: Mapping[str, Tensor]) -> None:

@@ -108,9 +108,14 @@ def fastest(model: CMT, rows: int) -> str:
     return best
 
 
+def row_scales(weight: Tensor) -> Tensor:
+    """What a step of an integer of 8 bits is worth in each row of (rows, columns): (rows,)."""
+    return weight.abs().amax(1).clamp(min=torch.finfo(weight.dtype).tiny).double() / INT8_MAX
+
+
 def _int8_product(weight: Tensor, bias: Tensor) -> Product:
     """`product` of weights of 8 bits."""
-    scales = weight.abs().amax(1).clamp(min=torch.finfo(weight.dtype).tiny).double() / INT8_MAX
+    scales = row_scales(weight)
     zeros = torch.zeros(len(weight), dtype=torch.int32)
     if not _has(torch.ops.quantized, "linear_prepack", "linear_dynamic"):
         rounded = torch.fake_quantize_per_channel_affine(
