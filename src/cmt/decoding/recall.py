@@ -33,17 +33,15 @@ SPAN = 2048  # words that are kept, some thirty bars
 LONGEST_RUN = 32  # words; longer ones count as this
 
 # Logarithms of weights, as they are likeliest on songs that the model has not learned from
-# (runs/fit_decoding.py): they are worth a tenth of a nat a word there. But for the model's: by
-# likelihood it is 1.5, and a song that goes on from its own words then repeats more than songs do
-# (0.42 of a bar's notes are those of the bar before; with this, 0.34, as in real songs).
-SENTINEL = 3.0  # of the model
+# (runs/fit_decoding.py): they are worth a fifth of a nat a word there.
+SENTINEL = 2.6  # of the model
 # Its weight where a video controls all bars: the rhythm imposed breaks up what would return.
 STEERED_SENTINEL = 1.5
-FOCUS = 20.9  # of the cosine between states, less 1
-RUN = 0.05  # of each word that agrees with the last ones written
-SAME_PLACE = 0.57
-LAGS = {1: 1.07, 2: 1.43, 4: 2.55, 8: 3.4}  # of bars ago, by the largest of these that divides it
-SAME_BAR = 1.27
+FOCUS = 24.0  # of the cosine between states, less 1
+RUN = 0.06  # of each word that agrees with the last ones written
+SAME_PLACE = 1.42
+LAGS = {1: 1.15, 2: 1.9, 4: 2.92, 8: 3.83}  # of bars ago, by the largest of these that divides it
+SAME_BAR = 1.67
 # Of the bar that the form says this one returns to. Not fitted: the form of songs is not known.
 RETURN = 2.0
 
