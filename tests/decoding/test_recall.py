@@ -9,6 +9,9 @@ import pytest
 
 from cmt.decoding import recall
 from cmt.decoding.recall import FOCUS, RETURN, RUN, SAME_BAR, SAME_PLACE, SENTINEL, Cache
+from cmt.music.chords import Chord
+from cmt.music.figures import moves
+from cmt.music.keys import Key
 from cmt.music.vocabulary import BAR, INSTRUMENT_CLASS
 
 ORDER = ("type", "beat", "instr_type", "pitch")
@@ -166,7 +169,8 @@ def test_songs_are_apart() -> None:
 @pytest.mark.parametrize(("instrument", "pitch"), [("Bass", 42), ("Drums", 40)])
 def test_a_figure_goes_on_over_another_chord(instrument: str, pitch: int) -> None:
     """Of notes over A, then over B; drums stay."""
-    cache = Cache([0], 4, ORDER, roots=[[9, 9, 11, 11]])
+    chords = [Chord(9), Chord(9), Chord(11, "m"), Chord(11, "m")]
+    cache = Cache([0], 4, ORDER, moves=[moves(chords, Key(9))])
     player = {**WORD, "instr_type": INSTRUMENT_CLASS[instrument]}
     beat, note = {**player, "type": 1, "beat": 1}, {**player, "type": 2, "pitch": 40}
     for word in (beat, note, {**WORD, "type": 1, "beat": BAR}, beat):

@@ -25,6 +25,7 @@ from cmt.form import Form, make_form
 from cmt.model.encoding import Word, data_words, initial_tokens, model_words
 from cmt.model.fast import one_thread
 from cmt.model.network import CMT, losses
+from cmt.music.figures import moves
 from cmt.music.keys import Key
 from cmt.music.vocabulary import EOS, MODEL_COLUMN, TICKS_PER_BAR
 from cmt.plan import MIN_STRENGTH, Plan, thinned
@@ -150,7 +151,7 @@ def guided(
         [plan.controlled for plan in plans],
         fast.model.config.d_model,
         fast.model.vocabulary.drawn,
-        roots=[[chord.root for chord in form.chords] for form in forms],
+        moves=[moves(form.chords, form.key) for form in forms],
         returns=[form.returns for form in forms],
     )
     sampling = exact.SAMPLING if fast.chained else exact.UNCHAINED_SAMPLING

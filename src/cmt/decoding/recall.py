@@ -11,8 +11,8 @@ The weight of a word in the cache grows with
 - its place in the bar being the present one, and how many bars ago that was: music repeats itself
   after even numbers of bars, best after four or eight.
 
-Where chords are known a note is recalled by its distance from the root of its chord: a figure goes
-on over another chord, transposed.
+Where chords are known a note is recalled by its degree above the root of its chord: a figure goes
+on over another chord, as `cmt.music.figures` moves it.
 
 Sources: Grave, Joulin & Usunier, "Improving Neural Language Models with a Continuous Cache",
 ICLR 2017 (the cache); Merity et al., "Pointer Sentinel Mixture Models", ICLR 2017 (the mixture).
@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmt.music.chords import HALF_BAR, HALVES
+from cmt.music.figures import Moves
 from cmt.music.keys import PITCH_CLASSES
 from cmt.music.vocabulary import BAR, DRUMS, PITCHES
 
@@ -50,6 +51,7 @@ AGREEING = ("type", "beat", "instr_type", "pitch")
 BEFORE_BAR = -1  # place in the bar of what follows a bar word
 NEW = -1  # what a bar returns to that returns to none
 TINY = 1e-12  # added to a probability whose logarithm is taken
+STAYING = Moves(np.zeros(1, np.int16), np.zeros((1, 1, PITCH_CLASSES), np.int16))
 
 
 class Cache:
@@ -62,8 +64,7 @@ class Cache:
         controlled: per song the share of its bars whose density is imposed, 0 … 1.
         width: of the hidden states.
         order: the words' attributes as they are drawn.
-        roots: per song the pitch class of the root of each half bar's chord; None recalls pitches
-            as they were.
+        moves: per song how notes move from chord to chord; None recalls pitches as they were.
         returns: per song the bar that each bar returns to, None where it is new; None knows of no
             form.
     """
@@ -73,7 +74,7 @@ class Cache:
         controlled: Sequence[float],
         width: int,
         order: tuple[str, ...],
-        roots: Sequence[Sequence[int]] | None = None,
+        moves: Sequence[Moves] | None = None,
         returns: Sequence[Sequence[int | None]] | None = None,
     ) -> None:
         songs = len(controlled)
@@ -84,8 +85,14 @@ class Cache:
         self.agreeing = [order.index(name) for name in AGREEING if name != "pitch"]
         self.states = np.zeros((songs, SPAN, width), np.float32)
         self.words = np.zeros((songs, SPAN, len(order)), np.int16)
-        # Of each half bar; and of each word, that of its time, and its pitch above the present one.
-        self.roots = _padded(roots) if roots else np.zeros((songs, 1), np.int16)
+        # The chord of each half bar, as an index; how notes move from one to another; and of each
+        # word the chord of its time, and its pitch over the present one.
+        known = moves or [STAYING] * songs
+        self.which = _padded([song.which.tolist() for song in known])
+        kinds = max(len(song.shifts) for song in known)
+        self.shifts = np.zeros((songs, kinds, kinds, PITCH_CLASSES), np.int16)
+        for row, song in zip(self.shifts, known, strict=True):
+            row[: len(song.shifts), : len(song.shifts)] = song.shifts
         self.then, self.pitches = np.zeros((2, songs, SPAN), np.int16)
         new = [
             [NEW if bar is None else bar for bar in song] for song in returns or [[None]] * songs
@@ -103,8 +110,8 @@ class Cache:
     def rows(self, rows: Sequence[int]) -> None:
         """Keep some songs of the batch."""
         for name in (
-            "states", "words", "bars", "places", "runs", "bar", "place", "roots", "then", "pitches",
-            "returns", "sentinel",
+            "states", "words", "bars", "places", "runs", "bar", "place", "which", "shifts", "then",
+            "pitches", "returns", "sentinel",
         ):  # fmt: skip
             setattr(self, name, getattr(self, name)[rows])
 
@@ -159,7 +166,7 @@ class Cache:
         self.words[:, slot] = values
         self.bars[:, slot] = self.bar[:, 0]
         self.places[:, slot] = self.place[:, 0]
-        self.then[:, [slot]] = self._root()
+        self.then[:, [slot]] = self._chord()
         self.count += 1
         # What led to the word after one that agrees is a longer run. A slot without a word has
         # type 0, which only the last word of a song has.
@@ -170,16 +177,17 @@ class Cache:
         self.place = np.where(beat > 0, place, self.place)
         self.pitches = self._transposed()
 
-    def _root(self) -> NDArray[np.int16]:
+    def _chord(self) -> NDArray[np.int16]:
         """The present one, (songs, 1)."""
-        return _at(self.roots, self.bar * HALVES + np.maximum(self.place, 0) // HALF_BAR)
+        return _at(self.which, self.bar * HALVES + np.maximum(self.place, 0) // HALF_BAR)
 
     def _transposed(self) -> NDArray[np.int16]:
-        """Pitches (songs, words) of pitched notes as far above the present root as above theirs."""
+        """Pitches (songs, words) of pitched notes as they are over the present chord."""
         pitch, instrument = (
             self.words[..., self.order.index(name)] for name in ("pitch", "instr_type")
         )
-        up = (self._root() - self.then + 5) % PITCH_CLASSES - 5  # to the nearest octave
+        songs = np.arange(len(pitch))[:, None]
+        up = self.shifts[songs, self.then, self._chord(), (pitch - 1) % PITCH_CLASSES]
         moved = np.clip(pitch + up, 1, PITCHES)
         return np.where((pitch > 0) & (instrument != DRUMS), moved, pitch).astype(np.int16)
 

@@ -37,7 +37,7 @@ OUTSIDE = -0.9  # logarithm of the weight of what is in neither the chord nor th
 # with more, bars have hardly a note beyond one triad; with less, guitars stay on a chord.
 STRENGTH = 0.8
 # Of chords that were asked for, which are to be heard.
-ASKED_STRENGTH = 2.0
+ASKED_STRENGTH = 3.0
 
 
 class Voicing:

@@ -17,7 +17,7 @@ from cmt.music.vocabulary import FIELD, MODEL_COLUMN
 
 
 class Chain(nn.Module):
-    """Heads that know the attributes before them, in the order of `Vocabulary.drawn`.
+    """Heads that know the attributes before them, in the order of the vocabulary's `drawn`.
 
     p(word) = Π p(attribute | hidden state, attributes before): a layer for each attribute adds
     what the hidden state and each earlier attribute say, then SiLU, then a linear head.
