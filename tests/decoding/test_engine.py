@@ -160,7 +160,8 @@ def test_drums_strike_on_what_is_seen_and_crash_where_a_scene_begins(small_model
     for take in takes_of(small_model, VLOG, songs=2, scenes=(0, 3, 7)):
         notes = words_to_song(take.words).notes
         drums = notes[notes["instrument"] == INSTRUMENT_CLASS["Drums"]]
-        assert set(take.plan.beats) <= set(drums["tick"].tolist())
+        heard = np.isin(drums["pitch"], (35, 36, 38, 40, 49, 57))
+        assert set(take.plan.beats) <= set(drums["tick"][heard].tolist())
         assert control_error(words_to_song(take.words), take.plan).strength == 0
         for tick in {3 * TICKS_PER_BAR, 7 * TICKS_PER_BAR} & set(drums["tick"].tolist()):
             assert {49, 57} & set(drums["pitch"][drums["tick"] == tick].tolist())

@@ -52,7 +52,8 @@ UNCHAINED_SAMPLING: Mapping[str, Sampling] = {
     "velocity": Sampling(),
 }
 FLOOR = 0.01  # share of a probability that a correction leaves at least
-CRASHES = (49 + 1, 57 + 1)  # pitch classes of the cymbals that open a scene
+CRASHES = (49 + 1, 57 + 1)  # classes of the cymbals that open a scene
+STROKES = (35 + 1, 36 + 1, 38 + 1, 40 + 1, *CRASHES)  # and of what is heard as a hit: kick, snare
 
 
 class ExactLoop:
@@ -63,7 +64,7 @@ class ExactLoop:
     then another instrument on the same tick; a later tick, as long as the onsets that are left
     and the visual beats ahead still fit; the next bar, or the end, when no onset is left. The
     first simu-note on a visual beat has its strength; where it is known what is seen there, drums
-    strike first, if they may play visual beats. They crash where a scene or a section begins. In a
+    strike first, if they may play visual beats: kick, snare or crash. They crash where a scene or a section begins. In a
     bar that has notes given the lead plays these and nothing else, while anybody else can.
 
     Args:
@@ -199,8 +200,11 @@ class ExactLoop:
             if self.rests and (rest := min(filter(self.tick.__lt__, self.rests), default=None)):
                 mask[rest - self.tick + 2 :] = False
             return mask
-        if not pitched and self.tick in self.borders and not self.pitches:
-            return only(name, *CRASHES)
+        if not (pitched or self.pitches):
+            if self.tick in self.borders:
+                return only(name, *CRASHES)
+            if self.seen and self.position in self.bars[self.bar].strengths:
+                return only(name, *STROKES)
         mask[list(self.pitches)] = False
         if pitched and (classes := self._pitch_classes()):
             mask[1:] &= np.isin(np.arange(mask.size - 1) % PITCH_CLASSES, classes)

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from cmt.files import InputError, replacing
 from cmt.model.config import CMTConfig
@@ -191,12 +192,22 @@ def _check_sizes(config: CMTConfig, weights: Mapping[str, Tensor]) -> None:
     for name in ("sizes", "widths", "initial_sizes", "windowed"):
         for index, value in enumerate(getattr(config, name)):
             whole(value, f"{name}[{index}]", 0, WIDEST)
-    with torch.device("meta"):
+    with torch.device("meta"), _Unfilled():
         expected = {name: tensor.shape for name, tensor in CMT(config).state_dict().items()}
     for name, shape in expected.items():
         if name != _DERIVED and (name not in weights or weights[name].shape != shape):
             has = tuple(weights[name].shape) if name in weights else "not there"
             raise ValueError(f"{name} is {has}, and its config asks for {tuple(shape)}")
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves weights on the meta device as they are: to draw them imports PyTorch's compiler."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        return kwargs["tensor"] if func is nn.init.normal_ else func(*args, **kwargs)
 
 
 def _told(vocabulary: Vocabulary) -> list[list[Any]]:
