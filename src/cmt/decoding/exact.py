@@ -64,8 +64,9 @@ class ExactLoop:
     then another instrument on the same tick; a later tick, as long as the onsets that are left
     and the visual beats ahead still fit; the next bar, or the end, when no onset is left. The
     first simu-note on a visual beat has its strength; where it is known what is seen there, drums
-    strike first, if they may play visual beats: kick, snare or crash. They crash where a scene or a section begins. In a
-    bar that has notes given the lead plays these and nothing else, while anybody else can.
+    strike first, if they may play visual beats: kick, snare or crash. They crash where a scene or a
+    section begins. In a bar that has notes given the lead plays these and nothing else, while
+    anybody else can.
 
     Args:
         plan: what is asked of its bars.
