@@ -20,6 +20,7 @@ import cmt.music.dataset
 import midi2numpy_mix
 import pianoroll2midi
 from cmt.files import InputError
+from cmt.music.vocabulary import Vocabulary
 from cmt.parallel import cluster, in_order
 from test_midi2numpy_mix import CRASHING
 from video2npz import video2npz
@@ -57,14 +58,16 @@ def test_files_of_a_killed_worker_are_done_again(
 
     write: Callable[..., int] = cmt.music.dataset.write_dataset
 
-    def write_and_kill(path: Path, songs: Iterator[tuple[np.ndarray, dict]]) -> int:
+    def write_and_kill(
+        path: Path, songs: Iterator[tuple[np.ndarray, dict]], *how: Vocabulary
+    ) -> int:
         def watched() -> Iterator[tuple[np.ndarray, dict]]:
             for index, song in enumerate(songs):
                 if index == 3:
                     kill_one_of(two_workers)
                 yield song
 
-        return write(path, watched())
+        return write(path, watched(), *how)
 
     monkeypatch.setattr(cmt.music.dataset, "write_dataset", write_and_kill)
     there = [*arguments, str(tmp_path / "there.npz"), "--dask", two_workers.scheduler_address]

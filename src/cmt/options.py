@@ -8,8 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmt.decoding import LOOPS
-from cmt.decoding.style import GUIDANCE, MOST_GUIDANCE
+from cmt.decoding import GUIDANCE, LOOPS, MOST_GUIDANCE
 from cmt.files import DEFAULT_CHECKPOINT, InputError
 from cmt.limits import VideoLimits
 from cmt.markers import USUAL_RATE

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from cmt import sections
 from cmt.compose import Report, Settings
-from cmt.decoding import LOOPS
+from cmt.decoding import LOOPS, MOST_GUIDANCE
 from cmt.decoding.passage import Passage
-from cmt.decoding.style import MOST_GUIDANCE, Style
+from cmt.decoding.style import Style
 from cmt.files import replacing_all, write_together
 from cmt.form import Form
 from cmt.limits import MOST_HOURS

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cmt.decoding import GUIDANCE
 from cmt.music.chords import ChordLoop
 from cmt.music.keys import Key
 from cmt.music.vocabulary import INSTRUMENT_CLASS
 from cmt.sections import SectionWish
-
-GUIDANCE, MOST_GUIDANCE = 2.0, 10.0
 
 
 @dataclass(frozen=True)
