@@ -305,7 +305,9 @@ def test_hits_are_left_out_and_added(page: Page, film: Path) -> None:
 def notes_by_bar(path: Path) -> dict[int, list[tuple[int, ...]]]:
     """Tick, pitch and instrument of the notes of a MIDI file that begin in each bar."""
     bars: dict[int, list[tuple[int, ...]]] = {}
-    for tick, pitch, _, instrument in read_midi(path).song.notes.tolist():
+    for tick, pitch, instrument in (
+        read_midi(path).song.notes[["tick", "pitch", "instrument"]].tolist()
+    ):
         bars.setdefault(tick // TICKS_PER_BAR, []).append((tick, pitch, instrument))
     return {bar: sorted(notes) for bar, notes in bars.items()}
 
