@@ -29,6 +29,8 @@ def started(folder: Path, *options: str) -> tuple[subprocess.Popen[str], str]:
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        # Tests that run in a shell's background are not to be interrupted; the page is.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stdout
     return process, process.stdout.readline().split()[1]
