@@ -7,4 +7,4 @@ with what `harmony` and `recall` know.
 
 LOOPS = ("exact", "original")  # by name
 # How far a genre leads, of `cmt.decoding.guidance`: by default, and at most.
-GUIDANCE, MOST_GUIDANCE = 2.0, 10.0
+GUIDANCE, MOST_GUIDANCE = 4.0, 10.0
