@@ -123,6 +123,19 @@ def test_what_the_model_says_of_loudness_is_played() -> None:
     np.testing.assert_array_equal(alone, velocities[~drums])
 
 
+def test_other_loudness_in_one_bar_changes_nothing_in_the_others() -> None:
+    written = [(tick, 60, 4, PIANO, 40 + tick % 60) for tick in range(0, 128, 4)]
+    music = Song(np.array(written, PLAYED_DTYPE), 128)
+    other = Song(music.notes.copy(), 128)
+    here = other.notes["tick"] // 16 == 3
+    other.notes["velocity"][here] = 120
+    first, second = (
+        perform(song, plan([8] * 8), None, Grid(120), 4).velocities for song in (music, other)
+    )
+    np.testing.assert_array_equal(first[~here], second[~here])
+    assert (first[here] < second[here]).all()
+
+
 def test_the_line_on_top_is_what_nothing_sounds_above() -> None:
     music = song(
         (0, 40, 16, BASS), (0, 60, 16, GUITAR), (0, 72, 4, PIANO), (0, 90, 1, DRUMS),

@@ -49,6 +49,8 @@ HEIGHT = 0.03  # share by which an octave higher in a track is louder
 # Pitches in the middle of what each plays, the same in every song, so that a bar is played as it is
 # whatever the others are.
 MIDDLES = {"Piano": 60, "Guitar": 60, "Bass": 38, "Strings": 62}
+# And what velocity each usually has in the music that the default model learned from.
+USUAL = {"Drums": 84, "Piano": 78, "Guitar": 80, "Bass": 90, "Strings": 78}
 UNEVEN = 0.1  # standard deviation of what players do not control, as a share
 LATENESS, LATEST = 0.0025, 0.008  # seconds: of a simu-note, the usual and the most
 
@@ -129,16 +131,16 @@ def touch(song: Song) -> NDArray[np.float64]:
     """What players make of the velocity of each note: a factor, (notes,).
 
     Of a note of which it is known how loud it is, that and the line; else metre, drum, height and
-    line. Tracks are balanced elsewhere: each has a mean of about 1.
+    line. Tracks are balanced elsewhere: each has a mean of about 1. Other notes in one
+    bar change nothing in the next.
     """
     notes, velocities = song.notes, song.velocities
     drums = notes["instrument"] == DRUMS
     factor = by_rule(song)
     if velocities is not None:
-        for label in np.unique(notes["instrument"]):
-            mine = (notes["instrument"] == label) & (velocities > 0)
-            if mine.any():
-                factor[mine] = velocities[mine] / velocities[mine].mean()
+        for name, usual in USUAL.items():
+            mine = (notes["instrument"] == INSTRUMENT_CLASS[name]) & (velocities > 0)
+            factor[mine] = velocities[mine] / usual
     factor[~drums] *= np.where(on_top(song)[~drums], MELODY, ACCOMPANIMENT)
     return factor
 
