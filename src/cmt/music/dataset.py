@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from cmt.files import InputError, replacing
 from cmt.limits import MAX_MEGABYTES, TooMuch
-from cmt.music.vocabulary import MAX_WORDS, OWN, PUBLISHED, VOCABULARIES, Vocabulary
+from cmt.music.vocabulary import MAX_WORDS, PUBLISHED, Vocabulary, told_by
 from cmt.music.words import check_words
 from cmt.untrusted import Member, archive, member, naming, parse_json, text, whole
 
@@ -49,7 +49,7 @@ class Dataset:
     @property
     def vocabulary(self) -> Vocabulary:
         """What its words tell."""
-        return OWN if self.words[0].shape[1] == len(OWN.columns) else PUBLISHED
+        return told_by(self.words[0].shape[1])
 
 
 def write_dataset(
@@ -164,8 +164,7 @@ def stream_dataset(
             _check_row(mask, MAX_WORDS)
             lengths = [_length(row, song) for song, row in enumerate(mask.rows())]
         with member(opened, "x") as x:
-            widths = [len(vocabulary.columns) for vocabulary in VOCABULARIES.values()]
-            width = x.shape[-1] if x.shape and x.shape[-1] in widths else widths[0]
+            width = len(told_by(x.shape[-1] if x.shape else 0).columns)
             x.expect("iu", (count, None, width))
             _check_row(x, MAX_WORDS * width)
             for song, (rows, length) in enumerate(zip(x.rows(), lengths, strict=True)):

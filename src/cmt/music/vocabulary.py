@@ -137,6 +137,13 @@ class Vocabulary:
 PUBLISHED = Vocabulary("published", FIELDS)
 OWN = Vocabulary("own", (*FIELDS, VELOCITY))
 VOCABULARIES = {vocabulary.name: vocabulary for vocabulary in (PUBLISHED, OWN)}
+
+
+def told_by(columns: int) -> Vocabulary:
+    """The vocabulary of words with so many columns; the published one where none has them."""
+    return OWN if columns == len(OWN.columns) else PUBLISHED
+
+
 FIELD = {field.name: field for field in OWN.fields}
 MODEL_COLUMN = {field.name: column for column, field in enumerate(OWN.fields)}
 

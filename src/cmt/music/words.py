@@ -31,6 +31,7 @@ from cmt.music.vocabulary import (
     TICKS_PER_BAR,
     VELOCITY,
     Vocabulary,
+    told_by,
 )
 from cmt.untrusted import within
 
@@ -298,7 +299,7 @@ def check_words(words: np.ndarray) -> None:
 def _columns(words: np.ndarray) -> tuple[str, ...]:
     """Names of the columns of words; those of a plan lack the last."""
     width = words.shape[1]
-    return OWN.columns if width == len(OWN.columns) else COLUMNS[:width]
+    return told_by(width).columns[:width]
 
 
 def _outside(values: np.ndarray, low: float, high: float) -> np.ndarray:
