@@ -199,7 +199,8 @@ def compose(
         settings = replace(settings, style=replace(settings.style, sections=change.sections))
         plan, changes = plan_of(control, settings)
         after = Wanted(plan, settings.style)
-        how |= {"theme": settings.theme, "degree": settings.degree, "seed": change.seed}
+        how |= {"theme": settings.theme, "degree": settings.degree}
+        how |= {"seed": change.seed, "kept": change.kept}
         takes = [revised(model, take, before, after, **how) for take in takes]
     ranks: Sequence[Rank | None] = [None] * len(takes)
     if settings.rank:

@@ -10,14 +10,12 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cmt import sections
+from cmt import revision, sections
 from cmt.compose import Report, Settings
 from cmt.decoding import LOOPS, MOST_GUIDANCE
-from cmt.decoding.passage import Passage
 from cmt.decoding.style import Style
 from cmt.files import replacing_all, write_together
 from cmt.form import Form
-from cmt.limits import MOST_HOURS
 from cmt.markers import HIT, SCENE, Marker, contents
 from cmt.moods import MOODS
 from cmt.music.chords import HALVES, read_loops, write_loops
@@ -33,12 +31,11 @@ from cmt.music.vocabulary import (
     TICKS_PER_BEAT,
 )
 from cmt.options import MAX_SEED, MOST_DENSITY, PRECISIONS
-from cmt.revision import Revision
 from cmt.script import MOST
 from cmt.sound import mixing, timbres
 from cmt.sound.performance import perform
 from cmt.theme import theme_of
-from cmt.untrusted import entries, items, naming, number, one_of, read_json, text, whole
+from cmt.untrusted import entries, items, naming, number, one_of, read_json, seconds, text, whole
 
 if TYPE_CHECKING:
     from cmt.compose import Piece
@@ -226,7 +223,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "min_strength": settings.min_strength,
         "theme": asdict(settings.theme) if settings.theme else None,
         "seed": settings.seed,
-        "again": list(map(_change, settings.passages)),
+        "again": list(map(revision.to_json, settings.passages)),
         "precision": settings.precision,
         "humanize": settings.humanize,
         "timbres": settings.timbres,
@@ -309,12 +306,12 @@ def _settings(content: Mapping[str, Any]) -> Settings:
         mood=one_of(content.get("mood"), "mood", (*MOODS, None)),
         tempo=float(number(content["tempo"], "tempo", MIN_TEMPO, MAX_TEMPO)),
         density=None if density is None else float(number(density, "density", 1e-6, MOST_DENSITY)),
-        removed=_seconds(content.get("removed_hits", ()), "removed_hits"),
-        added=_seconds(content.get("added_hits", ()), "added_hits"),
+        removed=seconds(content.get("removed_hits", ()), "removed_hits"),
+        added=seconds(content.get("added_hits", ()), "added_hits"),
         style=_style(content),
         theme=theme_of(content.get("theme")),
         seed=whole(content["seed"], "seed", 0, MAX_SEED),
-        passages=tuple(map(_read_change, items(content.get("again", ()), "again"))),
+        passages=tuple(map(revision.from_json, items(content.get("again", ()), "again"))),
         precision=one_of(content["precision"], "precision", PRECISIONS),
         humanize=one_of(content.get("humanize", True), "humanize", (True, False)),
         timbres=_timbres(entries(content.get("timbres", {}), "timbres")),
@@ -348,36 +345,6 @@ def _sources(content: Mapping[str, Any]) -> Sources:
     if (file := sources.control_file) is not None and (file != Path(file).name or file == ".."):
         raise ValueError(f"control_file is {file!r}, no name of a file")
     return sources
-
-
-def _change(change: Passage | Revision) -> dict[str, Any]:
-    """What was made again, as JSON has it."""
-    if isinstance(change, Passage):
-        return {"bars": str(change), "seed": change.seed}
-    return {
-        "sections": sections.to_json(change.sections),
-        "removed_hits": change.removed,
-        "added_hits": change.added,
-        "seed": change.seed,
-    }
-
-
-def _read_change(change: object) -> Passage | Revision:
-    """What `_change` has written."""
-    content = entries(change, "again")
-    seed = whole(content["seed"], "seed", 0, MAX_SEED)
-    if "bars" in content:
-        return Passage.of(text(content["bars"], "bars", LONGEST_NAME), seed)
-    return Revision(
-        sections.from_json(content["sections"]),
-        _seconds(content["removed_hits"], "removed_hits"),
-        _seconds(content["added_hits"], "added_hits"),
-        seed,
-    )
-
-
-def _seconds(values: object, name: str) -> tuple[float, ...]:
-    return tuple(float(number(value, name, 0, 3600 * MOST_HOURS)) for value in items(values, name))
 
 
 def _progressions(content: Mapping[str, Any]) -> tuple[str, ...]:

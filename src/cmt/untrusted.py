@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmt.files import InputError, plain
+from cmt.limits import MOST_HOURS
 
 MAX_JSON = 32 << 20  # bytes, of a rhythm with a beat in every frame of a day
 LONGEST = 200  # characters of what a library says
@@ -130,6 +131,15 @@ def items(value: object, name: str) -> list[Any]:
     if not isinstance(value, list | tuple):
         raise ValueError(f"{name} is {reprlib.repr(value)}, no list")
     return list(value)
+
+
+def seconds(value: object, name: str) -> tuple[float, ...]:
+    """Times in a film, of a file.
+
+    Raises:
+        ValueError: it is no list of them.
+    """
+    return tuple(float(number(one, name, 0, 3600 * MOST_HOURS)) for one in items(value, name))
 
 
 def entries(value: object, name: str) -> dict[Any, Any]:

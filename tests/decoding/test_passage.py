@@ -13,6 +13,7 @@ import pytest
 import torch
 
 import gen_midi_conditional
+from cmt import revision
 from cmt.compose import Piece, Settings, compose
 from cmt.control import Control, save_control
 from cmt.decoding.passage import Passage
@@ -173,6 +174,9 @@ def bars_that_differ(before: Piece, after: Piece) -> set[int]:
         (Revision((LATER,), removed=(7.0,), added=(12.5,)), {3, 6}, 1.0),
         (Revision((SectionWish(0, chords=read_loops("F Bb")[0]), LATER)), {0, 1, 2, 3}, 0.4),
         (Revision((LATER,)), set(), 0.4),
+        # What is kept stays, whatever is asked of it.
+        (Revision((SectionWish(0, 1.6), SectionWish(3), LATER), kept=frozenset({1})), {0, 2}, 1.0),
+        (Revision((LATER,), removed=(7.0,), added=(12.5,), kept=frozenset({3})), {6}, 1.0),
     ],
 )
 def test_a_revision_changes_what_it_touches_alone(
@@ -191,6 +195,13 @@ def test_a_revision_changes_what_it_touches_alone(
     if change.sections[0].chords:
         assert " ".join(map(str, piece.take.form.chords[:8])) == "F F Bb Bb F F Bb Bb"
         assert piece.take.form.chords[8:] == before.take.form.chords[8:]
+
+
+def test_what_was_made_again_is_told_and_read() -> None:
+    kept = Revision((SectionWish(2, 1.5),), removed=(7.0,), seed=3, kept=frozenset({4, 1}))
+    assert revision.to_json(kept)["kept"] == [2, 5]
+    for change in (kept, replace(kept, kept=frozenset()), Passage(2, 4, 9)):
+        assert revision.from_json(json.loads(json.dumps(revision.to_json(change)))) == change
 
 
 def test_revised_hits_are_met_where_they_are_and_later_ones_stay(made: Made) -> None:

@@ -139,10 +139,11 @@ def test_other_loudness_in_one_bar_changes_nothing_in_the_others() -> None:
 def test_the_line_on_top_is_what_nothing_sounds_above() -> None:
     music = song(
         (0, 40, 16, BASS), (0, 60, 16, GUITAR), (0, 72, 4, PIANO), (0, 90, 1, DRUMS),
-        (4, 67, 4, PIANO), (8, 55, 4, PIANO), (16, 50, 4, BASS),
+        (4, 67, 4, PIANO), (8, 55, 4, PIANO), (14, 79, 8, PIANO), (16, 50, 4, BASS),
+        (18, 62, 2, GUITAR),
     )  # fmt: skip
     top = dict(zip(music.notes[["tick", "pitch"]].tolist(), on_top(music).tolist(), strict=True))
-    assert [key for key, is_top in top.items() if is_top] == [(0, 72), (4, 67)]
+    assert [key for key, is_top in top.items() if is_top] == [(0, 72), (4, 67), (14, 79), (18, 62)]
 
 
 def test_playing_depends_on_song_plan_and_seed_alone() -> None:

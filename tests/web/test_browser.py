@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from served import Server
 
-from cmt.music.midi import read_midi, to_midi
+from cmt.music.midi import load_score, read_midi, to_midi
 from cmt.music.vocabulary import TICKS_PER_BAR
 from cmt.music.words import NOTE_DTYPE, Song
+from cmt.web.sessions import read_json
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip(
@@ -382,6 +383,69 @@ def test_edits_of_a_take_are_heard_there_alone(page: Page, film: Path, tmp_path:
     page.get_by_label("to bar").fill("99")
     press(page, "Make this passage of Take 5 again")
     expect(page.locator("#error-passage")).to_contain_text(f"from 1 to {len(bars)}")
+
+
+def played_by_bar(path: Path) -> dict[int, set[tuple[float, ...]]]:
+    """Beginning, length, pitch, velocity and player of the notes of a MIDI file, in each bar."""
+    score = load_score(path)
+    bars: dict[int, set[tuple[float, ...]]] = {}
+    for part, track in enumerate(score.tracks):
+        for note in track.notes:
+            heard = (note.time, note.duration, note.pitch, note.velocity, part)
+            bars.setdefault(note.time // (4 * score.tpq), set()).add(heard)
+    return bars
+
+
+def test_what_is_locked_stays_and_the_rest_is_made_anew(
+    page: Page, film: Path, tmp_path: Path
+) -> None:
+    watch(page, film)
+    fold(page, "More")
+    press(page, "Double the tempo")
+    expect(page.get_by_role("button", name="Lock section 1")).to_have_count(0)
+    make(page)
+    before = played_by_bar(download(page, "Notes (MIDI)", tmp_path))
+    page.locator("#sections .chip").first.click()
+    page.get_by_role("button", name="Divide at").click()
+    border = int(page.get_by_label("Begins at bar").input_value()) - 1
+    page.get_by_label("How full").select_option("Fuller")
+    # Locked is what is heard: what was not made of it is taken back. By keyboard, too.
+    press(page, "Lock section 2")
+    expect(page.locator("#inspector")).to_contain_text("stays note for note")
+    expect(page.locator("#sections")).not_to_contain_text("fuller")
+    second = page.get_by_role("button", name="Lock section 2")
+    expect(second).to_have_attribute("aria-pressed", "true")
+    line = page.get_by_role("slider", name="Place in the video")
+    line.focus()
+    for key in ("Home", "l"):
+        page.keyboard.press(key)
+    expect(page.locator("#locked-words")).to_have_text(
+        "Sections 1 and 2 of Take 1 are locked: unlock one, to have it made anew."
+    )
+    press(page, "Make music")
+    expect(page.locator("#error-sections")).to_contain_text("All of this is locked")
+    page.keyboard.press("Escape")
+    line.focus()
+    page.keyboard.press("l")
+    expect(page.get_by_role("radio", name="Sad")).to_be_disabled()
+    accessible(page)
+    page.reload()
+    expect(second).to_have_attribute("aria-pressed", "true")
+
+    def others() -> set[int]:
+        after = played_by_bar(download(page, "Notes (MIDI)", tmp_path))
+        return {bar for bar in before | after if before.get(bar) != after.get(bar)}
+
+    for number in (2, 3):  # again and again, of the first
+        make(page, "Make music" if number == 2 else "Make the rest anew")
+        expect(page.locator("#now")).to_contain_text(f"Take {number}. As Take 1, but from 0:00")
+        expect(second).to_have_attribute("aria-pressed", "true")
+        assert others() == set(range(border))
+    settings = read_json(download(page, "Settings (JSON)", tmp_path))["page"]
+    assert settings["locked"] and settings["passages"][-1]["to_bar"] == border
+    press(page, "Unlock all")
+    expect(second).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_role("radio", name="Sad")).to_be_enabled()
 
 
 def test_takes_change_at_the_same_moment(page: Page, excerpt: Path) -> None:

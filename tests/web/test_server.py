@@ -377,6 +377,32 @@ def test_a_passage_of_a_take_is_made_again(client: TestClient) -> None:
     assert client.post(f"{mine}/takes/9/again", json={}).status_code == 404
 
 
+def test_what_is_locked_is_not_made_again(client: TestClient) -> None:
+    mine = begin(client)
+    give(client, mine)
+    until(client, mine, idle)
+    compose(client, mine, takes=1, seed=4)  # its bars begin at 0, 1, 2 and 3 s
+    whole = {"from_bar": 0, "to_bar": 4, "seed": 7}
+    asked = {**whole, "locked": [[1.0, 2.0]], "sections": [], "hits": [0]}
+    assert client.post(f"{mine}/takes/1/again", json=asked).status_code == 202
+    made = until(client, mine, idle)["takes"][-1]["settings"]
+    assert made["locked"] == [[1.0, 2.0]] and made["passages"] == [
+        {"sections": [], "hits": [0], "seed": 7, "kept": [1]},
+        {"from_bar": 0, "to_bar": 1, "seed": 7},
+        {"from_bar": 2, "to_bar": 4, "seed": 7},
+    ]
+    # Its locks are those of what is made of it, unless others are told.
+    assert client.post(f"{mine}/takes/2/again", json=whole | {"to_bar": 2}).status_code == 202
+    made = until(client, mine, idle)["takes"][-1]["settings"]
+    assert made["passages"][3:] == [{"from_bar": 0, "to_bar": 1, "seed": 7}]
+    for locked, message in (
+        ([[0, 9]], "All of this is locked"), ([[1]], "not a list of beginnings"),
+        ([["x", 2]], "Give a number"), ("x", "not a list"),
+    ):  # fmt: skip
+        answer = client.post(f"{mine}/takes/1/again", json=whole | {"locked": locked})
+        assert answer.status_code == 422 and message in answer.json()["message"]
+
+
 def test_a_take_is_revised(client: TestClient) -> None:
     mine = begin(client)
     give(client, mine)

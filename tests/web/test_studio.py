@@ -26,9 +26,9 @@ from cmt.rhythm import VideoRhythm, load_rhythm
 from cmt.sound.film import has_sound, video_duration
 from cmt.web import settings
 from cmt.web.asking import settings_of
+from cmt.web.changes import again, revise
 from cmt.web.downloads import pack
 from cmt.web.sessions import Session, read_json
-from cmt.web.settings import again, revise
 from cmt.web.studio import Studio
 from conftest import SMALL
 
@@ -162,8 +162,9 @@ def test_only_a_passage_changes(studio: Studio, film: Path, tmp_path: Path) -> N
     session = visit(studio, tmp_path / "session", film)
     do(studio, session, kind="compose", asked={"takes": 1, "seed": 2, "instruments": ["Piano"]})
     (take,) = session.state()["takes"]
+    starts = read_json(session.folder / "takes/1/roll.json")["bars"]
     body = {"from_bar": 0, "to_bar": 1, "seed": 8}
-    do(studio, session, kind="compose", asked=again(take["settings"], body, 1))
+    do(studio, session, kind="compose", asked=again(take["settings"], body, 1, starts))
     rolls = [read_json(session.folder / f"takes/{number}/roll.json") for number in (1, 2)]
     after = rolls[0]["bars"][1]
     inside, outside = (
@@ -182,13 +183,13 @@ def test_only_a_passage_changes(studio: Studio, film: Path, tmp_path: Path) -> N
     hits, bars = session.timeline["hits"], rolls[0]["bars"]
     gone = next(hit for hit in hits if bars[1] < hit["second"] < (bars[2:] or [4])[0])
     body = {"sections": [], "hits": [hit["id"] for hit in hits if hit is not gone], "seed": 1}
-    do(studio, session, kind="compose", asked=revise(last["settings"], body, 2))
+    do(studio, session, kind="compose", asked=revise(last["settings"], body, 2, bars))
     last = session.state()["takes"][2]
     assert last["of"] == 2 and last["changed"] == [1]
     roll = read_json(session.folder / "takes/3/roll.json")
     assert gone["second"] not in [each["second"] for each in roll["heard"]]
     body["sections"] = [{"bar": 0}, {"bar": 9, "start": bars[1] + 0.1, "energy": 0}]
-    do(studio, session, kind="compose", asked=revise(last["settings"], body, 3))
+    do(studio, session, kind="compose", asked=revise(last["settings"], body, 3, bars))
     last = session.state()["takes"][3]
     assert last["changed"] == list(range(1, len(bars)))
     # Its settings make it again.

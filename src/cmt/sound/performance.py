@@ -161,16 +161,17 @@ def by_rule(song: Song) -> NDArray[np.float64]:
 
 
 def on_top(song: Song) -> NDArray[np.bool_]:
-    """Whether each note is the line on top: no pitched note that sounds with it is higher.
+    """Whether each note is the line on top: none of its bar that sounds with it is higher.
 
     The skyline of Uitdenbogerd and Zobel ("Melodic Matching Techniques for Large Music
-    Databases", ACM MM 1999), the bass left out.
+    Databases", ACM MM 1999), the bass left out. What rings on from the bar before is background.
     """
     notes = song.notes
     playing = (notes["instrument"] != DRUMS) & (notes["instrument"] != BASS)
     highest = np.zeros(int((notes["tick"] + notes["duration"]).max(initial=0)) + 1, notes.dtype[1])
     for tick, pitch, duration in notes[["tick", "pitch", "duration"]][playing].tolist():
-        sounding = highest[tick : tick + max(duration, 1)]
+        bar_ends = (tick // TICKS_PER_BAR + 1) * TICKS_PER_BAR
+        sounding = highest[tick : min(tick + max(duration, 1), bar_ends)]
         np.maximum(sounding, pitch, out=sounding)
     return playing & (notes["pitch"] >= highest[notes["tick"]])
 

@@ -67,7 +67,7 @@ def settings_of(asked: Asked, control: Control, hits: Hits) -> Settings:
             continue
         sections = in_bars(change.parts, bars)
         moved = changed_hits(before, change.parts, hits, end)
-        changes.append(Revision(sections, *moved, seed=change.seed))
+        changes.append(Revision(sections, *moved, seed=change.seed, kept=change.kept))
         before = change.parts
     return replace(settings, style=style, passages=tuple(changes))
 

@@ -26,7 +26,7 @@ from starlette.staticfiles import StaticFiles
 
 from cmt.files import VIDEOS, InputError
 from cmt.rhythm import load_rhythm
-from cmt.web import downloads, settings, tunes, uploads, words
+from cmt.web import changes, downloads, settings, tunes, uploads, words
 from cmt.web.choices import choices
 from cmt.web.guard import Guard, Hosts
 from cmt.web.queue import Queue
@@ -42,6 +42,7 @@ SWEEP = 300.0  # seconds between looks for what is to be removed
 PING = 15.0  # seconds between signs of life to those who watch
 UNSTORED = {"Cache-Control": "no-store"}
 
+Changing = Callable[[dict[str, Any], Any, int, list[float]], dict[str, Any]]
 Answer = Callable[[Request, Session], Coroutine[Any, Any, Response]]
 
 
@@ -257,24 +258,18 @@ class Page:
 
     async def again(self, request: Request, session: Session) -> Response:
         """Make a take that has another passage, and is else the same as one that is there."""
-        take, body = await self._made(request, session)
-        bars = len((await run_in_threadpool(read_json, take / "roll.json"))["bars"])
-        if isinstance(body, dict):
-            settings.number(body, "from_bar", 0, bars - 1, 0)
-            settings.number(body, "to_bar", 1, bars, 1)
-        number = request.path_params["take"]
-        return self._begin(session, settings.again(_given(take), body, number))
+        return self._begin(session, await self._changed(request, session, changes.again))
 
     async def revise(self, request: Request, session: Session) -> Response:
         """Make a take that has other sections or hits, and else the same bars as one there."""
-        take, body = await self._made(request, session)
-        return self._begin(
-            session, settings.revise(_given(take), body, request.path_params["take"])
-        )
+        return self._begin(session, await self._changed(request, session, changes.revise))
 
-    async def _made(self, request: Request, session: Session) -> tuple[Path, Any]:
-        """The folder of the take that a path names, and what is asked of it."""
-        return _take(request, session), await uploads.read_json(request)
+    async def _changed(self, request: Request, session: Session, change: Changing) -> Any:
+        """What to ask for, so that the take that a path names is changed as is asked."""
+        take = _take(request, session)
+        body = await uploads.read_json(request)
+        roll = await run_in_threadpool(read_json, take / "roll.json")
+        return change(_given(take), body, request.path_params["take"], roll["bars"])
 
     def _begin(self, session: Session, content: Any) -> Response:
         asked = settings.read(content)

@@ -73,10 +73,11 @@ class Again:
 
 @dataclass(frozen=True)
 class Change:
-    """What is asked of parts of a take from now on, and a seed for the bars that this touches."""
+    """What is asked of parts of a take from now on, but for bars that are kept, and a seed."""
 
     parts: Parts
     seed: int
+    kept: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ class Asked:
         precision: of the model's weights in which it was made before; None was not, or is any.
         preview: whether only the beginning is asked for.
         changes: what is then made again, or changed, in turn.
+        locked: from which second to which what is made stays where more is made again.
     """
 
     mood: str | None
@@ -122,6 +124,7 @@ class Asked:
     precision: str | None
     preview: bool
     changes: tuple[Again | Change, ...]
+    locked: tuple[tuple[float, float], ...]
 
     @property
     def latest(self) -> Parts:
@@ -160,46 +163,8 @@ def read(content: Any) -> Asked:
         precision=_one_of(content, "precision", PRECISIONS),
         preview=bool(content.get("preview")),
         changes=() if content.get("preview") else _changes(content.get("passages")),
+        locked=_locked(content.get("locked")),
     )
-
-
-def again(given: Mapping[str, Any], body: Any, of: int) -> dict[str, Any]:
-    """What to ask for, so that a take has another passage and is else the same.
-
-    Args:
-        given: what it was made from.
-        body: `from_bar`, from 0, `to_bar`, the first that stays, and `seed`.
-        of: number of the take.
-
-    Raises:
-        FieldError: naming the field that is wrong.
-    """
-    if not isinstance(body, dict):
-        raise FieldError("from_bar", "Select the passage first.")
-    return _changed(given, {name: body.get(name) for name in ("from_bar", "to_bar", "seed")}, of)
-
-
-def revise(given: Mapping[str, Any], body: Any, of: int) -> dict[str, Any]:
-    """What to ask for, so that a take has other sections or hits, and else the same bars.
-
-    Args:
-        given: what it was made from.
-        body: `sections` and `hits`, all of them, and `seed`.
-        of: number of the take.
-
-    Raises:
-        FieldError: naming the field that is wrong.
-    """
-    if not isinstance(body, dict):
-        raise FieldError("sections", "Change a section or a hit first.")
-    change = {"sections": body.get("sections") or [], "hits": body.get("hits")}
-    return _changed(given, {**change, "seed": body.get("seed")}, of)
-
-
-def _changed(given: Mapping[str, Any], change: dict[str, Any], of: int) -> dict[str, Any]:
-    content = {**given, "passages": [*(given.get("passages") or []), change], "of": of}
-    read(content)
-    return content
 
 
 def number(
@@ -359,12 +324,36 @@ def _changes(value: Any) -> tuple[Again | Change, ...]:
     for entry in value:
         seed = int(number(entry, "seed", 0, MAX_SEED, 0))
         if "sections" in entry:
-            changes.append(Change(_parts(entry), seed))
+            changes.append(Change(_parts(entry), seed, _kept(entry)))
             continue
         first = int(number(entry, "from_bar", 0, MAX_BAR, 0))
         after = int(number(entry, "to_bar", first + 1, MAX_BAR, first + 1))
         changes.append(Again(first, after - 1, seed))
     return tuple(changes)
+
+
+def _kept(entry: Mapping[str, Any]) -> frozenset[int]:
+    kept = entry.get("kept")
+    if kept is not None and not isinstance(kept, list):
+        raise FieldError("settings", "The bars that are kept are not a list.")
+    return frozenset(
+        int(number({"bar": bar}, "bar", 0, MAX_BAR, 0, "settings")) for bar in kept or ()
+    )
+
+
+def _locked(value: Any) -> tuple[tuple[float, float], ...]:
+    pairs = [] if value is None else value
+    if not isinstance(pairs, list) or not all(
+        isinstance(pair, list) and len(pair) == 2 for pair in pairs
+    ):
+        raise FieldError("sections", "What is locked is not a list of beginnings and ends.")
+    return tuple(
+        (
+            number({"from": start}, "from", 0, math.inf, 0, "sections"),
+            number({"to": end}, "to", 0, math.inf, 0, "sections"),
+        )
+        for start, end in pairs
+    )
 
 
 def _hits(value: Any) -> tuple[frozenset[int] | None, tuple[Hit, ...]]:

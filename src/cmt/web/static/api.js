@@ -120,7 +120,17 @@ export class Session {
     return ask(`${this.url("theme")}?name=${encodeURIComponent(file.name)}`, { method: "PUT", body: file });
   }
 
+  /** Keep something of this session's in the browser; what is removed goes from there, too. */
+  keepAside(name, content) {
+    localStorage.setItem(`${name} ${this.token}`, JSON.stringify(content));
+  }
+
+  recall(name) {
+    return JSON.parse(localStorage.getItem(`${name} ${this.token}`));
+  }
+
   remove() {
+    for (const key of Object.keys(localStorage)) if (key.endsWith(this.token)) localStorage.removeItem(key);
     return ask(this.path, { method: "DELETE" });
   }
 

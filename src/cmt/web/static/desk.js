@@ -6,6 +6,8 @@ import { mark, palette, HIT_KINDS, INSTRUMENTS } from "./drawing.js";
 import { Edits, partsOf } from "./edits.js";
 import { MusicForm } from "./form.js";
 import { Inspector } from "./inspector.js";
+import { Locks } from "./locks.js";
+import { Making } from "./making.js";
 import { Passage } from "./passage.js";
 import { Player } from "./player.js";
 import { Mixer, Takes } from "./takes.js";
@@ -19,17 +21,19 @@ export class Desk {
     this.app = app;
     this.player = new Player($("video"));
     this.timeline = new Timeline($("timeline"), $("pointed"));
-    this.inspector = new Inspector(() => this.edited(), limits.instruments ?? INSTRUMENTS);
-    this.takes = new Takes({ hear: (id, play) => this.hear(id, play), use: (take) => this.use(take.settings), whole: (take) => this.whole(take) }, limits.files);
+    this.making = new Making(this);
+    this.inspector = new Inspector(() => this.edited(), limits.instruments ?? INSTRUMENTS, (index) => this.making.lock(index));
+    this.takes = new Takes({ hear: (id, play) => this.hear(id, play), use: (take) => this.use(take.settings), whole: (take) => this.making.whole(take) }, limits.files);
     this.mixer = new Mixer((name, gain) => this.mix(name, gain), (gain) => this.player.setOwn(gain));
     this.form = new MusicForm($("form"), limits, {
+      changed: () => this.keepDraft(),
       tempo: () => this.retime(),
       theme: (file) => this.giveTheme(file),
       open: (text) => this.open(text),
     });
     this.passage = new Passage(this.timeline, {
       bars: () => this.bars, time: () => this.player.time, end: () => this.seen.duration,
-      heard: () => this.heard !== null, again: (from, to) => this.again(from, to),
+      heard: () => this.heard !== null, again: (from, to) => this.making.again(from, to),
     });
     $("passage").hidden = !limits.again;
     $("sections-part").hidden = !limits.sections;
@@ -42,7 +46,8 @@ export class Desk {
   forget() {
     this.player.choose(null);
     this.player.show(null);
-    Object.assign(this, { session: null, loading: null, seen: null, edits: null, heard: null, known: 0, reopened: null, fresh: null });
+    Object.assign(this, { session: null, locks: null, loading: null, seen: null, edits: null, heard: null, known: 0, fresh: null, drafted: false });
+    this.making.reopened = null;
     this.timeline.seen = null;
     this.timeline.music = null;
     this.timeline.passage = null;
@@ -58,7 +63,11 @@ export class Desk {
     });
     on("border", ({ index, bar }) => { this.edits.move(index, bar); this.edited(); });
     on("section", (index) => { this.inspector.choose(index, true); this.edited(); });
-    on("hit", (hit) => { this.edits.toggle(hit); this.edited(); });
+    on("lock", (index) => this.making.lock(index));
+    on("hit", (hit) => {
+      if (this.isFree(hit.second)) this.edits.toggle(hit);
+      this.edited();
+    });
     on("newhit", (second) => this.addHit(second));
     $("play").addEventListener("click", () => this.toggle());
     $("mixer-play").addEventListener("click", () => this.toggle());
@@ -69,10 +78,7 @@ export class Desk {
     $("zoom-out").addEventListener("click", () => timeline.zoomBy(0.5));
     $("zoom-all").addEventListener("click", () => timeline.zoomBy(1 / timeline.zoom));
     $("add-hit").addEventListener("click", () => this.addHit(player.time));
-    $("as-seen").addEventListener("click", () => { this.edits.reset(); this.inspector.choose(-1); this.edited(); });
-    $("make").addEventListener("click", () => this.compose(false));
-    $("preview").addEventListener("click", () => this.compose(true));
-    $("revise").addEventListener("click", () => this.revise());
+    $("as-seen").addEventListener("click", () => this.asSeen());
     $("mixer").addEventListener("toggle", () => player.mixed($("mixer").open).catch((error) => this.unheard(error)));
     document.addEventListener("keydown", (event) => this.keyed(event));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.seen && this.describe());
@@ -82,13 +88,14 @@ export class Desk {
   show(state, session) {
     if (!state.timeline) return;
     const busy = Boolean(state.work);
-    for (const id of ["make", "preview", "again", "revise"]) $(id).disabled = busy;
+    for (const id of ["make", "preview", "again", "revise", "rest"]) $(id).disabled = busy;
     if (this.session !== session) this.begin(state, session);
     if (this.seen) this.showTakes(state);
   }
 
   async begin(state, session) {
     this.session = session;
+    this.locks = new Locks(session);
     this.state = state;
     let timeline;
     try {
@@ -106,13 +113,17 @@ export class Desk {
     this.timeline.show(timeline, this.edits, this.strip);
     this.seek(0); // now: from here on somebody may go elsewhere
     this.form.suggest(timeline, state.video.has_sound);
+    const draft = session.recall("draft");
+    if (draft) this.form.fill(draft);
     const { preview_s: most = 15 } = this.limits;
     $("preview").textContent = `Quick preview (${timeline.duration > most ? `first ${most} s` : "sound only"})`;
     await this.retime();
     if (this.session !== session) return;
+    if (draft) this.edits.restore(draft);
     this.mixer.draw(state.video.has_sound);
     this.describe();
     this.edited();
+    this.drafted = true;
     this.known = state.takes.length;
     const seeds = state.takes.filter((take) => !take.preview).map((take) => take.settings?.seed ?? 0);
     this.form.nextSeed = Math.max(-1, ...seeds) + 1;
@@ -170,24 +181,38 @@ export class Desk {
     if (!this.edits) return;
     this.timeline.chosen = this.inspector.chosen;
     this.timeline.edits = this.edits;
-    const take = this.revisable;
-    $("revise-part").hidden = !take;
-    if (take) $("revise").textContent = `Change only this in ${take.name}`;
+    this.making.show();
+    this.keepDraft();
     this.inspector.playhead = this.player.time;
     this.inspector.show(this.edits);
     this.timeline.draw();
   }
 
+  /** Keep what is asked and not made, for a reload. */
+  keepDraft() {
+    if (this.drafted) this.session.keepAside("draft", { ...this.form.draft, ...this.edits.body });
+  }
+
+  /** Take all edits back; what is locked of them goes with them. */
+  asSeen() {
+    if (this.making.locked.length) this.making.unlock();
+    this.edits.reset();
+    this.inspector.choose(-1);
+    this.edited();
+  }
+
+  /** Whether hits may be others at a second; if not, it is told why. */
+  isFree(second) {
+    const locked = this.edits.lockedAt(second) + 1;
+    if (locked) $("pointed").textContent = `Section ${locked} is locked: unlock it to change its hits.`;
+    return !locked;
+  }
+
   addHit(second) {
+    if (!this.isFree(second)) return;
     this.edits.add(second);
     this.edited();
     $("pointed").textContent = `A hit is added at ${clock(second, true)}.`;
-  }
-
-  /** The take that is heard, if other sections or hits are wanted than it has. */
-  get revisable() {
-    const take = this.heard === null ? null : this.take(this.heard);
-    return take?.settings && !take.preview && this.edits.differs(partsOf(take.settings)) ? take : null;
   }
 
   /** Show the bars of the tempo the music will have; the sections begin at the bars that are nearest. */
@@ -209,25 +234,6 @@ export class Desk {
     }
   }
 
-  async compose(preview) {
-    const parts = this.edits.body;
-    const again = this.reopened?.body === JSON.stringify(parts) ? this.reopened.parts : parts;
-    const body = { ...this.form.values, ...again, preview };
-    const before = this.state.takes.find((take) => take.preview && take.settings.seed === body.seed);
-    if (before) body.precision ??= before.settings.precision; // else it might have other notes
-    this.takesBefore = this.known;
-    if (!(await this.app.ask($("slot-music"), () => this.session.compose(body)))) return;
-    if (!preview) this.form.nextSeed = body.seed + body.takes; // a preview is of what comes next
-  }
-
-  /** Make the whole of a preview. */
-  async whole({ settings }) {
-    this.takesBefore = this.known;
-    const body = { ...settings, preview: false };
-    if (!(await this.app.ask($("slot-seen"), () => this.session.compose(body)))) return;
-    this.form.nextSeed = Math.max(this.form.nextSeed, body.seed + 1);
-  }
-
   async giveTheme(file) {
     await this.app.ask($("slot-music"), async () => this.form.setTheme(await this.session.theme(file)));
   }
@@ -241,15 +247,18 @@ export class Desk {
     this.form.fill(settings);
     await this.retime();
     this.edits.restore(partsOf(settings));
-    const { sections, hits, passages, precision } = settings;
-    this.reopened = { body: JSON.stringify(this.edits.body), parts: { sections, hits, passages, precision } };
+    this.making.reopen(settings);
     this.edited();
     $("title-music").scrollIntoView({ block: "start" });
-    $("make-note").textContent = passages?.length ? "The settings are filled in, with what was made again in this take."
+    $("make-note").textContent = settings.passages?.length ? "The settings are filled in, with what was made again in this take."
       : "The settings are filled in.";
   }
 
   // Listening
+
+  get heardTake() {
+    return this.heard === null ? null : this.take(this.heard);
+  }
 
   take(id) {
     return this.state.takes.find((take) => take.id === id);
@@ -357,21 +366,6 @@ export class Desk {
     if (changed.at(-1) - changed[0] === changed.length - 1) {
       this.timeline.setPassage([bars[changed[0]], bars[changed.at(-1) + 1] ?? this.seen.duration]);
     }
-  }
-
-  /** Have a passage of the take that is heard made again. */
-  again(from, to) {
-    this.takesBefore = this.known;
-    const body = { from_bar: from - 1, to_bar: to, seed: Math.floor(Math.random() * 1e6) };
-    return this.app.ask($("slot-takes"), () => this.session.again(this.heard, body));
-  }
-
-  /** Have the take that is heard changed where other sections or hits are wanted. */
-  revise() {
-    this.takesBefore = this.known;
-    const body = { ...this.edits.body, seed: Math.floor(Math.random() * 1e6) };
-    const { id } = this.revisable;
-    return this.app.ask($("slot-seen"), () => this.session.revise(id, body));
   }
 
   /** Show what is wrong where it is named; false where that is not here. */

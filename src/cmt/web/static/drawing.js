@@ -126,12 +126,22 @@ function drawSections(context, { colours, width, x, edits, chosen }, lane) {
     const words = sectionWords(section, index, right - left);
     context.save();
     context.clip();
-    context.fillStyle = selected ? colours.lit : colours.ink;
+    context.fillStyle = context.strokeStyle = selected ? colours.lit : colours.ink;
+    if (edits.isLocked(index)) padlock(context, Math.min(right, width) - 14, lane.top + lane.height / 2);
     context.font = "600 12px system-ui, sans-serif";
     context.textBaseline = "middle";
     context.fillText(words, Math.max(left, 0) + 9, lane.top + lane.height / 2 + 0.5);
     context.restore();
   });
+}
+
+/** A padlock, closed, around a point. */
+function padlock(context, x, y) {
+  context.fillRect(x - 5, y - 1, 10, 7);
+  context.lineWidth = 1.6;
+  context.beginPath();
+  context.arc(x, y - 1.5, 3.2, Math.PI, 0);
+  context.stroke();
 }
 
 /** As much of a section's name as there is room for. */

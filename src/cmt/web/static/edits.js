@@ -21,6 +21,8 @@ export class Edits {
   /** @param {{bars: number[], scenes: {bar: number}[], hits: object[], duration: number}} timeline */
   constructor(timeline) {
     this.seen = timeline;
+    this.locked = []; // stretches of seconds of the take that is heard, see locks.js
+    this.lockable = false;
     this.reset();
   }
 
@@ -76,6 +78,39 @@ export class Edits {
     return this.second(this.endBar(index));
   }
 
+  /** Whether all of a section is locked; at another tempo its bars are not quite the take's. */
+  isLocked(index) {
+    const [start, end] = [this.start(index), this.end(index)];
+    const room = Math.min(end - start, this.second(1) - this.second(0)) / 2;
+    return this.locked.some(([from, to]) => from < start + room && to > end - room);
+  }
+
+  /** Index of the locked section that sounds at a second, or −1. */
+  lockedAt(second) {
+    const index = this.sectionAt(second);
+    return this.isLocked(index) ? index : -1;
+  }
+
+  /** Whether a border is that of a locked section, and so stays. */
+  isFixed(index) {
+    return this.isLocked(index) || this.isLocked(index - 1);
+  }
+
+  /** Take back what is asked of a section and has not been made. */
+  settle(index, { sections, hits }) {
+    const [start, end] = [this.start(index), this.end(index)];
+    const { energy = 1, instruments = null, chords = "" } = sections.findLast((one) => one.start < start + NEAR) ?? {};
+    Object.assign(this.sections[index], { energy, instruments, chords: chords ?? "" });
+    const inside = ({ second }) => second >= start && second < end;
+    for (const hit of this.seen.hits.filter(inside)) {
+      if (!hits || hits.includes(hit.id)) this.removed.delete(hit.id);
+      else this.removed.add(hit.id);
+    }
+    const made = (hits ?? []).filter((hit) => typeof hit === "object");
+    this.added = this.added.filter((hit) => !inside(hit));
+    for (const hit of made.filter(inside)) this.add(hit.second, hit.strength);
+  }
+
   /** Bars at which a section may begin, so that it and the one before keep a bar. */
   range(index) {
     return [this.sections[index - 1].bar + 1, this.endBar(index) - 1];
@@ -83,7 +118,7 @@ export class Edits {
 
   /** Let a section begin at a bar, as near as its neighbours allow. */
   move(index, bar) {
-    if (index === 0) return;
+    if (index === 0 || this.isFixed(index)) return;
     const [low, high] = this.range(index);
     this.sections[index].bar = Math.min(Math.max(bar, low), high);
     this.moved = true;

@@ -37,7 +37,7 @@ export class MusicForm {
   /**
    * @param {HTMLFormElement} root
    * @param {object} limits what the server offers
-   * @param {{tempo: () => void, theme: (file: File) => void, open: (text: string) => void}} on
+   * @param {{changed: () => void, tempo: () => void, theme: (file: File) => void, open: (text: string) => void}} on
    */
   constructor(root, limits, on) {
     this.root = root;
@@ -45,7 +45,10 @@ export class MusicForm {
     this.on = on;
     this.nextSeed = 0;
     root.addEventListener("submit", (event) => event.preventDefault());
-    root.addEventListener("change", (event) => event.target.id === "f-genre" && this.showBand());
+    root.addEventListener("change", (event) => {
+      if (event.target.id === "f-genre") this.showBand();
+      on.changed();
+    });
     root.append(...[this.moods(), this.character(), this.instruments(), this.sound(), this.more()].filter(Boolean));
   }
 
@@ -165,6 +168,7 @@ export class MusicForm {
   setTheme(theme) {
     this.tuneAsked = theme;
     this.tune.hidden = !theme;
+    this.on.changed();
     if (!theme) return;
     const { name, notes, instrument, key } = theme;
     const where = key ? ` in ${key}` : "";
@@ -232,6 +236,11 @@ export class MusicForm {
     };
   }
 
+  /** The values as far as they were given: without a number that was not typed. */
+  get draft() {
+    return { ...this.values, seed: this.control("seed").value };
+  }
+
   /** Fill the form with what `values` once gave; what is missing is as it was. */
   fill(values) {
     const put = (name, value) => {
@@ -254,6 +263,14 @@ export class MusicForm {
     this.own.classList.toggle("on", this.control("keep_audio").checked);
     if (values.duck !== undefined && this.control("duck")) this.control("duck").checked = values.duck;
     if (values.tempo !== undefined) this.setTempo(values.tempo);
+  }
+
+  /** Whether the music's fields wait while something of a take is locked: they are those of that take. */
+  hold(held) {
+    for (const part of this.root.children) {
+      if (part === this.own) continue;
+      for (const control of part.querySelectorAll("input, select, button")) control.disabled = held;
+    }
   }
 
   /** Show what is wrong beside the field that is meant; false where there is none of that name. */

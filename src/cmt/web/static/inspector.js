@@ -10,9 +10,11 @@ export class Inspector {
   /**
    * @param {() => void} changed called after each change of the edits
    * @param {string[]} instruments names
+   * @param {(index: number) => void} lock locks a section of the take that is heard, or unlocks it
    */
-  constructor(changed, instruments) {
+  constructor(changed, instruments, lock) {
     this.changed = changed;
+    this.lock = lock;
     this.instruments = instruments;
     this.chosen = -1;
     this.wrong = {};
@@ -52,12 +54,22 @@ export class Inspector {
     const { edits } = this;
     const said = [section.energy === 1 ? null : fullness(section.energy),
       section.instruments ? section.instruments.join(", ").toLowerCase() : null, section.chords || null];
-    return make("li", {}, make("button.chip", {
+    return make("li", {}, edits.lockable ? this.padlock(index) : null, make("button.chip", {
       type: "button", "data-key": `section-${index}`, "aria-pressed": String(index === this.chosen),
       onclick: () => { this.choose(index); this.changed(); },
     }, make("strong", {}, `Section ${index + 1}`),
     make("span", {}, `${clock(edits.start(index))}–${clock(edits.end(index))}`),
     ...said.filter(Boolean).map((words) => make("span.said", {}, words))));
+  }
+
+  /** A button that locks a section, pressed where it is. */
+  padlock(index) {
+    const locked = this.edits.isLocked(index);
+    return make("button.lock", {
+      type: "button", "data-key": `lock-${index}`, "aria-pressed": String(locked), "aria-label": `Lock section ${index + 1}`,
+      title: locked ? "Locked: it stays as it is. Press to unlock it" : "Lock: keep this section as it is, and make the rest anew",
+      onclick: () => this.lock(index),
+    });
   }
 
   drawInspector() {
@@ -68,9 +80,10 @@ export class Inspector {
     const name = `Section ${this.chosen + 1}`;
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", name);
+    const head = make("h4", {}, name, make("span.soft", {}, ` bars ${section.bar + 1} to ${this.edits.endBar(this.chosen)}`));
+    if (this.edits.isLocked(this.chosen)) return root.replaceChildren(head, ...this.lockedWords());
     root.replaceChildren(
-      make("h4", {}, name, make("span.soft", {}, ` bars ${section.bar + 1} to ${this.edits.endBar(this.chosen)}`)),
-      make("div.columns", {}, this.energyField(section), this.chordsField(section), this.beginField(section)),
+      head, make("div.columns", {}, this.energyField(section), this.chordsField(section), this.beginField(section)),
       this.instrumentsField(section), this.buttons());
   }
 
@@ -105,8 +118,14 @@ export class Inspector {
       make("p.error", { id: "s-chords-error", role: "alert" }, wrong ?? ""));
   }
 
+  /** What stands in place of the fields of a locked section. */
+  lockedWords() {
+    const unlock = make("button.small", { type: "button", "data-key": "unlock", onclick: () => this.lock(this.chosen) }, "Unlock it");
+    return [make("p", {}, "It is locked: it stays note for note when music is made."), make("div.row", {}, unlock, this.done())];
+  }
+
   beginField(section) {
-    if (this.chosen === 0) return null;
+    if (this.chosen === 0 || this.edits.isFixed(this.chosen)) return null;
     const [low, high] = this.edits.range(this.chosen);
     return make("div.field", {}, make("label", { for: "s-bar" }, "Begins at bar"),
       make("input", {
@@ -143,16 +162,27 @@ export class Inspector {
     }, words);
     return make("div.row", {},
       divides ? act(`Divide at ${clock(edits.second(inside))}`, () => { this.chosen = edits.split(inside); }) : null,
-      chosen > 0 ? act("Join with the one before", () => { edits.join(chosen); this.chosen -= 1; }) : null,
-      act("Done", () => {
+      chosen > 0 && !edits.isFixed(chosen) ? act("Join with the one before", () => { edits.join(chosen); this.chosen -= 1; }) : null,
+      this.done());
+  }
+
+  /** A button that leaves the fields of a section. */
+  done() {
+    const { chosen } = this;
+    return make("button.small", {
+      type: "button", "data-key": "Done",
+      onclick: () => {
         this.chosen = -1;
-        $("sections").querySelectorAll("button")[chosen]?.focus();
-      }));
+        this.draw();
+        this.changed();
+        $("sections").querySelectorAll("button.chip")[chosen]?.focus();
+      },
+    }, "Done");
   }
 
   hit(hit) {
     return make("li", {}, make("label.tick", {}, make("input", {
-      type: "checkbox", "data-key": `hit-${hit.id}`, checked: hit.kept,
+      type: "checkbox", "data-key": `hit-${hit.id}`, checked: hit.kept, disabled: this.edits.lockedAt(hit.second) >= 0,
       onchange: () => { this.edits.toggle(hit); this.draw(); this.changed(); },
     }), hitWords(hit)));
   }

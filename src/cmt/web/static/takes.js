@@ -45,13 +45,13 @@ export class Takes {
   }
 
   get liked() {
-    return new Set(JSON.parse(localStorage.getItem(`liked ${this.session.token}`) ?? "[]"));
+    return new Set(this.session.recall("liked"));
   }
 
   like(id) {
     const liked = this.liked;
     if (!liked.delete(id)) liked.add(id);
-    localStorage.setItem(`liked ${this.session.token}`, JSON.stringify([...liked]));
+    this.session.keepAside("liked", [...liked]);
     this.draw();
   }
 

@@ -10,7 +10,7 @@ const SHORT = 4;
 
 /**
  * Events it sends (CustomEvent, `detail`): seek (second), border ({index, bar}), section (index),
- * hit (the hit), newhit (second), passage ([second, second] or null), key (what it does not do itself)
+ * lock (index of a section), hit (the hit), newhit (second), passage ([second, second] or null), key (what it does not do itself)
  */
 export class Timeline extends EventTarget {
   constructor(root, pointed) {
@@ -145,7 +145,8 @@ export class Timeline extends EventTarget {
     const found = { x, second, lane: Object.keys(this.lanes).find(inLane), border: -1, hit: null };
     if (found.lane === "sections") {
       const room = event.pointerType === "touch" ? 2 * GRIP : GRIP;
-      found.border = !this.editable ? -1 : this.edits.sections.findIndex((_, k) => k > 0 && near(this.edits.start(k), room));
+      const moves = (k) => k > 0 && near(this.edits.start(k), room) && !this.edits.isFixed(k);
+      found.border = this.editable ? this.edits.sections.findIndex((_, k) => moves(k)) : -1;
     }
     if (found.lane === "hits") {
       const close = this.edits.hits.filter((hit) => near(hit.second, GRIP + 2));
@@ -268,6 +269,7 @@ export class Timeline extends EventTarget {
       0: () => this.zoomBy(1 / this.zoom),
       Enter: () => this.say("section", section),
       h: () => this.say("newhit", playhead), H: () => this.say("newhit", playhead),
+      l: () => this.say("lock", section), L: () => this.say("lock", section),
       "[": () => this.select(playhead, Math.max(this.passage?.[1] ?? 0, playhead + 1e-3)),
       "]": () => this.select(Math.min(this.passage?.[0] ?? playhead, playhead), playhead),
     }[event.key];
