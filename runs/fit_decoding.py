@@ -48,7 +48,7 @@ class Pairs:
 
     Attributes:
         rest: (words,) log-probability that the model gives to each word, but for its pitch.
-        pitch: (words, classes) logarithms of what it gives to each pitch.
+        pitch: (words, classes) what it gives to each pitch, logarithms.
         target: (words, 1) each word's class of the pitch field.
         harmony: (words, 2, classes), the features of `cmt.decoding.harmony`; 0 where there is no
             pitch, or a drum's.
@@ -84,8 +84,7 @@ def pairs(model: CMT, data: Dataset, song: int) -> Pairs:
     rest = torch.zeros(len(hidden))
     for field in model.vocabulary.predicted:
         if field.name != "pitch":
-            target = following[:, [MODEL_COLUMN[field.name]]]
-            rest += logits[field.name].log_softmax(-1).gather(-1, target)[:, 0]
+            rest += said(logits[field.name], following[:, [MODEL_COLUMN[field.name]]])
 
     def same(names: Sequence[str]) -> Tensor:
         values = following[:, [MODEL_COLUMN[name] for name in names]]
@@ -120,6 +119,14 @@ def pairs(model: CMT, data: Dataset, song: int) -> Pairs:
     )
 
 
+def said(logits: Tensor, target: Tensor) -> Tensor:
+    """Log-probability (words,) of classes (words, 1), from logits (words, classes).
+
+    Class 0, that words of this type have no such attribute, is known to the loop.
+    """
+    return torch.where(target > 0, logits.log_softmax(-1).gather(-1, target), 0)[:, 0]
+
+
 def features(words: NDArray[np.int64]) -> Tensor:
     """Of words (words, fields) the features of harmony that each is written under, by pitch."""
     type_, pitch, duration, instrument, tick = (
@@ -137,8 +144,7 @@ def features(words: NDArray[np.int64]) -> Tensor:
 def own(song: Pairs, weights: dict[str, Tensor]) -> Tensor:
     """Log-probability (words,) of each word under the model, corrected by harmony."""
     agreement = torch.stack([weights["SOUNDING"], weights["HEARD"]]) @ song.harmony
-    pitch = (song.pitch + agreement).log_softmax(-1).gather(-1, song.target)
-    return song.rest + pitch[:, 0]
+    return song.rest + said(song.pitch + agreement, song.target)
 
 
 def losses(song: Pairs, weights: dict[str, Tensor]) -> Tensor:

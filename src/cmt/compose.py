@@ -15,8 +15,8 @@ from cmt.form import Form
 from cmt.hits import edited
 from cmt.measures.matching import score
 from cmt.measures.obedience import ControlError, control_error
-from cmt.model.fast import AUTO, PRECISIONS, fastest
 from cmt.model.network import CMT
+from cmt.model.products import AUTO, PRECISIONS, fastest
 from cmt.moods import MOODS
 from cmt.music.vocabulary import INSTRUMENT_CLASS
 from cmt.music.words import Song, words_to_song
@@ -48,8 +48,8 @@ class Settings:
         seed: of the first take.
         passages: bars that are then made again, and what is then asked for in place of sections and
             hits, one after the other.
-        precision: of the model's weights, as in `cmt.model.fast.product`; "auto" is the fastest,
-            or float32 for the original's loop.
+        precision: of the model's weights, as in `cmt.model.products.product`; "auto" is the
+            fastest, or float32 for the original's loop.
         rank: whether the best take comes first.
         humanize: whether it is played as unevenly as people play.
         timbres: of tracks, as `cmt.sound.timbres` names them; genre and mood choose the others.

@@ -94,7 +94,7 @@ def revised(
         degree: control degree C, 0 … 1.
         seed: another number, other bars.
         kept: bars that stay.
-        precision: of the model's weights, as in `cmt.model.fast.product`.
+        precision: of the model's weights, as in `cmt.model.products.product`.
         progress: see `cmt.decoding.engine.decode`.
 
     Raises:

@@ -150,7 +150,7 @@ def test_an_empty_cache_leaves_the_model_alone() -> None:
 def test_the_oldest_words_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recall, "SPAN", 3)
     cache = filled([(A, {"type": 2, "pitch": pitch}) for pitch in (3, 1, 2, 1)])
-    assert cache.words[0, :, 3].tolist() == [1, 1, 2]
+    assert cache.words["pitch"][0].tolist() == [1, 1, 2]
     assert mixture(cache, A)[3] == mixture(cache, A)[0]
     assert cache.runs[0].tolist() == [0, 0, 1]
 

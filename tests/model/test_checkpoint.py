@@ -15,8 +15,8 @@ import torch
 from cmt.files import InputError
 from cmt.model import checkpoint, stored
 from cmt.model.config import CMTConfig
-from cmt.model.fast import product
 from cmt.model.network import CMT
+from cmt.model.products import product
 
 
 def assert_same(model: CMT, other: CMT) -> None:

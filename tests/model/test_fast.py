@@ -13,9 +13,10 @@ from torch import Tensor
 
 from cmt.control import CONTROL_COLUMNS
 from cmt.measures.obedience import control_error
-from cmt.model import fast as fast_module
-from cmt.model.fast import FastCMT, product
+from cmt.model import products
+from cmt.model.fast import FastCMT
 from cmt.model.network import CMT
+from cmt.model.products import product
 from cmt.music.vocabulary import BAR, FIELD, FIELDS, INITIAL_TOKENS, MODEL_COLUMN
 from cmt.music.words import words_to_song
 from conftest import SMALL, takes_of
@@ -75,14 +76,14 @@ def test_the_fastest_precision_is_the_one_whose_products_are(
 
         return multiply
 
-    monkeypatch.setattr(fast_module, "product", slow)
-    monkeypatch.setattr(fast_module, "TRIAL", 0.02)
-    assert fast_module.fastest(recorded_model, 1) == "bf16"
+    monkeypatch.setattr(products, "product", slow)
+    monkeypatch.setattr(products, "TRIAL", 0.02)
+    assert products.fastest(recorded_model, 1) == "bf16"
     seconds["int8"] = 0.0008  # not worth what it rounds
-    assert fast_module.fastest(recorded_model, 1) == "bf16"
+    assert products.fastest(recorded_model, 1) == "bf16"
     seconds["int8"] = 0.0004
-    assert fast_module.fastest(recorded_model, 1) == "int8"
-    assert fast_module.fastest(small_model, 1) == "float32"
+    assert products.fastest(recorded_model, 1) == "int8"
+    assert products.fastest(small_model, 1) == "float32"
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("bf16", 0.01), ("int8", 0.05)])

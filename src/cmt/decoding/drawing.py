@@ -11,14 +11,17 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 from torch import Tensor
 
 from cmt.decoding.guidance import Reader
 from cmt.decoding.loop import Head, Loop, Mask, Sampling
 from cmt.decoding.recall import Cache
-from cmt.decoding.sampling import sample
+from cmt.decoding.sampling import draw, sample
 from cmt.model.encoding import Word
+from cmt.model.fast import Heads
+
+# Of what a loop allows, where nobody else finds any of it possible.
+LEAST = 1e-300
 
 
 class Drawing(Protocol):
@@ -118,34 +121,46 @@ class Recalling:
         self.cache.attend(hidden.float().cpu().numpy())
         order = self.cache.order
         for name, uniform in zip(order, _uniform(self.rngs, order), strict=True):
-            self._attribute(name, words, softmax(heads.logits(name, words), axis=-1), uniform)
+            drawn = self._attribute(name, words, heads, uniform)
+            _put(words, name, drawn)
         self.cache.add(words)
         return words
 
     def _attribute(
-        self, name: str, words: list[Word], heads: NDArray[np.float64], uniform: NDArray[np.float64]
-    ) -> None:
-        """Draw one attribute of every word, of probabilities (songs, classes) from the model."""
+        self, name: str, words: list[Word], heads: Heads, uniform: NDArray[np.float64]
+    ) -> NDArray[np.int64]:
+        """Draw one attribute of every word: its classes (songs,)."""
         allowed = _allowed(self.loops, name, words)
+        forced = _forced(allowed)
+        # What words of their types have not, the model knows as well as the loop.
+        if forced is not None and not forced.any():
+            return forced
+        given = self._given(name, words, _probabilities(heads.logits(name, words)))
+        drawn = forced
+        if drawn is None:
+            sampling = self.sampling[name]
+            likely = np.where(allowed, self.cache.mixed(given, name) + LEAST, 0)
+            drawn = draw(likely ** (1 / sampling.temperature), uniform, sampling.nucleus)
+        self.cache.narrow(name, drawn, given)
+        return drawn
+
+    def _given(
+        self, name: str, words: list[Word], heads: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The probabilities (songs, classes) from the model as the loops correct them."""
+        songs = zip(self.loops, words, heads, strict=True)
+        given = np.array([loop.given(name, word, head) for loop, word, head in songs])
+        if self.model.chained:
+            return given
         if name == "beat":
             self.beats = heads
-        songs = zip(self.loops, words, heads, self.beats, strict=True)
-        if self.model.chained:
-            given = np.array([loop.given(name, word, head) for loop, word, head, _ in songs])
-        else:
-            given = np.array(
-                [
-                    loop.untangled(name, word, loop.given(name, word, head), beat)
-                    for loop, word, head, beat in songs
-                ]
-            )
-        drawn = _forced(allowed)
-        if drawn is None:
-            with np.errstate(divide="ignore"):
-                values = np.log(self.cache.mixed(given, name))
-            drawn = _sample(values, uniform, self.sampling[name], allowed)
-        self.cache.narrow(name, drawn, given)
-        _put(words, name, drawn)
+        songs = zip(self.loops, words, given, strict=True)
+        return np.array(
+            [
+                loop.untangled(name, word, head, beat)
+                for (loop, word, head), beat in zip(songs, self.beats, strict=True)
+            ]
+        )
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with some of the songs."""
@@ -158,6 +173,12 @@ class Recalling:
 def _uniform(rngs: Sequence[np.random.RandomState], order: Sequence[str]) -> NDArray[np.float64]:
     """A number per attribute and song, (attributes, songs)."""
     return np.stack([rng.random_sample(len(order)) for rng in rngs], axis=1)
+
+
+def _probabilities(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of classes (songs, classes): SciPy's softmax without what its call costs."""
+    likely = np.exp(logits - logits.max(-1, keepdims=True))
+    return likely / likely.sum(-1, keepdims=True)
 
 
 def _allowed(loops: Sequence[Loop], name: str, words: Sequence[Word]) -> Mask:

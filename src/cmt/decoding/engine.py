@@ -23,8 +23,8 @@ from cmt.decoding.recall import Cache
 from cmt.decoding.style import Style
 from cmt.form import Form, make_form
 from cmt.model.encoding import Word, data_words, initial_tokens, model_words
-from cmt.model.fast import one_thread
 from cmt.model.network import CMT, losses
+from cmt.model.products import one_thread
 from cmt.music.figures import moves
 from cmt.music.keys import Key
 from cmt.music.vocabulary import EOS, MODEL_COLUMN, TICKS_PER_BAR
@@ -83,8 +83,9 @@ def generate(
             default.
         theme: melody of the first section; of "exact".
         seed: of the first take; take k has seed + k, whatever the number of takes.
-        precision: of the model's weights, as in `cmt.model.fast.product`. Other than in float32,
-            the songs of a batch are rounded together, so that a take made again alone may differ.
+        precision: of the model's weights, as in `cmt.model.products.product`. Other than in
+            float32, the songs of a batch are rounded together, so that a take made again alone may
+            differ.
         until: tick; bars that begin there or later are not made.
         progress: see `decode`.
     """

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from cmt.decoding.style import Style
 from cmt.model.fast import FastCMT, Heads
-from cmt.model.network import CMT, LayerState
+from cmt.model.network import CMT
+from cmt.model.recurrence import Memory
 
 
 class Reader(Protocol):
@@ -32,17 +33,17 @@ class Reader(Protocol):
     def chained(self) -> bool:
         """Whether the head of an attribute knows those drawn before it."""
 
-    def start(self, initial: Tensor) -> list[LayerState]:
-        """State of each layer after reading initial tokens (songs, 7, 3)."""
+    def start(self, initial: Tensor) -> list[Memory]:
+        """What each layer remembers after reading initial tokens (songs, 7, 3)."""
 
-    def step(self, words: Tensor, state: list[LayerState]) -> Tensor:
-        """Read a word per song (songs, fields), update `state`, return hidden (songs, d_model)."""
+    def step(self, words: Tensor, memories: list[Memory]) -> Tensor:
+        """Read a word per song (songs, fields), remember it, return hidden (songs, d_model)."""
 
     def heads(self, hidden: Tensor) -> Heads:
         """What says the attributes of the next words."""
 
-    def kept(self, state: Sequence[LayerState], rows: Tensor) -> list[LayerState]:
-        """The state of some of the songs."""
+    def kept(self, memories: Sequence[Memory], rows: Tensor) -> list[Memory]:
+        """What is remembered of some of the songs."""
 
 
 def reader(model: CMT, precision: str, style: Style) -> Reader:
@@ -74,24 +75,24 @@ class Guided:
         """Whether the head of an attribute knows those drawn before it."""
         return self.fast.chained
 
-    def start(self, initial: Tensor) -> list[LayerState]:
-        """State of each layer after reading initial tokens (songs, 7, 3), told and untold."""
+    def start(self, initial: Tensor) -> list[Memory]:
+        """What each layer remembers after reading initial tokens (songs, 7, 3), told and untold."""
         untold = initial.clone()
         untold[:, 0, 0] = 0
         return self.fast.start(torch.cat([initial, untold]))
 
-    def step(self, words: Tensor, state: list[LayerState]) -> Tensor:
-        """Read a word per song (songs, fields), update `state`, return hidden (songs, d_model)."""
-        told, self.untold = self.fast.step(torch.cat([words, words]), state).chunk(2)
+    def step(self, words: Tensor, memories: list[Memory]) -> Tensor:
+        """Read a word per song (songs, fields), remember it, return hidden (songs, d_model)."""
+        told, self.untold = self.fast.step(torch.cat([words, words]), memories).chunk(2)
         return told
 
     def heads(self, hidden: Tensor) -> Heads:
         """What says the attributes after the words that were read last."""
         return _GuidedHeads(self.fast.heads(torch.cat([hidden, self.untold])), self.factor)
 
-    def kept(self, state: Sequence[LayerState], rows: Tensor) -> list[LayerState]:
-        """The state of some of the songs."""
-        return self.fast.kept(state, torch.cat([rows, rows + len(self.untold)]))
+    def kept(self, memories: Sequence[Memory], rows: Tensor) -> list[Memory]:
+        """What is remembered of some of the songs."""
+        return self.fast.kept(memories, torch.cat([rows, rows + len(self.untold)]))
 
 
 class _GuidedHeads:

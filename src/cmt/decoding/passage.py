@@ -123,7 +123,7 @@ def again(
         take: of the loop "exact".
         passage: bars of it.
         style: with which the take was made.
-        precision: of the model's weights, as in `cmt.model.fast.product`.
+        precision: of the model's weights, as in `cmt.model.products.product`.
         progress: see `cmt.decoding.engine.decode`.
 
     Raises:

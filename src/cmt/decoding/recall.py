@@ -78,13 +78,15 @@ class Cache:
         returns: Sequence[Sequence[int | None]] | None = None,
     ) -> None:
         songs = len(controlled)
-        steered = np.array(controlled, np.float64)[:, None]
-        self.sentinel: NDArray[np.float64] = SENTINEL + steered * (STEERED_SENTINEL - SENTINEL)
-        self.lags = np.array([SAME_BAR, *(_lag_weight(bars) for bars in range(1, SPAN + 1))])
+        steered = np.array(controlled, np.float32)[:, None]
+        self.sentinel = SENTINEL + steered * (STEERED_SENTINEL - SENTINEL)
+        lags = [SAME_BAR, *(_lag_weight(bars) for bars in range(1, SPAN + 1))]
+        self.lags = np.array(lags, np.float32)
         self.order = order
-        self.agreeing = [order.index(name) for name in AGREEING if name != "pitch"]
         self.states = np.zeros((songs, SPAN, width), np.float32)
-        self.words = np.zeros((songs, SPAN, len(order)), np.int16)
+        self.words: dict[str, NDArray[np.int16]] = {
+            name: np.zeros((songs, SPAN), np.int16) for name in order
+        }
         # The chord of each half bar, as an index; how notes move from one to another; and of each
         # word the chord of its time, and its pitch over the present one.
         known = moves or [STAYING] * songs
@@ -102,18 +104,20 @@ class Cache:
         self.bars, self.places, self.runs = np.zeros((3, songs, SPAN), np.int32)
         self.bar: NDArray[np.int64] = np.zeros((songs, 1), np.int64)
         self.place: NDArray[np.int64] = np.full((songs, 1), BEFORE_BAR)
+        self.chord = self._chord()  # the present one
         self.count = 0  # words added
         self.state = self.states[:, 0]  # the present one
-        self.weights = np.zeros((songs, 0))  # logarithms; −∞ rules a word out
-        self.own: NDArray[np.float64] = np.zeros((songs, 1))  # logarithm of the model's weight
+        self.weights = np.zeros((songs, 0), np.float32)  # logarithms; −∞ rules a word out
+        self.own: NDArray[np.floating] = self.sentinel  # logarithm of the model's weight
 
     def rows(self, rows: Sequence[int]) -> None:
         """Keep some songs of the batch."""
         for name in (
-            "states", "words", "bars", "places", "runs", "bar", "place", "which", "shifts", "then",
-            "pitches", "returns", "sentinel",
+            "states", "bars", "places", "runs", "bar", "place", "which", "shifts", "then",
+            "chord", "pitches", "returns", "sentinel",
         ):  # fmt: skip
             setattr(self, name, getattr(self, name)[rows])
+        self.words = {name: values[rows] for name, values in self.words.items()}
 
     def attend(self, hidden: NDArray[np.float32]) -> None:
         """Weigh the words in the cache for states (songs, width) that lead to the next words."""
@@ -123,7 +127,7 @@ class Cache:
         kept = slice(min(self.count, SPAN))
         cosine = (self.states[:, kept] @ self.state[:, :, None])[:, :, 0]
         self.weights = (
-            FOCUS * (cosine.astype(np.float64) - 1)
+            FOCUS * (cosine - 1)
             + RUN * np.minimum(self.runs[:, kept], LONGEST_RUN)
             + SAME_PLACE * (self.places[:, kept] == self.place)
             + self.lags[self.bar - self.bars[:, kept]]
@@ -142,40 +146,47 @@ class Cache:
         own = np.exp(self.own - largest)
         total = own + recalled.sum(-1, keepdims=True)
         mixture = model * (own / total)
-        for song, column in zip(range(len(mixture)), self._column(name), strict=True):
-            mixture[song] += np.bincount(column, recalled[song] / total[song], model.shape[-1])
+        recalled /= total
+        for song, column in enumerate(self._column(name)):
+            mixture[song] += np.bincount(column, recalled[song], model.shape[-1])
         return mixture
 
     def narrow(self, name: str, drawn: NDArray[np.int64], model: NDArray[np.float64]) -> None:
         """Attend from now on only to words whose attribute is what was drawn (songs,).
 
         The model, which gives its classes the probabilities `model` (songs, classes), loses
-        weight as far as it would not have drawn it.
+        weight as far as it would not have drawn it. Class 0, that a word of its type has no such
+        attribute, is known to everybody.
         """
-        drawn = drawn[:, None]
-        self.weights[self._column(name) != drawn] = -np.inf
-        self.own = self.own + np.log(np.take_along_axis(model, drawn, -1) + TINY)
+        np.copyto(self.weights, -np.inf, where=self._column(name) != drawn[:, None])
+        likely = np.where(drawn > 0, model[np.arange(len(drawn)), drawn], 1)
+        self.own = self.own + np.log(likely + TINY)[:, None]
 
     def add(self, words: Sequence[Mapping[str, int]]) -> None:
         """Keep the words that were drawn, one per song, in place of the oldest."""
-        values = np.array([[word[name] for name in self.order] for word in words])
-        agree = (self.words[..., self.agreeing] == values[:, None, self.agreeing]).all(-1)
-        agree &= self.pitches == values[:, [self.order.index("pitch")]]
-        slot = self.count % SPAN
-        self.states[:, slot] = self.state
-        self.words[:, slot] = values
-        self.bars[:, slot] = self.bar[:, 0]
-        self.places[:, slot] = self.place[:, 0]
-        self.then[:, [slot]] = self._chord()
-        self.count += 1
+        values = {name: np.array([[word[name]] for word in words]) for name in self.order}
+        agree = self.pitches == values["pitch"]
+        for name in AGREEING:
+            if name != "pitch":
+                agree &= self.words[name] == values[name]
         # What led to the word after one that agrees is a longer run. A slot without a word has
         # type 0, which only the last word of a song has.
-        self.runs = np.roll((self.runs + 1) * agree, 1, axis=-1)
-        beat = values[:, [self.order.index("beat")]]
+        runs = (self.runs + 1) * agree
+        self.runs[:, 1:], self.runs[:, 0] = runs[:, :-1], runs[:, -1]
+        slot = slice(self.count % SPAN, self.count % SPAN + 1)
+        self.states[:, slot] = self.state[:, None]
+        for name in self.order:
+            self.words[name][:, slot] = values[name]
+        self.bars[:, slot], self.places[:, slot] = self.bar, self.place
+        self.then[:, slot], self.pitches[:, slot] = self.chord, values["pitch"]
+        self.count += 1
+        beat = values["beat"]
         self.bar = self.bar + (beat == BAR)
         place = np.where(beat == BAR, BEFORE_BAR, beat - 1)
         self.place = np.where(beat > 0, place, self.place)
-        self.pitches = self._transposed()
+        before, self.chord = self.chord, self._chord()
+        if not np.array_equal(before, self.chord):
+            self.pitches = self._transposed()
 
     def _chord(self) -> NDArray[np.int16]:
         """The present one, (songs, 1)."""
@@ -183,16 +194,14 @@ class Cache:
 
     def _transposed(self) -> NDArray[np.int16]:
         """Pitches (songs, words) of pitched notes as they are over the present chord."""
-        pitch, instrument = (
-            self.words[..., self.order.index(name)] for name in ("pitch", "instr_type")
-        )
+        pitch, instrument = self.words["pitch"], self.words["instr_type"]
         songs = np.arange(len(pitch))[:, None]
-        up = self.shifts[songs, self.then, self._chord(), (pitch - 1) % PITCH_CLASSES]
+        up = self.shifts[songs, self.then, self.chord, (pitch - 1) % PITCH_CLASSES]
         moved = np.clip(pitch + up, 1, PITCHES)
         return np.where((pitch > 0) & (instrument != DRUMS), moved, pitch).astype(np.int16)
 
     def _column(self, name: str) -> NDArray[np.int16]:
-        words = self.pitches if name == "pitch" else self.words[..., self.order.index(name)]
+        words = self.pitches if name == "pitch" else self.words[name]
         return words[:, : self.count]
 
 

@@ -40,10 +40,16 @@ def sample(
     logits = logits.astype(np.float64) / temperature
     if allowed is not None:
         logits[~allowed] = -np.inf
-    classes = (-logits).argsort(axis=-1, kind="stable")
-    rows = np.arange(len(logits))
-    logits = logits[rows[:, None], classes]
-    probabilities = np.exp(logits - logits[:, :1])
+    return draw(np.exp(logits - logits.max(-1, keepdims=True)), uniform, nucleus)
+
+
+def draw(
+    likely: NDArray[np.float64], uniform: NDArray[np.float64], nucleus: float | None = None
+) -> NDArray[np.int64]:
+    """As `sample`, from numbers (batch, classes) that probabilities are proportional to."""
+    classes = (-likely).argsort(axis=-1, kind="stable")
+    rows = np.arange(len(likely))
+    probabilities = likely[rows[:, None], classes]
     probabilities /= probabilities.sum(-1, keepdims=True)
     cumulative = probabilities.cumsum(-1)
     if nucleus is not None:

@@ -24,8 +24,8 @@ from torch.overrides import TorchFunctionMode
 
 from cmt.files import InputError, replacing
 from cmt.model.config import CMTConfig
-from cmt.model.fast import row_scales
 from cmt.model.network import CMT
+from cmt.model.products import row_scales
 from cmt.model.stored import find
 from cmt.music.vocabulary import Vocabulary
 from cmt.untrusted import naming, number, whole

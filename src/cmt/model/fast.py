@@ -10,11 +10,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
-import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -25,148 +21,11 @@ from scipy.special import expit
 from torch import Tensor, nn
 
 from cmt.model.heads import Chain
-from cmt.model.network import CMT, Embedding, Layer, LayerState, attend
-from cmt.model.window import Rotation
+from cmt.model.network import CMT, Embedding, Layer
+from cmt.model.products import product
+from cmt.model.recurrence import Memory, Ring, Sums
+from cmt.model.window import frequencies
 from cmt.music.vocabulary import FIELD, MODEL_COLUMN, Field
-
-DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}  # of weights that are not "int8"
-PRECISIONS = (*DTYPES, "int8")
-AUTO = "auto"  # the fastest of them here
-TRIAL = 0.25  # seconds that a precision is tried
-WORTH = 1.5  # times as fast is what is less precise, if it is taken
-SMALL = 2**18  # weights of a matrix that no precision makes faster
-INT8_MAX = 127
-FEW = 16  # rows for which oneDNN lays matrices out; it is good for fewer, too
-
-Product = Callable[[Tensor], Tensor]
-
-
-def product(weight: Tensor, bias: Tensor, precision: str = "float32") -> Product:
-    """A linear layer for few rows: (rows, in) → (rows, out), both float32.
-
-    The fastest products are no public part of PyTorch. Where a release lacks them, public ones give
-    the same numbers more slowly.
-
-    Args:
-        weight: (out, in), float32.
-        bias: (out,), float32.
-        precision: of the weights: "float32", "bf16", or, on CPUs, "int8", with a scale for each
-            output; this rounds the inputs to 7 bits, too, all rows with one scale.
-    """
-    if precision == "int8":
-        return _int8_product(weight, bias)
-    dtype = DTYPES[precision]
-    weight, bias = weight.to(dtype), bias.to(dtype)
-    if weight.is_cuda or not _has_onednn(dtype):
-        return lambda x: F.linear(x.to(dtype), weight, bias).float()
-    # F.linear has MKL multiply, which takes two to three times as long for few rows on AMD's
-    # processors, and reorders bfloat16 weights at each call.
-    packed = torch.ops.mkldnn._reorder_linear_weight(weight, FEW)
-    bias = bias.contiguous()  # its strides are not looked at
-    linear = torch.ops.mkldnn._linear_pointwise
-    if dtype == torch.float32:
-        return lambda x: linear(x, packed, bias, "none", [], "")
-    return lambda x: linear(x.to(dtype), packed, bias, "none", [], "").float()
-
-
-def fastest(model: CMT, rows: int) -> str:
-    """The one of `PRECISIONS` whose products are clearly the fastest on this device, as measured.
-
-    Where processors have units for bfloat16 it halves the time, where they have none it doubles it.
-    What is about as fast as something more precise is not taken, so that the choice is always the
-    same.
-
-    Args:
-        model: its feed-forward layers are tried.
-        rows: songs that are decoded together.
-    """
-    linear = next(layer.linear1 for layer in model.modules() if isinstance(layer, Layer))
-    weight, bias = linear.weight.detach(), linear.bias.detach()
-    inputs = torch.ones(rows, weight.shape[1], device=weight.device)
-    if weight.numel() < SMALL:
-        return PRECISIONS[0]
-
-    def seconds(precision: str) -> float:
-        """The shortest time of a product."""
-        multiply, shortest = product(weight, bias, precision), math.inf
-        multiply(inputs)
-        ends = time.perf_counter() + TRIAL
-        while (began := time.perf_counter()) < ends:
-            multiply(inputs)
-            if weight.is_cuda:
-                torch.cuda.synchronize()
-            shortest = min(shortest, time.perf_counter() - began)
-        return shortest
-
-    possible = DTYPES if weight.is_cuda else PRECISIONS
-    with torch.inference_mode(), one_thread():
-        times = {precision: seconds(precision) for precision in possible}
-    best = PRECISIONS[0]
-    for precision, time_of in times.items():
-        if time_of * WORTH < times[best]:
-            best = precision
-    return best
-
-
-def row_scales(weight: Tensor) -> Tensor:
-    """What a step of an integer of 8 bits is worth in each row of (rows, columns): (rows,)."""
-    return weight.abs().amax(1).clamp(min=torch.finfo(weight.dtype).tiny).double() / INT8_MAX
-
-
-def _int8_product(weight: Tensor, bias: Tensor) -> Product:
-    """`product` of weights of 8 bits."""
-    scales = row_scales(weight)
-    zeros = torch.zeros(len(weight), dtype=torch.int32)
-    if not _has(torch.ops.quantized, "linear_prepack", "linear_dynamic"):
-        rounded = torch.fake_quantize_per_channel_affine(
-            weight, scales.float(), zeros, 0, -INT8_MAX, INT8_MAX
-        )
-        return lambda x: F.linear(_rounded(x), rounded, bias)
-    with warnings.catch_warnings():
-        # PyTorch means to replace this; of what is there, nothing is as fast.
-        warnings.simplefilter("ignore", UserWarning)
-        quantized = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
-    packed = torch.ops.quantized.linear_prepack(quantized, bias)
-    return lambda x: torch.ops.quantized.linear_dynamic(x, packed, reduce_range=True)
-
-
-def _rounded(x: Tensor) -> Tensor:
-    """Inputs on a grid of 128 values from the least to the greatest, 0 among them."""
-    low, high = x.amin().clamp(max=0), x.amax().clamp(min=0)
-    scale = ((high - low) / INT8_MAX).clamp(min=torch.finfo(x.dtype).tiny)
-    zero = (-low / scale).round().int()
-    return torch.fake_quantize_per_tensor_affine(x, scale, zero, 0, INT8_MAX)
-
-
-def _has_onednn(dtype: torch.dtype) -> bool:
-    """Whether PyTorch has oneDNN's products of this type for this processor."""
-    ops = torch.ops.mkldnn
-    if not torch.backends.mkldnn.is_available():
-        return False
-    if not _has(ops, "_reorder_linear_weight", "_linear_pointwise"):
-        return False
-    if dtype == torch.float32:
-        return True
-    return _has(ops, "_is_mkldnn_bf16_supported") and ops._is_mkldnn_bf16_supported()
-
-
-def _has(operators: object, *names: str) -> bool:
-    return all(hasattr(operators, name) for name in names)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread, as decoding does.
-
-    The products of a word are so short that a second thread gains nothing in a small model, and
-    beside another program the two wait for each other at each: decoding took seven times as long.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 class FastCMT:
@@ -174,7 +33,7 @@ class FastCMT:
 
     Args:
         model: in evaluation mode.
-        precision: of the layers' weights, as in `product`; the rest is in float32.
+        precision: of the weights of layers and heads, as in `product`; the rest is in float32.
     """
 
     @torch.inference_mode()
@@ -188,27 +47,36 @@ class FastCMT:
             for layer in model.transformer_encoder.layers
             if isinstance(layer, Layer)
         ]
-        self.next_word = _next_word(model)
+        self.norm = _norm(model.transformer_encoder.norm)
+        self.turning = _turning(model)
+        self.next_word = _next_word(model, precision)
 
     @torch.inference_mode()
-    def start(self, initial: Tensor) -> list[LayerState]:
-        """State of each layer after reading initial tokens (batch, 7, 3)."""
-        return self.model.start(initial)
+    def start(self, initial: Tensor) -> list[Memory]:
+        """What each layer remembers after reading initial tokens (batch, 7, 3)."""
+        memories = [layer.memory(len(initial)) for layer in self.layers]
+        ticks = torch.zeros_like(initial[:, 0, 0])
+        for x in self.model.embed_initial(initial).unbind(1):
+            self._advance(x, ticks, memories)
+        return memories
 
     @torch.inference_mode()
-    def step(self, words: Tensor, state: list[LayerState]) -> Tensor:
-        """Read a word per song (batch, fields), update `state`, return hidden (batch, d_model)."""
+    def step(self, words: Tensor, memories: list[Memory]) -> Tensor:
+        """Read a word per song (batch, fields), remember it, return hidden (batch, d_model)."""
         rows = words[:, self.columns] + self.first
         ticks = words[:, MODEL_COLUMN["i_beat"]]
         x = F.embedding_bag(rows, self.table, mode="sum") + self.model.encoder_pos_emb.pe[0, ticks]
-        rotation = self.model.next_rotation(ticks, state)
-        for layer, layer_state in zip(self.layers, state, strict=True):
-            x = layer.step(x, layer_state, rotation)
-        return self.model.transformer_encoder.norm(x)
+        return self._advance(x, ticks, memories)
 
-    def kept(self, state: Sequence[LayerState], rows: Tensor) -> list[LayerState]:
-        """The state of some of the songs."""
-        return [layer.rows(rows) for layer in state]
+    def _advance(self, x: Tensor, ticks: Tensor, memories: list[Memory]) -> Tensor:
+        turn = self.turning and self.turning(ticks, memories)
+        for layer, memory in zip(self.layers, memories, strict=True):
+            x = layer.step(x, memory, turn)
+        return self.norm(x)
+
+    def kept(self, memories: Sequence[Memory], rows: Tensor) -> list[Memory]:
+        """What is remembered of some of the songs."""
+        return [memory.rows(rows) for memory in memories]
 
     @property
     def chained(self) -> bool:
@@ -225,26 +93,43 @@ class FastLayer:
     """A layer of the transformer; its readable twin is `cmt.model.network.Layer`."""
 
     def __init__(self, layer: Layer, precision: str) -> None:
-        attend = layer.attention
-        projections = (attend.query_projection, attend.key_projection, attend.value_projection)
-        self.n_heads = attend.n_heads
-        self.qkv = product(
-            torch.cat([projection.weight for projection in projections]),
-            torch.cat([projection.bias for projection in projections]),
-            precision,
-        )
+        self.attention = layer.attention
+        self.remembering: type[Memory] = Ring if layer.attention.window else Sums
+        self.qkv = product(*self.remembering.arranged(layer.attention), precision)
         self.out, self.linear1, self.linear2 = (
             product(linear.weight, linear.bias, precision)
-            for linear in (attend.out_projection, layer.linear1, layer.linear2)
+            for linear in (layer.attention.out_projection, layer.linear1, layer.linear2)
         )
         self.norm1, self.norm2 = _norm(layer.norm1), _norm(layer.norm2)
 
-    def step(self, x: Tensor, state: LayerState, rotation: Rotation | None) -> Tensor:
-        """(batch, d_model) → the same, updating the state."""
-        q, k, v = self.qkv(x).view(len(x), 3, self.n_heads, -1).unbind(1)
-        out = attend(q, k, v, state, rotation)
-        x = self.norm1(x + self.out(out.flatten(-2)))
+    def memory(self, songs: int) -> Memory:
+        """Of songs of which no word was read."""
+        return self.remembering.of_nothing(songs, self.attention)
+
+    def step(self, x: Tensor, memory: Memory, turn: Tensor | None) -> Tensor:
+        """(batch, d_model) → the same; the word is remembered."""
+        x = self.norm1(x + self.out(memory.attend(self.qkv(x), turn)))
         return self.norm2(x + self.linear2(F.gelu(self.linear1(x))))
+
+
+def _turning(model: CMT) -> Callable[[Tensor, Sequence[Memory]], Tensor] | None:
+    """Makes what turns the features of words (batch,) at some ticks, for `Ring.attend`."""
+    config = model.config
+    if not config.windowed:
+        return None
+    d, first = config.d_model // config.n_heads, config.windowed[0]
+    by_word, by_tick = frequencies(d, config.window, model.device)
+    one = torch.ones_like(by_word).expand(2, -1).flatten()
+
+    def turn(ticks: Tensor, memories: Sequence[Memory]) -> Tensor:
+        ring = memories[first]
+        assert isinstance(ring, Ring)
+        angles = torch.outer(ticks, by_tick)
+        of_words = (by_word * ring.count).expand_as(angles)
+        turns = torch.polar(one, torch.cat([of_words, angles], dim=-1))
+        return turns.to(torch.complex64)[:, None, None]
+
+    return turn
 
 
 def _norm(norm: nn.LayerNorm) -> Callable[[Tensor], Tensor]:
@@ -286,13 +171,13 @@ class Heads(Protocol):
         """Logits (songs, classes) of an attribute, given those of the words that were drawn."""
 
 
-def _next_word(model: CMT) -> Callable[[Tensor], Heads]:
+def _next_word(model: CMT, precision: str) -> Callable[[Tensor], Heads]:
     """What makes `Heads` of hidden states (batch, d_model)."""
     if model.chain is None:
         weight, bias, columns = _published_heads(model)
-        heads = product(weight, torch.zeros_like(weight[:, 0]))
+        heads = product(weight, torch.zeros_like(weight[:, 0]), precision)
         return lambda hidden: _PublishedHeads((heads(hidden).unsqueeze(1) + bias), columns)
-    first = product(model.chain.hidden.weight, model.chain.hidden.bias)
+    first = product(model.chain.hidden.weight, model.chain.hidden.bias, precision)
     layers = _chain_layers(model.chain)
     return lambda hidden: _ChainedHeads(first(hidden), layers)
 

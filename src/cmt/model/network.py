@@ -200,7 +200,7 @@ class CMT(nn.Module):
         x = self.encoder_in_linear(attributes) + self.encoder_time_linear(vectors["p_beat"])
         return self.encoder_pos_emb(x, words[..., MODEL_COLUMN["i_beat"]])
 
-    def _embed_initial(self, initial: Tensor) -> Tensor:
+    def embed_initial(self, initial: Tensor) -> Tensor:
         """Embed initial tokens (batch, 7, 3) into (batch, 7, d_model)."""
         vectors = [
             self.get_submodule(f"init_emb_{name}")(initial[..., column])
@@ -221,7 +221,7 @@ class CMT(nn.Module):
         Returns:
             (batch, 7 + length, d_model).
         """
-        x = torch.cat([self._embed_initial(initial), self._embed(words)], dim=1)
+        x = torch.cat([self.embed_initial(initial), self._embed(words)], dim=1)
         ticks = F.pad(words[..., MODEL_COLUMN["i_beat"]], (INITIAL_TOKENS, 0))
         rotation = self.rotation(torch.arange(x.shape[1], device=x.device), ticks)
         return self.transformer_encoder(x, rotation, checkpoint_activations)
@@ -300,7 +300,7 @@ class CMT(nn.Module):
 
     def start(self, initial: Tensor) -> list[LayerState]:
         """State of each layer after reading initial tokens (batch, 7, 3)."""
-        x = self._embed_initial(initial)
+        x = self.embed_initial(initial)
         state = [self._first_state(x, index) for index in range(self.config.n_layers)]
         ticks = torch.zeros_like(initial[:, 0, 0])
         for position in x.unbind(1):

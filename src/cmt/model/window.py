@@ -45,13 +45,17 @@ def rotation(index: Tensor, tick: Tensor, d: int, window: int) -> Rotation:
         d: features of a head; a multiple of 4.
         window: words; the slowest rotation by words turns once in some of them.
     """
-    steps = torch.arange(d // 4, dtype=torch.float64, device=tick.device)
-    by_word = window ** (-steps / (d // 4))
-    by_tick = 2 * math.pi / SHORTEST_PERIOD * 2 ** (-steps / 2)
+    by_word, by_tick = frequencies(d, window, tick.device)
     angles = torch.cat(
         [index.double().unsqueeze(-1) * by_word, tick.double().unsqueeze(-1) * by_tick], dim=-1
     )
     return Rotation(angles.cos().float(), angles.sin().float())
+
+
+def frequencies(d: int, window: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Radians a word and radians a tick by which pairs of features turn, (d / 4,) each."""
+    steps = torch.arange(d // 4, dtype=torch.float64, device=device)
+    return window ** (-steps / (d // 4)), 2 * math.pi / SHORTEST_PERIOD * 2 ** (-steps / 2)
 
 
 def quadratic(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:

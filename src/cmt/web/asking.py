@@ -15,7 +15,7 @@ from cmt.control import Control
 from cmt.decoding.passage import Passage
 from cmt.decoding.style import Style
 from cmt.hits import edited
-from cmt.model.fast import AUTO, PRECISIONS
+from cmt.model.products import AUTO, PRECISIONS
 from cmt.music.vocabulary import TICKS_PER_BAR
 from cmt.retiming import retimed
 from cmt.revision import Revision
