@@ -14,10 +14,12 @@ from symusic.core import NoteTick, ScoreTick, TempoTick, TrackTick
 from cmt.files import InputError
 from cmt.music.vocabulary import INSTRUMENTS
 from cmt.sound.bus import CEILING, LOUDNESS, limit
-from cmt.sound.film import mix, mux, video_duration, write_audio
+from cmt.sound.ducking import FRAME, ducking, speech_by_energy
+from cmt.sound.film import mux, video_duration, write_audio
 from cmt.sound.loudness import SAMPLE_RATE, levels, loudness
 from cmt.sound.recording import Recording
 from cmt.sound.synthesis import FADE, TAIL, synthesise
+from cmt.sound.underscore import mix, stepping_back
 
 TICKS = 480  # per quarter
 
@@ -413,3 +415,21 @@ def test_mix_without_own_sound_is_the_music_and_is_said(
     music = tone(1000, 2.0)
     np.testing.assert_array_equal(mix(video, music, 0.5)[:, :], music)
     assert "no sound of its own" in caplog.text
+
+
+def test_how_the_music_steps_back_is_told_in_few_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cmt.sound.ducking.speech", speech_by_energy)
+    own = tone(600, 4.0)
+    time = np.arange(own.shape[1]) / SAMPLE_RATE
+    own *= ((time > 1.5) & (time < 2.5)).astype(np.float32) + 1e-3
+    music = tone(1000, 4.0)
+    points = stepping_back(make_video(tmp_path / "clip.mp4", sound=own), music, 0.5)
+    gain = ducking(own, loudness(music * 0.5))
+    assert gain.min() < 0.55 and len(points) < 40 < len(gain)
+    at = np.arange(len(gain)) * FRAME / SAMPLE_RATE
+    seconds, gains = zip(*points, strict=True)
+    # As the film has it, but for a frame or two: its sound went through AAC.
+    assert np.interp(at, seconds, gains) == pytest.approx(gain, abs=0.15)
+    assert np.interp([1.2, 2.0, 3.3], seconds, gains) == pytest.approx([1, gain.min(), 1], abs=0.01)

@@ -13,10 +13,12 @@ from urllib.parse import urlsplit
 import numpy as np
 import pytest
 from served import Server
+from voices import speaking
 
 from cmt.music.midi import load_score, read_midi, to_midi
 from cmt.music.vocabulary import TICKS_PER_BAR
 from cmt.music.words import NOTE_DTYPE, Song
+from cmt.sound.film import mux
 from cmt.web.sessions import read_json
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -46,6 +48,13 @@ const target = AudioParam.prototype.setTargetAtTime;
 AudioParam.prototype.setTargetAtTime = function (value, ...rest) {
   gains.push(value);
   return target.call(this, value, ...rest);
+};
+window.levels = [];
+const gain = BaseAudioContext.prototype.createGain;
+BaseAudioContext.prototype.createGain = function () {
+  const level = gain.call(this);
+  levels.push(level.gain);
+  return level;
 };
 """
 
@@ -527,8 +536,16 @@ def test_a_server_that_is_killed_loses_no_take(
     expect(page.locator("#drop")).to_be_visible()
 
 
-def test_the_mixer_plays_instruments_together(page: Page, excerpt: Path) -> None:
-    watch(page, excerpt)
+@pytest.fixture
+def talking(film: Path, tmp_path: Path) -> Path:
+    """The film, in which somebody speaks from 1.4 to 2.7 s."""
+    mux(film, speaking(4, (1.4, 2.7)), tmp_path / "talking.mp4")
+    return tmp_path / "talking.mp4"
+
+
+def test_the_mixer_plays_instruments_together(page: Page, talking: Path) -> None:
+    watch(page, talking)
+    page.get_by_label("Keep it under the music").check()
     make(page)
     press(page, "Play")
     until(page, "document.querySelector('video').currentTime > 0.2")
@@ -539,6 +556,20 @@ def test_the_mixer_plays_instruments_together(page: Page, excerpt: Path) -> None
     assert len({(stem["when"], stem["offset"]) for stem in stems}) == 1
     assert stems[0]["offset"] == pytest.approx(stems[0]["video"], abs=0.1)
     assert all(stem["duration"] == pytest.approx(4, abs=0.2) for stem in stems)
+    # As in the film: the music at half its level, the own sound as it is, and the music steps back
+    # as the server says.
+    points = page.evaluate(f"fetch({MINE} + '/takes/1').then((a) => a.json())")["ducking"]
+    until(page, "document.querySelector('video').currentTime > 1.9")
+    at, music, duck, own = page.evaluate(
+        "[document.querySelector('video').currentTime, ...levels.slice(0, 3).map((x) => x.value)]"
+    )
+    assert 1.9 < at < 2.5 and (music, own) == pytest.approx((0.5, 1), abs=0.01)
+    assert duck == pytest.approx(np.interp(at, *zip(*points, strict=True)), abs=0.02)
+    assert duck < 0.55
+    page.get_by_label("Music steps back while somebody speaks").last.uncheck()
+    until(page, "levels[1].value > 0.99")
+    page.get_by_role("slider", name="Original sound").fill("0")
+    until(page, "levels[2].value < 0.01")
     page.evaluate("gains.length = 0")
     drums = page.get_by_role("slider", name="Drums")
     drums.fill("0")
@@ -547,6 +578,9 @@ def test_the_mixer_plays_instruments_together(page: Page, excerpt: Path) -> None
     accessible(page)
     press(page, "All as they were")
     expect(drums).to_have_value("100")
+    expect(page.get_by_role("slider", name="All music")).to_have_value("50")
+    expect(page.get_by_role("slider", name="Original sound")).to_have_value("100")
+    expect(page.get_by_label("Music steps back while somebody speaks").last).to_be_checked()
 
 
 def test_a_section_is_directed(page: Page, excerpt: Path) -> None:

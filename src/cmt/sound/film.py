@@ -15,23 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import av
-import numpy as np
 from av.audio import AudioStream
 
 from cmt.files import InputError, replacing, write_together
 from cmt.limits import MAX_MINUTES
 from cmt.markers import contents, paths
-from cmt.media.own_sound import own_sound
 from cmt.media.pictures import Way, copied, encoded, find_way
 from cmt.media.pictures import options as writing
 from cmt.media.source import Source, VideoFile, source_of
 from cmt.music.midi import names_of_parts
 from cmt.outputs import check_outputs
-from cmt.sound.bus import limit
-from cmt.sound.ducking import FRAME, ducking
-from cmt.sound.loudness import SAMPLE_RATE, Samples, blocks, decibels, levels, loudness
-from cmt.sound.recording import Block, Recording, cut, enveloped, resampled, silence
+from cmt.sound.loudness import SAMPLE_RATE, Samples, blocks, levels
+from cmt.sound.recording import Block, Recording, cut, resampled
 from cmt.sound.synthesis import Music, stem_names, synthesise
+from cmt.sound.underscore import mix
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -280,36 +277,6 @@ def has_sound(video: VideoFile) -> bool:
         InputError: not a video that can be read.
     """
     return source_of(video).has_sound
-
-
-def mix(video: VideoFile, music: Samples, balance: float, duck: bool = True) -> Recording:
-    """Lay music under a video's own sound.
-
-    Args:
-        video: the file, or it as a source; so it is in all functions here.
-        music: (2, samples), from the first frame on.
-        balance: gain of the music, 0 … 1; the video's sound keeps its level.
-        duck: whether the music steps back where somebody speaks in that sound.
-
-    Returns:
-        As many samples, true peaks at most `cmt.sound.bus.CEILING`; the music alone, with a
-        warning, if the video has no sound.
-
-    Raises:
-        InputError: not a video that can be read.
-    """
-    source = source_of(video)
-    if not source.has_sound:
-        log.warning("%s: has no sound of its own to keep", source.path)
-        return Recording(blocks(music))
-    own = Recording(silence(music.shape[1]))
-    for first, part in own_sound(source, SAMPLE_RATE):
-        own.put(first, part)
-    stepped = ducking(own, loudness(music) + decibels(balance)) if duck else np.ones(1)
-    laid_under = enveloped(blocks(music), balance * stepped, FRAME)
-    mixed = Recording(voice + part for voice, part in zip(own, laid_under, strict=True))
-    limit(mixed)
-    return mixed
 
 
 def mux(video: VideoFile, samples: Samples, out: str | Path) -> None:

@@ -14,6 +14,7 @@ from cmt.measures.synchrony import NEAR
 from cmt.music.midi import read_midi
 from cmt.music.vocabulary import TICKS_PER_BAR
 from cmt.sound import film
+from cmt.sound.underscore import stepping_back
 from cmt.web import words
 from cmt.web.sessions import read_json, write_json
 from cmt.web.settings import Asked, FieldError
@@ -51,7 +52,7 @@ def write_take(
     with about_the_video(video):
         fps = film.frame_rate(video)
     midi, *_ = results.write(piece, take / "music.mid", sources, extra=extra, markers_at=fps)
-    stems = _write_sound(midi, take, video, asked, piece)
+    stems, ducking = _write_sound(midi, take, video, asked, piece)
     hits, end = read_json(session / "timeline.json")["hits"], piece.report.duration
     heard = heard_of(hits, asked.latest, results.visual_beats(piece, midi), end)
     bars = bars_of(piece.control)
@@ -60,6 +61,7 @@ def write_take(
         "sections": sections_of(piece.report.form, piece.control.grid, end),
         "bars": bars,
         "heard": heard,
+        "ducking": ducking,
     }
     write_json(take / "roll.json", roll)
     of = content.get("of")
@@ -93,11 +95,14 @@ def changed_bars(before: Path, after: Path) -> list[int] | None:
     return sorted({tick // TICKS_PER_BAR for tick, *_ in old ^ new})
 
 
-def _write_sound(midi: Path, take: Path, video: Path, asked: Asked, piece: Piece) -> list[str]:
+def _write_sound(
+    midi: Path, take: Path, video: Path, asked: Asked, piece: Piece
+) -> tuple[list[str], list[tuple[float, float]] | None]:
     """Write the music, its stems and, but for a preview, the video with it.
 
     Returns:
-        Names of the instruments that have a stem.
+        Names of the instruments that have a stem; and how the music steps back under the video's
+        own sound, see `stepping_back`, None where there is none.
     """
     with about_the_video(video):
         played = film.soundtrack(
@@ -116,7 +121,9 @@ def _write_sound(midi: Path, take: Path, video: Path, asked: Asked, piece: Piece
         if not asked.preview:
             played.write(take / "music.wav")
             _write_film(played, take)
-    return heard
+        balance = 1.0 if asked.keep_audio is None else asked.keep_audio
+        sounds = film.has_sound(video)
+        return heard, stepping_back(video, played.music.mix, balance) if sounds else None
 
 
 def _write_film(played: film.Soundtrack, take: Path) -> None:

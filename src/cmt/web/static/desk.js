@@ -8,9 +8,10 @@ import { MusicForm } from "./form.js";
 import { Inspector } from "./inspector.js";
 import { Locks } from "./locks.js";
 import { Making } from "./making.js";
+import { Mixer } from "./mixer.js";
 import { Passage } from "./passage.js";
 import { Player } from "./player.js";
-import { Mixer, Takes } from "./takes.js";
+import { Takes } from "./takes.js";
 import { Timeline } from "./timeline.js";
 import { capital, clock, count, KINDS, list } from "./words.js";
 
@@ -24,7 +25,7 @@ export class Desk {
     this.making = new Making(this);
     this.inspector = new Inspector(() => this.edited(), limits.instruments ?? INSTRUMENTS, (index) => this.making.lock(index));
     this.takes = new Takes({ hear: (id, play) => this.hear(id, play), use: (take) => this.use(take.settings), whole: (take) => this.making.whole(take) }, limits.files);
-    this.mixer = new Mixer((name, gain) => this.mix(name, gain), (gain) => this.player.setOwn(gain));
+    this.mixer = new Mixer(this.player, (name, gain) => this.dim(name, gain));
     this.form = new MusicForm($("form"), limits, {
       changed: () => this.keepDraft(),
       tempo: () => this.retime(),
@@ -106,7 +107,7 @@ export class Desk {
     if (this.session !== session) return;
     this.seen = timeline;
     this.edits = new Edits(timeline);
-    this.player.show(session.url("video"));
+    this.player.show(session.url("video"), state.video.has_sound);
     for (const id of ["seen", "music"]) $(id).hidden = false;
     this.strip = timeline.thumbnails.url;
     this.timeline.zoom = 1;
@@ -287,6 +288,7 @@ export class Desk {
       const music = await session.take(id);
       if (this.heard !== id) return;
       this.timeline.setMusic(music);
+      this.mixer.follow(this.take(id).settings ?? {}, music.ducking);
       this.passage.bound();
       this.showChanged(id, music);
       await chosen;
@@ -304,8 +306,8 @@ export class Desk {
     $("loading").textContent = error instanceof Refused ? error.message : "This sound cannot be played here.";
   }
 
-  mix(name, gain) {
-    this.player.setLevel(name, gain);
+  /** Draw the notes of an instrument that is off as such. */
+  dim(name, gain) {
     if (gain > 0) this.timeline.muted.delete(name);
     else this.timeline.muted.add(name);
     this.timeline.draw();

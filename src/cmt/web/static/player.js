@@ -1,7 +1,11 @@
 // The video, and the music that goes with it: takes, or their instruments alone, through Web Audio.
 //
-// The video element is the clock. Its own sound is left out, or faded in; the music is decoded whole,
-// so that it begins at any sample, takes change at the same moment, and instruments stay together.
+// The video element is the clock. The music is decoded whole, so that it begins at any sample, takes
+// change at the same moment, and instruments stay together:
+//
+//     instrument → its level ┐
+//     …                      ├→ stepping back → the music's level ┐
+//     the video's own sound ─────────────────→ its level ─────────┴→ what is heard
 
 const FADE = 0.025; // seconds, so that nothing clicks
 const DRIFT = 0.08; // seconds that picture and music may be apart before the music is set again
@@ -18,12 +22,15 @@ export class Player extends EventTarget {
     this.buffers = new Map();
     this.levels = {};
     this.own = 0;
+    this.music = 1;
+    this.ducking = []; // [second, gain] between which the music glides while somebody speaks
+    this.ducks = true;
+    this.hasSound = false;
     this.take = null;
     this.parts = false;
     this.sounding = [];
     this.asked = null; // the second that the video has not reached yet
-    video.volume = 0;
-    video.muted = true;
+    video.muted = true; // until its sound goes through the levels here
     video.addEventListener("loadedmetadata", () => this.reach());
     video.addEventListener("seeked", () => { if (!video.seeking) this.asked = null; });
     for (const name of ["playing", "pause", "ended", "waiting", "seeking", "seeked"]) {
@@ -33,9 +40,10 @@ export class Player extends EventTarget {
   }
 
   /** Show a video, or none (null), from its start. */
-  show(url) {
+  show(url, hasSound = false) {
     this.pause();
     this.asked = null;
+    this.hasSound = hasSound;
     if (url) this.video.src = url;
     else this.video.removeAttribute("src");
     this.video.load();
@@ -53,6 +61,7 @@ export class Player extends EventTarget {
   /** Choose what is heard: a take {key, mix (URL), stems ({name: URL}), duration}, or null. */
   async choose(take) {
     this.take = take;
+    this.level();
     if (!take) return this.silence();
     const ready = await this.load();
     if (ready && this.take === take) this.follow();
@@ -73,15 +82,61 @@ export class Player extends EventTarget {
     }
   }
 
-  /** Level of the video's own sound, 0 … 1. */
+  /** Level of the video's own sound under a take, 0 … 1. */
   setOwn(gain) {
     this.own = gain;
-    this.video.muted = gain === 0;
-    this.video.volume = gain;
+    this.level();
+  }
+
+  /** Level of all the music. */
+  setMusic(gain) {
+    this.music = gain;
+    this.level();
+  }
+
+  /** How the music steps back, [[second, gain], …], and whether it does. */
+  setDucking(points, ducks) {
+    Object.assign(this, { ducking: points, ducks });
+    this.level();
+  }
+
+  /** Whether the music steps back: under a sound that is heard. */
+  get steps() {
+    return this.ducks && this.own > 0 && this.ducking.length > 0;
+  }
+
+  /** Let the levels be what is asked. */
+  level() {
+    if (!this.context) return;
+    // Without music the video is heard as it is.
+    const own = this.take ? this.own : 1;
+    if (this.hasSound && own > 0) this.tap();
+    const now = this.context.currentTime;
+    this.ownGain?.gain.setTargetAtTime(own, now, FADE);
+    this.musicGain.gain.setTargetAtTime(this.music, now, FADE);
+    if (this.sounding.length) this.stepBack(now);
+  }
+
+  /** Lead the video's own sound through a level. */
+  tap() {
+    if (this.ownGain) return;
+    this.ownGain = this.context.createGain();
+    this.ownGain.gain.value = 0;
+    this.context.createMediaElementSource(this.video).connect(this.ownGain).connect(this.context.destination);
+    this.video.muted = false;
+  }
+
+  open() {
+    if (this.context) return;
+    this.context = new AudioContext();
+    this.musicGain = this.context.createGain();
+    this.duckGain = this.context.createGain();
+    this.duckGain.connect(this.musicGain).connect(this.context.destination);
+    this.level();
   }
 
   async play() {
-    this.context ??= new AudioContext();
+    this.open();
     await this.context.resume();
     if (this.take) await this.load();
     if (this.video.ended) this.seek(0);
@@ -152,9 +207,23 @@ export class Player extends EventTarget {
       source.buffer = buffer;
       gain.gain.setValueAtTime(0, at);
       gain.gain.linearRampToValueAtTime(this.levels[part] ?? 1, at + FADE);
-      source.connect(gain).connect(context.destination);
+      source.connect(gain).connect(this.duckGain);
       source.start(at, offset);
       this.sounding.push({ part, source, gain });
+    }
+    this.stepBack(at);
+  }
+
+  /** From a time of the context's on, let the music step back as it does from that place of the video on. */
+  stepBack(at) {
+    const { gain } = this.duckGain;
+    const from = at + FADE - this.began;
+    gain.cancelScheduledValues(at);
+    gain.setValueAtTime(gain.value, at);
+    gain.linearRampToValueAtTime(this.steps ? gainAt(this.ducking, from) : 1, at + FADE);
+    if (!this.steps) return;
+    for (const [second, level] of this.ducking) {
+      if (second > from) gain.linearRampToValueAtTime(level, this.began + second);
     }
   }
 
@@ -175,6 +244,14 @@ export class Player extends EventTarget {
     const heard = this.context.currentTime - this.began;
     if (Math.abs(heard - this.time) > DRIFT) this.sound();
   }
+}
+
+/** The gain at a second, between points that are glided between. */
+function gainAt(points, second) {
+  const after = points.findIndex(([time]) => time > second);
+  if (after <= 0) return after ? points.at(-1)[1] : points[0][1];
+  const [[start, from], [end, to]] = [points[after - 1], points[after]];
+  return from + ((to - from) * (second - start)) / (end - start);
 }
 
 async function decode(url, rate) {

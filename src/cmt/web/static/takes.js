@@ -1,7 +1,6 @@
-// The takes: which is heard, what is said of each, what to take home; and the mixer.
+// The takes: which is heard, what is said of each, what to take home.
 
 import { $, keepFocus, make } from "./dom.js";
-import { INSTRUMENTS } from "./drawing.js";
 
 const FILES = [
   ["mp4", "Video", "with the music"],
@@ -129,45 +128,5 @@ export class Takes {
     return make("details.research", { "data-take": id }, make("summary", {}, "For researchers: what was measured"),
       make("dl", {}, ...research.map(({ term, value, meaning }) =>
         make("div", {}, make("dt", {}, term, " ", make("b", {}, value)), make("dd", {}, meaning)))));
-  }
-}
-
-/** Five faders, and one for the video's own sound. */
-export class Mixer {
-  /** @param {(name: string, gain: number) => void} level @param {(gain: number) => void} own */
-  constructor(level, own) {
-    this.level = level;
-    this.own = own;
-    this.faders = new Map();
-  }
-
-  draw(hasSound) {
-    const names = [...INSTRUMENTS, ...(hasSound ? ["Original sound"] : [])];
-    $("faders").replaceChildren(...names.map((name) => this.fader(name)),
-      make("button.small", { type: "button", onclick: () => this.reset() }, "All as they were"));
-  }
-
-  fader(name) {
-    const own = name === "Original sound";
-    const usual = own ? 0 : 100;
-    const id = `fader-${name.toLowerCase().replace(" ", "-")}`;
-    const shown = make("output", { for: id });
-    const control = make("input", { id, type: "range", min: 0, max: own ? 100 : 150, step: 5, value: usual });
-    const move = () => {
-      shown.textContent = control.value === "0" ? "off" : `${control.value} %`;
-      (own ? this.own : (gain) => this.level(name, gain))(control.value / 100);
-    };
-    control.addEventListener("input", move);
-    this.faders.set(name, [control, usual, move]);
-    shown.textContent = usual ? `${usual} %` : "off";
-    return make("div.fader", {},
-      make("label", { for: id }, own ? null : make(`span.dot.${name.toLowerCase()}`), name), control, shown);
-  }
-
-  reset() {
-    for (const [control, usual, move] of this.faders.values()) {
-      control.value = usual;
-      move();
-    }
   }
 }
