@@ -10,7 +10,7 @@ import pytest
 from scipy.signal import resample_poly
 from symusic.core import ControlChangeTick, NoteTick, ScoreTick, TempoTick, TrackTick
 
-from cmt.sound import bus, mixing, segments, synthesizer
+from cmt.sound import bus, mixing, passes, segments, synthesizer
 from cmt.sound.balance import Balance
 from cmt.sound.filtering import Filter
 from cmt.sound.loudness import SAMPLE_RATE, Meter, integrated, levels, loudness
@@ -97,24 +97,60 @@ def test_tracks_that_are_played_as_one_sound_as_by_themselves() -> None:
 
 def test_tracks_are_played_apart_where_voices_or_channels_would_not_suffice() -> None:
     font = default_soundfont()
+    length = segments.PART
 
     def sizes(score: ScoreTick, **how: bool) -> list[int]:
+        """How many tracks are played by each pass."""
         lines = segments.lines(score, {})
         made = grouped(lines, [font] * len(lines), [35.0] * len(lines), **{"apart": False, **how})
-        return [len(group.lines) for group in made]
+        return [
+            len({*(part.events["status"] & 0xF).tolist()})
+            for group in made
+            for part in group.passes(0, length)
+        ]
 
-    def score(tracks: int, notes: int, drums: bool = False) -> ScoreTick:
+    def score(tracks: int, notes: int, drums: bool = False, program: int = 0) -> ScoreTick:
         made = ScoreTick(TICKS)
         for _ in range(tracks):
-            track = TrackTick("", 0, drums)
+            track = TrackTick("", program, drums)
             track.notes.extend(NoteTick(0, TICKS, 40 + note, 80) for note in range(notes))
             made.tracks.append(track)
         return made
 
     assert sizes(score(20, 1)) == [15, 5]
-    assert sizes(score(4, 16)) == [2, 2]  # of 40 notes
+    assert sizes(score(4, 16)) == [2, 2]  # of two voices each, 64 in all
+    assert sizes(score(4, 17)) == [1, 1, 1, 1]
+    assert sizes(score(4, 16, program=33)) == [4]  # of one
     assert sizes(score(2, 1, drums=True)) == [1, 1]
     assert sizes(score(3, 1), apart=True) == [1, 1, 1]
+    assert sizes(score(3, 1), ours=False) == [1, 1, 1]  # a SoundFont with who knows how many
+    dense_later = score(4, 1)
+    for track in dense_later.tracks:
+        track.notes.extend(NoteTick(600 * TICKS, TICKS, 40 + note, 80) for note in range(32))
+    (group,) = grouped(segments.lines(dense_later, {}), [font] * 4, [35.0] * 4, apart=False)
+    assert len(group.passes(0, length)) == 1  # where they do, they are played as one
+    assert len(group.passes(2 * length, 3 * length)) == 4
+
+
+def test_notes_have_the_voices_and_die_away_as_is_reckoned() -> None:
+    """Of each program, as many notes as one pass has voices for are as in two passes."""
+
+    def sound(program: int, pitches: list[int], seconds: float, velocity: int) -> np.ndarray:
+        score = ScoreTick(TICKS)
+        score.tempos.append(TempoTick(0, 120))
+        track = TrackTick("", program, False)
+        track.notes.extend(NoteTick(0, TICKS, pitch, velocity) for pitch in pitches)
+        score.tracks.append(track)
+        blocks = synthesizer.play_all(alone(score), round(seconds * SAMPLE_RATE))
+        return np.concatenate(list(blocks), axis=2)[0]
+
+    for program, (voices, ringing) in passes.VOICES.items():
+        pitches = list(range(90 - passes.MOST_VOICES // voices, 90))
+        low, high = (sound(program, some, 0.6, 40) for some in (pitches[::2], pitches[1::2]))
+        np.testing.assert_allclose(sound(program, pitches, 0.6, 40), low + high, atol=3 / 2**15)
+        short = sound(program, [36, 60, 84], 0.7 + ringing, 127)
+        died = np.abs(short[:, round((0.5 + ringing) * SAMPLE_RATE) :]).max()
+        assert died < 0.03 * np.abs(short).max(), program  # its own room rings on
 
 
 def test_nothing_is_played_where_nothing_sounds() -> None:

@@ -75,7 +75,7 @@ class Line:
 
     def sounding(self, first: int, last: int) -> NDArray[np.int64]:
         """When notes sound, from one sample to another: (2, notes) samples, begins and ends."""
-        begins, ends = self.onsets * STEP, (self.ends + _steps(RINGING)) * STEP
+        begins, ends = self.onsets * STEP, (self.ends + steps(RINGING)) * STEP
         within = (begins < last) & (ends > first)
         return np.stack([np.maximum(begins[within], first), np.minimum(ends[within], last)])
 
@@ -87,8 +87,8 @@ class Line:
             last: sample after the last; some note sounds before it.
         """
         begin, end = first // STEP, -(-last // STEP)
-        sounding = (self.onsets < end) & (self.ends + _steps(RINGING) > begin)
-        earliest = max(int(self.onsets[sounding].min()), begin - _steps(HELD), 0)
+        sounding = (self.onsets < end) & (self.ends + steps(RINGING) > begin)
+        earliest = max(int(self.onsets[sounding].min()), begin - steps(HELD), 0)
         return min(first, earliest * STEP // GRAIN * GRAIN)
 
     def playing(self, first: int, last: int) -> NDArray:
@@ -116,7 +116,8 @@ def lines(score: ScoreTick, settings: Mapping[str, Mapping[int, int]]) -> list[L
     return [_line(track, clock, settings.get(track.name, {})) for track in tracks]
 
 
-def _steps(seconds: float) -> int:
+def steps(seconds: float) -> int:
+    """The synthesizer's steps in so many seconds."""
     return round(seconds * SAMPLE_RATE / STEP)
 
 

@@ -1,7 +1,7 @@
 """The SoundFont that comes with us: a part of FluidR3_GM, unpacked on first use.
 
 runs/soundfont.py makes the pack: the file's bytes before and after the samples, and these as
-WavPack, which is lossless.
+WavPack, which is lossless. Its filters are opened as it is unpacked, see `open_filters`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import getpass
 import hashlib
 import io
 import os
+import struct
 import sys
 import tempfile
 import zipfile
@@ -18,10 +19,11 @@ from pathlib import Path
 import numpy as np
 
 from cmt.files import InputError, replacing
+from cmt.sound.open_filters import opened
 
 PACK = Path(__file__).with_name("fluid.zip")
 BEFORE, SAMPLES, AFTER = "before", "samples.wv", "after"
-SHA256 = "7c18ebc6c9abd370cb0cd7cbe8bb2e43262028af49111ecf47d66182a48b13f3"  # of the file, unpacked
+SHA256 = "664f1201950d46a2a652fb95c148f05d863bcdff31326291017329e8239f52d9"  # of the file, unpacked
 MISSING = "is damaged or missing; get the repository anew, or give --soundfont"
 
 
@@ -68,7 +70,12 @@ def unpack() -> bytes:
             frames = [frame.to_ndarray().ravel() for frame in source.decode(audio=0)]
     except (OSError, KeyError, zipfile.BadZipFile, av.FFmpegError) as error:
         raise InputError(f"{PACK}: {MISSING}") from error
-    content = before + np.concatenate(frames).astype("<i2").tobytes() + after
+    samples = np.concatenate(frames).astype("<i2").tobytes()
+    try:
+        body = before[8:] + samples + opened(after)
+    except (KeyError, ValueError, struct.error) as error:
+        raise InputError(f"{PACK}: {MISSING}") from error
+    content = struct.pack("<4sI", b"RIFF", len(body)) + body
     if hashlib.sha256(content).hexdigest() != SHA256:
         raise InputError(f"{PACK}: {MISSING}")
     return content

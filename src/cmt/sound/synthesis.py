@@ -105,7 +105,7 @@ def synthesise(
 
     fonts = choose(playing, [Path(font) for font in soundfonts])
     cuts = [mixing.cut_below(line) for line in playing]
-    groups = grouped(playing, fonts, cuts, apart=stems or bool(soundfonts))
+    groups = grouped(playing, fonts, cuts, apart=stems, ours=not soundfonts)
     blocks = mixing.in_room(synthesizer.play_all(groups, length), groups, apart=stems)
     blocks = mixing.faded(blocks, length, fade_in, fade_out)
     apart = {name: Recording() for name in stem_names(name for name, _ in tracks)} if stems else {}

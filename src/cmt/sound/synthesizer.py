@@ -79,12 +79,11 @@ class Sound:
     gain: float
 
     def add(self, block: NDArray[np.float32], first: int) -> None:
-        """Put what is heard of it into a block (groups, 2, samples) that begins at a sample."""
+        """Add what is heard of it to a block (groups, 2, samples) that begins at a sample."""
         begin, end = max(self.at, first), min(self.at + len(self.pcm), first + block.shape[2])
         if begin < end:
             heard = block[self.group, :, begin - first : end - first]
-            heard[:] = self.pcm[begin - self.at : end - self.at].T
-            heard *= np.float32(self.gain)
+            heard += self.pcm[begin - self.at : end - self.at].T * np.float32(self.gain)
 
 
 def _window(groups: Sequence[Group], softer: list[int], first: int, last: int) -> list[Sound]:
@@ -101,7 +100,7 @@ def _window(groups: Sequence[Group], softer: list[int], first: int, last: int) -
     played = in_order(play, [task[:3] for task in tasks], _lost)
     for (part, _, _, number), (pcm, soft) in zip(tasks, played, strict=True):
         softer[number] = max(softer[number], soft)
-        gain = groups[number].gain / SHARES[soft] ** 2 / 2**15
+        gain = part.gain / SHARES[soft] ** 2 / 2**15
         sounds.append(Sound(number, part.at, pcm, gain))
     return sounds
 
