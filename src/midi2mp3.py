@@ -49,12 +49,13 @@ def main(argv: list[str] | None = None) -> None:
     """Synthesise once, then write every output."""
     arguments = parse(argv)
     from cmt.sound import film
+    from cmt.sound.encoding import VIDEO_CODECS
 
     for output in arguments.output:
         film.check_output(output, arguments.video)
     video = opened(arguments.video, arguments) if arguments.video else None
     for output in arguments.output:
-        is_film = output.suffix.lower() in film.VIDEO_CODECS
+        is_film = output.suffix.lower() in VIDEO_CODECS
         if video and is_film and (reason := film.why_encoded(video, output)):
             print(f"{output}: its pictures will be encoded anew: {reason}", flush=True)
     at = markers_at(arguments, film.frame_rate(video) if video else None)

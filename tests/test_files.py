@@ -21,7 +21,7 @@ from cmt.model import checkpoint
 from cmt.model.network import CMT
 from cmt.music.midi import write_midi
 from cmt.outputs import check_outputs, only_run, refuse_to_replace, sweep
-from cmt.sound.film import write_audio
+from cmt.sound.encoding import write_audio
 from conftest import random_song
 
 

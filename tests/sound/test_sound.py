@@ -15,7 +15,8 @@ from cmt.files import InputError
 from cmt.music.vocabulary import INSTRUMENTS
 from cmt.sound.bus import CEILING, LOUDNESS, limit
 from cmt.sound.ducking import FRAME, ducking, speech_by_energy
-from cmt.sound.film import mux, video_duration, write_audio
+from cmt.sound.encoding import write_audio
+from cmt.sound.film import mux, video_duration
 from cmt.sound.loudness import SAMPLE_RATE, levels, loudness
 from cmt.sound.recording import Recording
 from cmt.sound.synthesis import FADE, TAIL, synthesise
@@ -314,6 +315,23 @@ def test_files_keep_length_level_and_onset(tmp_path: Path, suffix: str) -> None:
     assert onset(decoded) == pytest.approx(2.0, abs=0.02)
     second = decoded[:, round(2.1 * SAMPLE_RATE) : round(3.1 * SAMPLE_RATE)]
     assert amplitude_at(second, 440) == pytest.approx(0.25, rel=0.05)
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".m4a"])
+def test_coders_keep_the_wave_and_its_peaks(tmp_path: Path, suffix: str) -> None:
+    """Of strokes and bright chords; what is above 6 kHz stays itself, and is not other noise."""
+    samples = heard(band())
+    bright = np.random.default_rng(0).normal(0, 0.02, samples.shape).astype(np.float32)
+    samples = samples + bright * np.abs(samples[:1] + samples[1:])
+    write_audio(tmp_path / f"band{suffix}", samples)
+    decoded = read_sound(tmp_path / f"band{suffix}")[:, : samples.shape[1]]
+    length = decoded.shape[1]
+    assert levels(decoded)[1] < levels(samples)[1] + 0.7
+    error, given = (
+        np.abs(np.fft.rfft(sound[:, :length])[:, 6000 * length // SAMPLE_RATE :]).std()
+        for sound in (decoded - samples[:, :length], samples)
+    )
+    assert error < 0.3 * given
 
 
 def test_onsets_of_music_are_where_the_midi_says(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Sound files, music on a video, and the whole step: MIDI and a video → sound and film.
+"""Music on a video, and the whole step: MIDI and a video → sound and film.
 
 Samples are as in `cmt.sound.loudness`: float32 (2, samples) at 48 kHz.
 """
@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import heapq
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import av
-from av.audio import AudioStream
 
 from cmt.files import InputError, replacing, write_together
 from cmt.limits import MAX_MINUTES
@@ -25,17 +24,20 @@ from cmt.media.pictures import options as writing
 from cmt.media.source import Source, VideoFile, source_of
 from cmt.music.midi import names_of_parts
 from cmt.outputs import check_outputs
+from cmt.sound.encoding import (
+    AUDIO_CODECS,
+    FLOAT,
+    VIDEO_CODECS,
+    Codec,
+    add_sound,
+    codec_of,
+    encode,
+    write_audio,
+)
 from cmt.sound.loudness import SAMPLE_RATE, Samples, blocks, levels
-from cmt.sound.recording import Block, Recording, cut, resampled
+from cmt.sound.recording import Recording, cut
 from cmt.sound.synthesis import Music, stem_names, synthesise
 from cmt.sound.underscore import mix
-
-if TYPE_CHECKING:
-    from av.container import OutputContainer
-
-AUDIO_CODECS = {".wav": "pcm_s16le", ".mp3": "libmp3lame", ".m4a": "aac"}
-VIDEO_CODECS = {".mp4": "aac", ".mov": "aac", ".mkv": "aac", ".webm": "libopus"}
-BIT_RATE = 256_000  # bits/s: at 192 AAC raises single peaks by 3 dB
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +101,17 @@ class Soundtrack:
             mux(pictures, sound, path)
         return Written(path, sound.shape[1] / SAMPLE_RATE, *levels(sound))
 
+    def write_all(self, paths: Sequence[Path]) -> Iterator[Written]:
+        """Write several files at once, see `write`; encoders are slow, and use one core each.
+
+        Yields:
+            Each file, in order.
+        """
+        if any(path.suffix.lower() in VIDEO_CODECS for path in paths):
+            _ = self.mixed  # once, before threads ask for it
+        with ThreadPoolExecutor(len(paths)) as threads:
+            yield from threads.map(self.write, paths)
+
     def write_stems(self, folder: Path) -> Iterator[Written]:
         """Write each track as TRACK.wav, 32 bits: their sum is the mix before the bus.
 
@@ -110,7 +123,7 @@ class Soundtrack:
         """
         for name, stem in self.music.stems.items():
             path = _stem(folder, name)
-            write_audio(path, stem, codec="pcm_f32le")
+            write_audio(path, stem, codec=FLOAT)
             yield Written(path, stem.shape[1] / SAMPLE_RATE, *levels(stem))
 
 
@@ -209,8 +222,7 @@ def render(
     given = [Path(path) for path in (midi, pictures, *soundfonts) if path]
     check_outputs([*outputs, *besides], given)
     played = soundtrack(midi, video, soundfonts=soundfonts, stems=stems is not None, **options)
-    for output in outputs:
-        yield played.write(output)
+    yield from played.write_all(outputs)
     if markers_at is not None:
         write_together(contents(played.music.markers, outputs[0], markers_at))
     if stems is not None:
@@ -229,27 +241,6 @@ def check_output(path: Path, video: VideoFile | None) -> None:
     if suffix not in AUDIO_CODECS | VIDEO_CODECS:
         kinds = " ".join(AUDIO_CODECS | VIDEO_CODECS)
         raise InputError(f"{path}: has an unknown suffix; use one of {kinds}")
-
-
-def write_audio(
-    path: str | Path, samples: Samples, rate: int = SAMPLE_RATE, codec: str | None = None
-) -> None:
-    """Write samples (2, n) as WAV (16 bits), MP3 or M4A (AAC), by the path's suffix.
-
-    Args:
-        path: the file.
-        samples: at `SAMPLE_RATE`.
-        rate: Hz, of the file.
-        codec: another than that of the suffix.
-
-    Raises:
-        InputError: another suffix, or the folder cannot be written.
-    """
-    codec = codec or _codec(path, AUDIO_CODECS)
-    with replacing(path) as temporary, av.open(str(temporary.absolute()), "w") as target:
-        stream = _add_sound(target, codec, rate)
-        for packet in _encode(stream, resampled(blocks(samples), rate)):
-            target.mux(packet)
 
 
 def video_duration(video: VideoFile) -> float:
@@ -295,7 +286,7 @@ def mux(video: VideoFile, samples: Samples, out: str | Path) -> None:
     Raises:
         InputError: the video cannot be read, or the folder not be written to.
     """
-    codec = _codec(out, VIDEO_CODECS)
+    codec = codec_of(out, VIDEO_CODECS)
     source = source_of(video)
     if Path(out).resolve() == source.path.resolve():
         raise InputError(f"{out}: is the video itself; choose another name for the result")
@@ -319,7 +310,7 @@ def why_encoded(video: VideoFile, out: str | Path) -> str | None:
     return find_way(source_of(video), Path(out).suffix.lower()).encoded
 
 
-def _write_film(source: Source, way: Way, samples: Samples, out: Path, codec: str) -> None:
+def _write_film(source: Source, way: Way, samples: Samples, out: Path, codec: Codec) -> None:
     suffix = out.suffix.lower()
     heard = cut(blocks(samples), round(source.clock.duration * SAMPLE_RATE))
     with (
@@ -328,36 +319,9 @@ def _write_film(source: Source, way: Way, samples: Samples, out: Path, codec: st
     ):
         anew = way.encoded is not None
         pictures = encoded(target, source, suffix) if anew else copied(target, source, way)
-        sound = _add_sound(target, codec)
-        for packet in heapq.merge(pictures, _encode(sound, heard), key=_decoding_time):
+        sound = add_sound(target, codec)
+        for packet in heapq.merge(pictures, encode(sound, heard), key=_decoding_time):
             target.mux(packet)
-
-
-def _codec(path: str | Path, codecs: dict[str, str]) -> str:
-    suffix = Path(path).suffix.lower()
-    if suffix not in codecs:
-        raise InputError(f"{path}: cannot write {suffix or 'no suffix'}; use {', '.join(codecs)}")
-    return codecs[suffix]
-
-
-def _add_sound(target: OutputContainer, codec: str, rate: int = SAMPLE_RATE) -> AudioStream:
-    stream = target.add_stream(codec, rate=rate, layout="stereo")
-    assert isinstance(stream, AudioStream)
-    stream.bit_rate = BIT_RATE
-    return stream
-
-
-def _encode(stream: AudioStream, sound: Iterable[Block]) -> Iterator[av.Packet]:
-    """Packets of blocks at the stream's rate."""
-    first = 0
-    for block in sound:
-        frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
-        frame.sample_rate = stream.rate
-        frame.time_base = Fraction(1, stream.rate)
-        frame.pts = first
-        first += block.shape[1]
-        yield from stream.encode(frame)
-    yield from stream.encode(None)
 
 
 def _decoding_time(packet: av.Packet) -> float:

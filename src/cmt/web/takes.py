@@ -14,6 +14,7 @@ from cmt.measures.synchrony import NEAR
 from cmt.music.midi import read_midi
 from cmt.music.vocabulary import TICKS_PER_BAR
 from cmt.sound import film
+from cmt.sound.encoding import FLAC, write_audio
 from cmt.sound.underscore import stepping_back
 from cmt.web import words
 from cmt.web.sessions import read_json, write_json
@@ -115,9 +116,7 @@ def _write_sound(
         played.write(take / "music.mp3")
         heard = [name for name in played.music.stems if piece.report.notes.get(name)]
         for name in heard:
-            film.write_audio(
-                take / "stems" / f"{name}.flac", played.music.stems[name], codec="flac"
-            )
+            write_audio(take / "stems" / f"{name}.flac", played.music.stems[name], codec=FLAC)
         if not asked.preview:
             played.write(take / "music.wav")
             _write_film(played, take)
