@@ -64,7 +64,7 @@ class Theme:
         weights = np.zeros(PITCH_CLASSES)
         for _, pitch, length in self.notes:
             weights[pitch % PITCH_CLASSES] += length
-        return find_key(weights) or Key(self.notes[0][1] % PITCH_CLASSES)
+        return find_key(weights, melodic=True) or Key(self.notes[0][1] % PITCH_CLASSES)
 
     def to(self, key: Key) -> Theme:
         """The same in a key, moved by half an octave at most; of another mode, in its relative."""

@@ -32,3 +32,24 @@ def test_a_scale_that_dwells_on_its_triad_is_in_its_key(key: Key) -> None:
 
 def test_no_pitch_has_no_key() -> None:
     assert find_key(np.zeros(12)) is None
+
+
+@pytest.mark.parametrize(
+    ("tune", "key"),
+    [
+        ("64 64 65 67 67 65 64 62 60 60 62 64 64:1.5 62:.5 62:2", "C major"),  # Ode to Joy
+        (
+            "67:1.5 69:.5 67 64:3 67:1.5 69:.5 67 64:3 74:2 74 71:3 72:2 72 67:3",
+            "C major",
+        ),  # Silent Night
+        ("69 72 74 76 77 76 74 71 67 69 71 72 69 69 68 69 71 68 64", "A minor"),  # Greensleeves
+        ("69 69:2 71 72 76:2 74 69:3 81:2 81 79 76:2 76:4", "A minor"),  # House of the Rising Sun
+        ("62 67:2 71:.5 67:.5 71:2 69 67:2 64 62:2", "G major"),  # Amazing Grace
+    ],
+)
+def test_tunes_are_in_their_keys(tune: str, key: str) -> None:
+    weights = np.zeros(12)
+    for note in tune.split():
+        pitch, _, beats = note.partition(":")
+        weights[int(pitch) % 12] += float(beats or 1)
+    assert str(find_key(weights, melodic=True)) == key

@@ -29,6 +29,7 @@ class Mode:
         tonics: how they are usually written.
         profile: how well each semitone above the tonic fits, for finding keys (Krumhansl and
             Kessler 1982, probe-tone ratings).
+        melodic: the same for single melodies (Temperley 1999, "What's Key for Key?", table 2).
     """
 
     scale: tuple[int, ...]
@@ -36,6 +37,7 @@ class Mode:
     relative: int
     tonics: tuple[str, ...]
     profile: tuple[float, ...]
+    melodic: tuple[float, ...]
 
 
 MODES = {
@@ -45,6 +47,7 @@ MODES = {
         relative=0,
         tonics=("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"),
         profile=(6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88),
+        melodic=(5.0, 2.0, 3.5, 2.0, 4.5, 4.0, 2.0, 4.5, 2.0, 3.5, 1.5, 4.0),
     ),
     "minor": Mode(
         scale=(0, 2, 3, 5, 7, 8, 10),
@@ -52,6 +55,7 @@ MODES = {
         relative=3,
         tonics=("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"),
         profile=(6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17),
+        melodic=(5.0, 2.0, 3.5, 4.5, 2.0, 4.0, 2.0, 4.5, 3.5, 2.0, 1.5, 4.0),
     ),
 }
 
@@ -104,30 +108,34 @@ class Key:
 KEYS = tuple(Key(tonic, mode) for mode in MODES for tonic in range(PITCH_CLASSES))
 
 
-def key_fits(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def key_fits(weights: NDArray[np.float64], melodic: bool = False) -> NDArray[np.float64]:
     """How well pitch-class weights (12,), not all equal, correlate with each key of KEYS, (24,).
+
+    Those of a single melody are compared with what melodies are like.
 
     Source: Krumhansl 1990, "Cognitive Foundations of Musical Pitch", chapter 4.
     """
     import numpy as np
 
-    fits: NDArray[np.float64] = _profiles() @ weights
+    fits: NDArray[np.float64] = _profiles(melodic) @ weights
     return fits / np.linalg.norm(weights - weights.mean())
 
 
-def find_key(weights: NDArray[np.float64]) -> Key | None:
-    """The key that fits pitch-class weights (12,) best; None where they are all equal."""
+def find_key(weights: NDArray[np.float64], melodic: bool = False) -> Key | None:
+    """The key that fits weights (12,) best, as `key_fits` has it; None where they are equal."""
     if weights.max() == weights.min():
         return None
-    return KEYS[int(key_fits(weights).argmax())]
+    return KEYS[int(key_fits(weights, melodic).argmax())]
 
 
 @functools.cache
-def _profiles() -> NDArray[np.float64]:
+def _profiles(melodic: bool) -> NDArray[np.float64]:
     """The profile of each key, (24, 12), of mean 0 and length 1: products are correlations."""
     import numpy as np
 
-    rows = np.array([np.roll(MODES[key.mode].profile, key.tonic) for key in KEYS])
+    modes = [MODES[key.mode] for key in KEYS]
+    profiles = [mode.melodic if melodic else mode.profile for mode in modes]
+    rows = np.array([np.roll(row, key.tonic) for row, key in zip(profiles, KEYS, strict=True)])
     rows -= rows.mean(-1, keepdims=True)
     rows /= np.linalg.norm(rows, axis=-1, keepdims=True)
     return rows

@@ -117,7 +117,12 @@ class Session:
     def state(self) -> dict[str, Any]:
         """All that the page shows of it, as JSON has it."""
         work = self.work.to_json() if self.work else None
-        return {**self._in_folder(), "work": work, "error": self.error}
+        return {
+            **self._in_folder(),
+            "work": work,
+            "error": self.error,
+            "version": self.version,
+        }
 
     def _in_folder(self) -> dict[str, Any]:
         if self._kept is None:

@@ -21,6 +21,8 @@ from cmt.web.sessions import read_json, write_json
 from cmt.web.settings import Asked, FieldError
 from cmt.web.timeline import bars_of, heard_of, notes_of, sections_of
 
+UNTELLING = " (Invalid data found when processing input)"  # what FFmpeg says of any file
+
 if TYPE_CHECKING:
     from cmt.compose import Piece
 
@@ -140,5 +142,5 @@ def about_the_video(path: Path) -> Iterator[None]:
         yield
     except InputError as error:
         said = error.reason if isinstance(error, TooMuch) else str(error)
-        message = said.replace(f"{path}:", "This video")
+        message = said.replace(f"{path}:", "This video").replace(UNTELLING, "")
         raise FieldError("video", f"{message.rstrip('.')}.") from error

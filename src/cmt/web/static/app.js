@@ -107,7 +107,7 @@ class App {
         this.upload = null;
       }
       const state = await session.state(); // what was told while it was sent has not been shown
-      if (session === this.session) this.show(state);
+      if (session === this.session && !(state.version < this.state?.version)) this.show(state);
     });
   }
 

@@ -18,6 +18,7 @@ const NARROW = 560;
 const GUTTER = 52; // pixels left of second 0, for the lanes' names; narrow pages have none
 const STEPS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600]; // seconds between ruler marks
 const MARK_ROOM = 58; // pixels
+const LOCK_ROOM = 17; // pixels that a padlock takes of a section's name
 
 /** Where each lane is, and how high all of them are; the piano roll's are there with music only. */
 export function layout(width, music) {
@@ -123,14 +124,17 @@ function drawSections(context, { colours, width, x, edits, chosen }, lane) {
     context.setLineDash(section.energy === 0 ? [4, 3] : []);
     context.stroke();
     context.setLineDash([]);
-    const words = sectionWords(section, index, right - left);
+    const locked = edits.isLocked(index);
+    const room = locked ? LOCK_ROOM : 0;
+    const words = sectionWords(section, index, right - left - room);
     context.save();
     context.clip();
     context.fillStyle = context.strokeStyle = selected ? colours.lit : colours.ink;
-    if (edits.isLocked(index)) padlock(context, Math.min(right, width) - 14, lane.top + lane.height / 2);
+    const from = Math.max(left, 0) + 9;
+    if (locked) padlock(context, from + 5, lane.top + lane.height / 2);
     context.font = "600 12px system-ui, sans-serif";
     context.textBaseline = "middle";
-    context.fillText(words, Math.max(left, 0) + 9, lane.top + lane.height / 2 + 0.5);
+    context.fillText(words, from + room, lane.top + lane.height / 2 + 0.5);
     context.restore();
   });
 }

@@ -64,7 +64,7 @@ export class MusicForm {
       make("span", {}, make("strong", {}, title, make("em.mark", { hidden: true }, "suggested")),
         about ? make("small", {}, about) : null));
     const cards = [...moods.map(named).map((mood) => choice(mood.name, capital(mood.name), mood.about)),
-      choice("", "Open", "whatever comes")];
+      choice("", "Any mood", "left to chance")];
     this.why = make("p.hint", { id: "mood-why" });
     for (const card of cards) {
       card.querySelector("input").addEventListener("change", () => {
@@ -195,7 +195,7 @@ export class MusicForm {
       radio.checked = suggested?.mood ? it : radio.value === "";
     }
     if (this.why && suggested?.mood) {
-      this.why.textContent = `Suggested for what was seen: ${suggested.why.replace(/\.$/, "")}. Choose any other.`;
+      this.why.textContent = `Suggested because ${suggested.why.replace(/\.$/, "")}. You can choose any other.`;
     }
     if (suggested?.genre) this.control("genre").value = suggested.genre;
     this.showBand();

@@ -184,6 +184,6 @@ export class Inspector {
     return make("li", {}, make("label.tick", {}, make("input", {
       type: "checkbox", "data-key": `hit-${hit.id}`, checked: hit.kept, disabled: this.edits.lockedAt(hit.second) >= 0,
       onchange: () => { this.edits.toggle(hit); this.draw(); this.changed(); },
-    }), hitWords(hit)));
+    }), hitWords(hit), this.edits.lockedAt(hit.second) < 0 ? null : make("span.soft", {}, "locked")));
   }
 }

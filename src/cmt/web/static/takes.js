@@ -15,7 +15,7 @@ const IN_PREVIEWS = ["mp3", "mid", "json"];
 
 /** What is said of a take: a sentence, or several. */
 const said = ({ preview, words }) =>
-  [preview ? "To listen to first: the whole goes on with the same notes." : [], words].flat().join(" ");
+  [preview ? "A first listen, without the film: the whole goes on with the same notes." : [], words].flat().join(" ");
 
 export class Takes {
   /**
