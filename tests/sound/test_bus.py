@@ -226,6 +226,15 @@ def test_stems_add_up_to_the_mix_before_the_bus(monkeypatch: pytest.MonkeyPatch)
     assert rms[0] < 0.2 * rms[1] and rms[2] < 0.1 * rms[1]
 
 
+def test_stems_are_as_loud_as_they_are_in_the_mix() -> None:
+    music = synthesise(piece(6), duration=5.0, stems=True)
+    stems = [stem[:, :] for stem in music.stems.values()]
+    peak = max(np.abs(stem).max() for stem in stems)
+    louder = loudness(sum(stems)) - loudness(music.mix)
+    assert peak <= bus.CEILING + 1e-6
+    assert louder == pytest.approx(0, abs=0.1) or (louder < 0 and peak > bus.CEILING - 1e-4)
+
+
 def test_the_room_is_short_and_other_to_the_left_than_to_the_right() -> None:
     left, right = mixing.impulse_response()
     assert abs(np.corrcoef(left, right)[0, 1]) < 0.1

@@ -478,7 +478,8 @@ def test_what_is_wrong_is_said_beside_its_field(page: Page, excerpt: Path, tmp_p
     bad = tmp_path / "holiday; $(rm x) é.mp4"
     bad.write_text("no video")
     page.locator("#file").set_input_files(bad)
-    expect(page.locator("#error-video")).to_contain_text("cannot be opened as a video")
+    expect(page.locator("#error-video")).to_contain_text("cannot be opened as a video;")
+    expect(page.locator(".work")).to_have_count(0)
     watch(page, excerpt)
     expect(page.locator("#error-video")).to_be_empty()
     fold(page, "More")

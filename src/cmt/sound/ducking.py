@@ -80,8 +80,12 @@ def speech_by_silero(sound: Samples) -> NDArray[np.bool_]:
     """(frames,) whether Silero VAD hears speech."""
     import torch
     from scipy.ndimage import binary_propagation
+
+    threads = torch.get_num_threads()
     from silero_vad import load_silero_vad
 
+    # Its import leaves one thread, and music that is made after would be rounded otherwise.
+    torch.set_num_threads(threads)
     model = load_silero_vad()
     probability = []
     with torch.inference_mode():

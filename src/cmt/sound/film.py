@@ -113,7 +113,7 @@ class Soundtrack:
             yield from threads.map(self.write, paths)
 
     def write_stems(self, folder: Path) -> Iterator[Written]:
-        """Write each track as TRACK.wav, 32 bits: their sum is the mix before the bus.
+        """Write each track as TRACK.wav, 32 bits; see `cmt.sound.synthesis.Music`.
 
         Yields:
             Each file as soon as it is written.

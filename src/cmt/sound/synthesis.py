@@ -20,7 +20,7 @@ from cmt.music.midi import load_score
 from cmt.sound import bus, mixing, synthesizer
 from cmt.sound.balance import Balance
 from cmt.sound.fonts import choose
-from cmt.sound.loudness import SAMPLE_RATE, Meter
+from cmt.sound.loudness import SAMPLE_RATE, Meter, integrated, loudness
 from cmt.sound.passes import grouped
 from cmt.sound.recording import Block, Recording, silence
 from cmt.sound.segments import STEP, Clock, lines
@@ -44,7 +44,7 @@ class Music:
     Attributes:
         mix: as it is heard.
         stems: each track by its name of `stem_names`, if they were asked for: their sum is the mix
-            before the bus.
+            before the bus, and as loud as after it where that lets none of them clip.
         markers: of the file, those within the sound.
     """
 
@@ -109,18 +109,31 @@ def synthesise(
     blocks = mixing.in_room(synthesizer.play_all(groups, length), groups, apart=stems)
     blocks = mixing.faded(blocks, length, fade_in, fade_out)
     apart = {name: Recording() for name in stem_names(name for name, _ in tracks)} if stems else {}
-    mix = _mastered(_summed(blocks, list(apart.values())))
+    mix = _mastered(blocks, list(apart.values()))
     if not any(block.any() for block in mix):
         log.warning("%s: its notes are too soft to be heard; the sound is silence", midi)
     return Music(mix, apart, markers)
 
 
-def _mastered(blocks: Iterator[Block]) -> Recording:
-    """A mix as it leaves the bus."""
+def _mastered(blocks: Iterator[NDArray[np.float32]], stems: list[Recording]) -> Recording:
+    """The mix of blocks (tracks, 2, samples) as it leaves the bus; stems get their tracks."""
     meter, balance = Meter(), Balance()
-    mix = Recording(balance.reading(meter.reading(blocks)))
+    mix = Recording(balance.reading(meter.reading(_summed(blocks, stems))))
+    before = integrated(meter.power)
     bus.master(mix, meter, balance)
+    if stems:
+        _level(stems, loudness(mix) - before)
     return mix
+
+
+def _level(stems: Sequence[Recording], decibels: float) -> None:
+    """Make stems louder, all by the same, but by no more than any of them has room for."""
+    peak = max(float(np.abs(block).max(initial=0)) for stem in stems for block in stem)
+    if peak == 0 or not math.isfinite(decibels):
+        return
+    gain = np.float32(min(10 ** (decibels / 20), bus.CEILING / peak))
+    for stem in stems:
+        stem.replace(block * gain for block in stem)
 
 
 def _summed(blocks: Iterator[NDArray[np.float32]], stems: list[Recording]) -> Iterator[Block]:

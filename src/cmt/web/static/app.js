@@ -4,7 +4,7 @@ import { Refused, Session, limits as askLimits } from "./api.js";
 import { $, complain } from "./dom.js";
 import { Desk } from "./desk.js";
 import { note, WorkPanel } from "./work.js";
-import { span } from "./words.js";
+import { megabytes, span } from "./words.js";
 
 const GONE = "The work of this link is no longer here: it is kept for an hour after its last use. Choose the video again, please.";
 const AWAY = "The page’s server does not answer. It goes on by itself once it does.";
@@ -21,8 +21,8 @@ class App {
     this.listen();
     $("rights").textContent = limits.rights ?? "";
     const bounds = [limits.max_minutes && `up to ${limits.max_minutes} minutes`,
-      limits.max_upload_mb && `up to ${limits.max_upload_mb} MB`].filter(Boolean);
-    $("limits").textContent = `MP4, MOV, MKV, WebM, AVI and others${bounds.length ? `; ${bounds.join(" and ")}` : ""}.`
+      limits.max_upload_mb && megabytes(limits.max_upload_mb)].filter(Boolean);
+    $("limits").textContent = `MP4, MOV, MKV, WebM, AVI and others${bounds.length ? `, ${bounds.join(" and ")}` : ""}.`
       + " It need not have a sound.";
   }
 
@@ -94,8 +94,8 @@ class App {
   choose(file) {
     const most = this.limits.max_upload_mb;
     if (most && file.size > most * 1e6) {
-      const size = Math.ceil(file.size / 1e6);
-      return complain($("error-video"), `${file.name} has ${size} MB; the most that is taken here is ${most} MB.`, $("file"));
+      const has = megabytes(Math.ceil(file.size / 1e6));
+      return complain($("error-video"), `${file.name} has ${has}; the most that is taken here is ${megabytes(most)}.`, $("file"));
     }
     return this.begin(async (session) => {
       const tell = (share) => this.show({ ...this.empty(), work: { doing: `Sending ${file.name}`, share, place: 0 } });
@@ -150,7 +150,8 @@ class App {
     this.showVideo(state);
     const slot = this.slot ?? (state.timeline ? $("slot-music") : $("slot-video"));
     this.panel.show(state.work, slot);
-    if (before?.work && !state.work) note(slot, this.stopped ? "Stopped." : "");
+    // Where it is asked whether to go on, that says so.
+    if (before?.work && !state.work) note(slot, this.stopped && $("ask").hidden ? "Stopped." : "");
     if (state.error && JSON.stringify(state.error) !== JSON.stringify(before?.error)) this.wrong(state.error);
     this.desk.show(state, this.session);
   }

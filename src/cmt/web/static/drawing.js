@@ -61,7 +61,7 @@ export function drawBase(context, scene) {
   drawHits(context, scene, lanes.hits);
   drawSections(context, scene, lanes.sections);
   drawRuler(context, scene, lanes.ruler);
-  if (scene.gutter) drawNames(context, scene);
+  drawNames(context, scene);
 }
 
 /** Draw what moves: the passage that is selected, and the playhead. */
@@ -281,17 +281,30 @@ function drawMusic(context, { colours, lanes, music, muted, width, x }) {
   context.globalAlpha = 1;
 }
 
-/** What each lane shows, left of all that scrolls. */
+/** What each lane shows, left of all that scrolls; on narrow pages in its corner. */
 function drawNames(context, { colours, gutter, height, lanes }) {
   const names = { sections: "Sections", hits: "Hits", speed: "Motion", roll: "Music", drums: "Drums" };
-  context.fillStyle = colours.card;
-  context.fillRect(0, 0, gutter - 3, height);
-  context.font = "11px system-ui, sans-serif";
   context.textBaseline = "middle";
-  context.fillStyle = colours.soft;
+  context.font = gutter ? "11px system-ui, sans-serif" : "10px system-ui, sans-serif";
+  context.fillStyle = colours.card;
+  if (gutter) context.fillRect(0, 0, gutter - 3, height);
   for (const [lane, name] of Object.entries(names)) {
-    if (lanes[lane]) context.fillText(name, 0, (lanes[lane].top + lanes[lane].bottom) / 2, gutter - 6);
+    if (!lanes[lane]) continue;
+    const { top, bottom } = lanes[lane];
+    context.fillStyle = colours.soft;
+    if (gutter) context.fillText(name, 0, (top + bottom) / 2, gutter - 6);
+    else if (lane !== "sections") nameInside(context, colours, name, top);
   }
+}
+
+/** A lane's name, over what is drawn there. */
+function nameInside(context, colours, name, top) {
+  context.fillStyle = colours.lane;
+  context.globalAlpha = 0.8;
+  context.fillRect(2, top + 1, context.measureText(name).width + 6, 12);
+  context.globalAlpha = 1;
+  context.fillStyle = colours.soft;
+  context.fillText(name, 5, top + 7.5);
 }
 
 /** What stands at a point of the hits' lane, for people: "Cut at 0:12.3". */

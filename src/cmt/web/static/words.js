@@ -15,6 +15,9 @@ export function span(seconds) {
   return count(Math.round(seconds / 60), "minute");
 }
 
+/** A size of files: "300 MB", "5 GB". */
+export const megabytes = (size) => (size < 1000 ? `${size} MB` : `${Number((size / 1000).toFixed(1))} GB`);
+
 /** "1 cut", "3 cuts"; irregular plurals are given. */
 export function count(number, noun, plural = noun + "s") {
   return `${number} ${number === 1 ? noun : plural}`;
