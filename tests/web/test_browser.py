@@ -450,6 +450,10 @@ def test_what_is_locked_stays_and_the_rest_is_made_anew(
         expect(page.locator("#now")).to_contain_text(f"Take {number}. As Take 1, but from 0:00")
         expect(second).to_have_attribute("aria-pressed", "true")
         assert others() == set(range(border))
+    page.locator("#sections .chip").first.click()
+    make(page, "Another take of this section")
+    expect(page.locator("#now")).to_contain_text("Take 4. As Take 3, but from 0:00")
+    assert others() == set(range(border))
     settings = read_json(download(page, "Settings (JSON)", tmp_path))["page"]
     assert settings["locked"] and settings["passages"][-1]["to_bar"] == border
     press(page, "Unlock all")

@@ -23,7 +23,9 @@ export class Desk {
     this.player = new Player($("video"));
     this.timeline = new Timeline($("timeline"), $("pointed"));
     this.making = new Making(this);
-    this.inspector = new Inspector(() => this.edited(), limits.instruments ?? INSTRUMENTS, (index) => this.making.lock(index));
+    this.inspector = new Inspector(limits.instruments ?? INSTRUMENTS, {
+      changed: () => this.edited(), lock: (index) => this.making.lock(index), again: (index) => this.making.section(index),
+    });
     this.takes = new Takes({ hear: (id, play) => this.hear(id, play), use: (take) => this.use(take.settings), whole: (take) => this.making.whole(take) }, limits.files);
     this.mixer = new Mixer(this.player, (name, gain) => this.dim(name, gain));
     this.form = new MusicForm($("form"), limits, {
@@ -34,7 +36,7 @@ export class Desk {
     });
     this.passage = new Passage(this.timeline, {
       bars: () => this.bars, time: () => this.player.time, end: () => this.seen.duration,
-      heard: () => this.heard !== null, again: (from, to) => this.making.again(from, to),
+      heard: () => this.heard !== null, again: (from, to) => this.making.again($("slot-takes"), this.heardTake, from - 1, to),
     });
     $("passage").hidden = !limits.again;
     $("sections-part").hidden = !limits.sections;
@@ -90,6 +92,7 @@ export class Desk {
     if (!state.timeline) return;
     const busy = Boolean(state.work);
     for (const id of ["make", "preview", "again", "revise", "rest"]) $(id).disabled = busy;
+    this.inspector.setBusy(busy);
     if (this.session !== session) this.begin(state, session);
     if (this.seen) this.showTakes(state);
   }
@@ -365,9 +368,8 @@ export class Desk {
     this.fresh = null;
     if (!changed?.length) return;
     this.seek(bars[changed[0]]);
-    if (changed.at(-1) - changed[0] === changed.length - 1) {
-      this.timeline.setPassage([bars[changed[0]], bars[changed.at(-1) + 1] ?? this.seen.duration]);
-    }
+    const whole = changed.at(-1) - changed[0] === changed.length - 1;
+    this.timeline.setPassage(whole ? [bars[changed[0]], bars[changed.at(-1) + 1] ?? this.seen.duration] : null);
   }
 
   /** Show what is wrong where it is named; false where that is not here. */

@@ -8,13 +8,12 @@ const ENERGIES = [[0, "Rest"], [0.5, "Sparse"], [0.8, "Lighter"], [1, "As the pi
 
 export class Inspector {
   /**
-   * @param {() => void} changed called after each change of the edits
    * @param {string[]} instruments names
-   * @param {(index: number) => void} lock locks a section of the take that is heard, or unlocks it
+   * @param {{changed: () => void, lock: (index: number) => void, again: (index: number) => void}} on called
+   *   after each change of the edits; locks a section of the take that is heard, or unlocks it; has it made again
    */
-  constructor(changed, instruments, lock) {
-    this.changed = changed;
-    this.lock = lock;
+  constructor(instruments, on) {
+    Object.assign(this, on);
     this.instruments = instruments;
     this.chosen = -1;
     this.wrong = {};
@@ -24,6 +23,13 @@ export class Inspector {
     this.edits = edits;
     if (this.chosen >= edits.sections.length) this.chosen = -1;
     this.draw();
+  }
+
+  /** Whether nothing more can be asked for now. */
+  setBusy(busy) {
+    if (this.busy === busy) return;
+    this.busy = busy;
+    if (this.edits) this.draw();
   }
 
   /** Choose a section, and lead the keyboard to its fields. */
@@ -161,6 +167,7 @@ export class Inspector {
       type: "button", "data-key": words, onclick: () => { does(); this.draw(); this.changed(); },
     }, words);
     return make("div.row", {},
+      edits.lockable ? make("button.small.first", { type: "button", "data-key": "again", disabled: this.busy, onclick: () => this.again(chosen) }, "Another take of this section") : null,
       divides ? act(`Divide at ${clock(edits.second(inside))}`, () => { this.chosen = edits.split(inside); }) : null,
       chosen > 0 && !edits.isFixed(chosen) ? act("Join with the one before", () => { edits.join(chosen); this.chosen -= 1; }) : null,
       this.done());

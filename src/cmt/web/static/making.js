@@ -63,11 +63,34 @@ export class Making {
     return this.desk.locks?.of(this.desk.heardTake) ?? [];
   }
 
-  /** Have a passage of the take that is heard made again, but for what is locked. */
-  again(from, to) {
-    const { heard, session } = this.desk;
-    const body = { from_bar: from - 1, to_bar: to, seed: anySeed(), locked: this.locked };
-    return this.ask($("slot-takes"), () => session.again(heard, body));
+  /** Have bars of a take made again, from 0, up to the first that stays, but for what is locked. */
+  again(slot, { id }, from, to, wanted = {}) {
+    const { session } = this.desk;
+    const body = { ...wanted, from_bar: from, to_bar: to, seed: anySeed(), locked: this.locked };
+    return this.ask(slot, () => session.again(id, body));
+  }
+
+  /** Have a section of the take that is heard made again, as it is wanted now. */
+  section(index) {
+    const { edits, heardTake } = this.desk;
+    const [from, to] = [edits.start(index), edits.end(index)].map((second) => this.nearest(second));
+    return this.again($("slot-seen"), heardTake, from, Math.max(to, from + 1), this.wanted(heardTake));
+  }
+
+  /** What is asked of sections and hits, where that is something else than a take has. */
+  wanted(take) {
+    const { edits } = this.desk;
+    return edits.differs(partsOf(take.settings)) ? edits.body : {};
+  }
+
+  /** The bar of the music that begins nearest to a second; the one after the last is the end. */
+  nearest(second) {
+    const away = this.borders.map((border) => Math.abs(border - second));
+    return away.indexOf(Math.min(...away));
+  }
+
+  get borders() {
+    return [...this.desk.bars, this.desk.seen.duration];
   }
 
   /** Have the take that is heard changed where other sections or hits are wanted. */
@@ -80,21 +103,19 @@ export class Making {
 
   /** Have all made anew but what is locked. */
   rest(slot) {
-    const { bars, edits, heardTake, locks, session, state } = this.desk;
+    const { bars, heardTake, locks, state } = this.desk;
     const base = locks.base(heardTake, state.takes);
-    const wanted = edits.differs(partsOf(base.settings)) ? edits.body : {};
-    const body = { ...wanted, from_bar: 0, to_bar: bars.length, seed: anySeed(), locked: this.locked };
-    return this.ask(slot, () => session.again(base.id, body));
+    return this.again(slot, base, 0, bars.length, this.wanted(base));
   }
 
   /** Lock a section of the take that is heard as it is in that, or unlock it. */
   lock(index) {
-    const { bars, edits, heardTake, locks, seen } = this.desk;
+    const { edits, heardTake, locks } = this.desk;
     if (!edits.lockable) return;
-    const locks_it = !edits.isLocked(index);
-    if (locks_it) edits.settle(index, partsOf(heardTake.settings));
-    const near = (second) => [...bars, seen.duration].reduce((a, b) => (Math.abs(b - second) < Math.abs(a - second) ? b : a));
-    locks.set(heardTake, [near(edits.start(index)), near(edits.end(index))], locks_it);
+    const locked = edits.isLocked(index);
+    if (!locked) edits.settle(index, partsOf(heardTake.settings));
+    const stretch = [edits.start(index), edits.end(index)].map((second) => this.borders[this.nearest(second)]);
+    locks.set(heardTake, stretch, !locked);
     this.desk.edited();
   }
 
