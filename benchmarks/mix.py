@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmt.music.midi import load_score
-from cmt.sound.bus import LOUDNESS
+from cmt.sound.limiter import LOUDNESS
 from cmt.sound.loudness import SAMPLE_RATE, levels, loudness
 from cmt.sound.recording import Recording
 from cmt.sound.synthesis import synthesise

@@ -10,7 +10,7 @@ import pytest
 from scipy.signal import resample_poly
 from symusic.core import ControlChangeTick, NoteTick, ScoreTick, TempoTick, TrackTick
 
-from cmt.sound import bus, mixing, passes, segments, synthesizer
+from cmt.sound import bus, compressor, limiter, mixing, passes, segments, synthesizer, tone
 from cmt.sound.balance import Balance
 from cmt.sound.filtering import Filter
 from cmt.sound.loudness import SAMPLE_RATE, Meter, integrated, levels, loudness
@@ -20,7 +20,7 @@ from cmt.sound.soundfont import default_soundfont
 from cmt.sound.synthesis import synthesise
 
 TICKS = 480
-CEILING = 20 * np.log10(bus.CEILING)  # dBTP
+CEILING = 20 * np.log10(limiter.CEILING)  # dBTP
 
 
 def piece(seconds: int, velocity: int = 80) -> ScoreTick:
@@ -191,28 +191,28 @@ def test_soft_music_is_as_loud_as_any() -> None:
             track.notes.append(NoteTick(beat * TICKS, TICKS, 60 + beat % 5, velocity))
         score.tracks.append(track)
         samples = synthesise(score).mix[:, :]
-        assert loudness(samples) == pytest.approx(bus.LOUDNESS, abs=0.5)
+        assert loudness(samples) == pytest.approx(limiter.LOUDNESS, abs=0.5)
         # It is not made of a few steps of 16 bits.
         assert len(np.unique(np.abs(samples[0]))) > 10_000
 
 
 def test_a_mix_is_brought_to_its_level_and_under_the_ceiling_between_samples_too() -> None:
     samples = synthesise(piece(8)).mix[:, :]
-    assert loudness(samples) == pytest.approx(bus.LOUDNESS, abs=0.5)
+    assert loudness(samples) == pytest.approx(limiter.LOUDNESS, abs=0.5)
     assert true_peak(samples) < CEILING + 0.1
     # A tone at a quarter of the rate, between whose samples the peaks lie: 3 dB above them.
     wave = np.sin(np.pi / 2 * np.arange(SAMPLE_RATE) + np.pi / 4) * np.hanning(SAMPLE_RATE) * 0.9
     sound = Recording([np.stack([wave, wave]).astype(np.float32)])
     assert true_peak(sound[:, :]) > -1.0
     louder = 10 ** (3 / 20)
-    bus.limit(sound, louder)
+    limiter.limit(sound, louder)
     assert true_peak(sound[:, :]) < CEILING + 0.1
     edge = slice(0, SAMPLE_RATE // 10)
     np.testing.assert_allclose(sound[:, edge][0], louder * wave[edge], atol=1e-5)
 
 
 def test_stems_add_up_to_the_mix_before_the_bus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bus, "master", lambda mix, meter, balance: None)
+    monkeypatch.setattr(bus, "master", lambda mix, balance: None)
     apart = synthesise(piece(6), duration=5.0, fade_in=1.0, fade_out=2.0, stems=True)
     together = synthesise(piece(6), duration=5.0, fade_in=1.0, fade_out=2.0)
     assert list(apart.stems) == ["Strings", "Piano", "Drums"]
@@ -231,8 +231,8 @@ def test_stems_are_as_loud_as_they_are_in_the_mix() -> None:
     stems = [stem[:, :] for stem in music.stems.values()]
     peak = max(np.abs(stem).max() for stem in stems)
     louder = loudness(sum(stems)) - loudness(music.mix)
-    assert peak <= bus.CEILING + 1e-6
-    assert louder == pytest.approx(0, abs=0.1) or (louder < 0 and peak > bus.CEILING - 1e-4)
+    assert peak <= limiter.CEILING + 1e-6
+    assert louder == pytest.approx(0, abs=0.1) or (louder < 0 and peak > limiter.CEILING - 1e-4)
 
 
 def test_the_room_is_short_and_other_to_the_left_than_to_the_right() -> None:
@@ -246,14 +246,17 @@ def test_the_room_is_short_and_other_to_the_left_than_to_the_right() -> None:
 def test_width_is_brought_to_what_records_have_within_reason() -> None:
     random = np.random.default_rng(0)
     middle, side = random.normal(0, 0.1, (2, 1, 2 * SAMPLE_RATE))
-    for before, given in ((-8.0, 0.0), (-11.0, 3.0), (-4.0, -4.0), (-30.0, 5.0), (6.0, -5.0)):
+    wanted = tone.WIDTH
+    for before, given in (
+        (wanted, 0.0), (wanted - 3, 3.0), (wanted + 4, -4.0), (-30.0, 8.0), (6.0, -5.0)
+    ):  # fmt: skip
         apart = side * 10 ** (before / 20)
         sound = np.concatenate([middle + apart, middle - apart]).astype(np.float32)
         balance = Balance()
         balance.read(sound)
-        gain = bus.side_gain(balance)
+        gain = tone.side_gain(balance.spectrum())
         assert gain == pytest.approx(given, abs=0.1)
-        (widened,) = bus.widen(iter([sound]), gain)
+        (widened,) = tone.widen(iter([sound]), gain)
         np.testing.assert_allclose(widened.sum(axis=0), sound.sum(axis=0), atol=1e-5)
         difference = np.std(widened[0] - widened[1]) / np.std(sound[0] - sound[1])
         assert 20 * np.log10(difference) == pytest.approx(given, abs=0.2)
@@ -274,18 +277,23 @@ def tones(high: float, seconds: int = 2) -> np.ndarray:
      (-5.0, None, -4.0)],
 )  # fmt: skip
 def test_the_shelf_brings_brightness_to_what_records_have_within_reason(
-    before: float, after: float | None, given: float | None
+    before: float,
+    after: float | None,
+    given: float | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sound = tones(before)
     balance = Balance()
     balance.read(sound)
-    assert balance.brightness(6000) == pytest.approx(before, abs=0.1)
-    gain = bus.shelf_gain(balance, 0.0)
-    (lifted,) = bus.shelf(iter([sound]), gain)
+    spectrum = balance.spectrum()
+    assert spectrum.brightness(6000) == pytest.approx(before, abs=0.1)
+    monkeypatch.setattr(tone, "HEARD", (-99.0, 0.0))
+    gain = tone.shelf_gain(spectrum, spectrum, 0.0)
+    (lifted,) = tone.shelve(iter([sound]), tone.SHELF_FREQUENCY, gain)
     balance = Balance()
     balance.read(lifted)
     if after is not None:
-        assert balance.brightness(6000) == pytest.approx(after, abs=0.2)
+        assert balance.spectrum().brightness(6000) == pytest.approx(after, abs=0.2)
     if given is not None:
         assert gain == given
 
@@ -295,17 +303,49 @@ def test_a_single_cymbal_makes_no_music_bright() -> None:
     sound[:, : SAMPLE_RATE // 10] += 10 * tones(-1.0)[:, : SAMPLE_RATE // 10]
     balance = Balance()
     balance.read(sound)
-    assert balance.brightness(6000) == pytest.approx(-22.0, abs=1.5)  # of all its power −2 dB
+    assert balance.spectrum().brightness(6000) == pytest.approx(
+        -22.0, abs=1.5
+    )  # of all its power −2 dB
+
+
+@pytest.mark.parametrize("high", [-32.0, -24.0, -17.0, -8.0])
+def test_music_is_as_bright_and_wide_as_records_once_it_is_limited(high: float) -> None:
+    """Bass alone for half of the time, then strokes that the limiter turns down by 10 dB."""
+    random = np.random.default_rng(0)
+    time = np.arange(8 * SAMPLE_RATE) / SAMPLE_RATE
+    noise = random.normal(0, 1, (2, len(time)))
+    spectrum = np.fft.rfft(noise, axis=1)
+    frequencies = np.fft.rfftfreq(len(time), 1 / SAMPLE_RATE)
+    wanted = np.where(frequencies < 300, 1.0, 300 / np.maximum(frequencies, 300))
+    bright = frequencies > 6000
+    share = np.sum(wanted[bright] ** 2) / np.sum(wanted**2)
+    wanted[bright] *= np.sqrt(10 ** (high / 10) / share)
+    middle, side = np.fft.irfft(spectrum * wanted, len(time), axis=1)
+    music = np.stack([middle + side / 2, middle - side / 2])
+    strokes = np.exp(-5 * (time % 0.5)) * (time > 3.9)
+    bass = np.sin(2 * np.pi * 60 * time)
+    sound = 0.3 * music / music.std() * strokes + 0.05 * bass
+    mix, balance = Recording([sound.astype(np.float32)]), Balance()
+    balance.read(mix[:, :])
+    bus.master(mix, balance)
+    heard = mix[:, :]
+    power = (np.abs(np.fft.rfft(heard, axis=1)) ** 2).sum(axis=0)
+    assert -16 < 10 * np.log10(power[bright].sum() / power.sum()) < -12
+    side, middle = heard[0] - heard[1], heard[0] + heard[1]
+    assert -10 < 10 * np.log10(np.vdot(side, side) / np.vdot(middle, middle)) < -6
+    assert loudness(heard) == pytest.approx(limiter.LOUDNESS, abs=0.5)
+    rms, peak = levels(heard)
+    assert 8 < peak - rms < 14
 
 
 def test_glue_takes_half_of_what_is_above_its_threshold() -> None:
     time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
     for over in (-10, 12):
-        amplitude = np.sqrt(2) * 10 ** ((bus.THRESHOLD + over) / 20)
+        amplitude = np.sqrt(2) * 10 ** ((compressor.THRESHOLD + over) / 20)
         wave = (amplitude * np.sin(2 * np.pi * 1000 * time)).astype(np.float32)
-        *_, last = bus.glue(iter([np.stack([wave, wave])] * 3))
+        *_, last = compressor.glue(iter([np.stack([wave, wave])] * 3))
         taken = 20 * np.log10(np.abs(last).max() / amplitude)
-        assert taken == pytest.approx(-max(over, 0) / bus.RATIO, abs=0.2)
+        assert taken == pytest.approx(-max(over, 0) / compressor.RATIO, abs=0.2)
 
 
 def test_meters_read_streams_as_they_read_the_whole() -> None:

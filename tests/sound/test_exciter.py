@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.signal import butter, sosfilt
 
-from cmt.sound.balance import Balance
+from cmt.sound.balance import Balance, Spectrum
 from cmt.sound.exciter import FREQUENCY, MOST, excite, excitement
 from cmt.sound.loudness import SAMPLE_RATE
 
@@ -20,13 +20,13 @@ def dark(top: float, seconds: int = 4) -> np.ndarray:
     return sosfilt(sections, noise).astype(np.float32)
 
 
-def read(sound: np.ndarray) -> Balance:
+def read(sound: np.ndarray) -> Spectrum:
     balance = Balance()
     balance.read(sound)
-    return balance
+    return balance.spectrum()
 
 
-def gain(balance: Balance, brightness: float) -> float:
+def gain(balance: Spectrum, brightness: float) -> float:
     flat = np.ones(len(balance.frequencies))
     return excitement(balance, brightness, flat, flat)
 

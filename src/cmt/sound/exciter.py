@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from cmt.sound.balance import Balance
+from cmt.sound.balance import Spectrum
 from cmt.sound.filtering import Filter
 from cmt.sound.loudness import SAMPLE_RATE
 from cmt.sound.recording import Block
@@ -22,7 +22,7 @@ from cmt.sound.recording import Block
 FREQUENCY = 6000.0  # Hz: from here on there are overtones, of the octave below
 # Power of overtones, at gain 1, to that of the octave below: 0.16 of a tone, 0.19 of noise.
 YIELD = 0.17
-MOST = 10 ** (-3 / 10)  # the same of what is added at most: records fall by 3 dB an octave or more
+MOST = 10 ** (-1.5 / 10)  # the same of what is added at most: music falls from octave to octave
 
 
 def excite(blocks: Iterator[Block], gain: float) -> Iterator[Block]:
@@ -41,7 +41,7 @@ def excite(blocks: Iterator[Block], gain: float) -> Iterator[Block]:
 
 
 def excitement(
-    balance: Balance,
+    spectrum: Spectrum,
     brightness: float,
     middle: NDArray[np.float64],
     side: NDArray[np.float64],
@@ -49,14 +49,14 @@ def excitement(
     """The gain of `excite` with which a mix is so bright, or as bright as it may be made.
 
     Args:
-        balance: of the mix.
+        spectrum: of the mix.
         brightness: power above `FREQUENCY` to all, dB.
-        middle: (bins,) gains that its sum is given before.
-        side: (bins,) of its difference.
+        middle: (bands,) gains that its sum is given before.
+        side: (bands,) of its difference.
     """
     share = 10 ** (brightness / 10)
     whole, source, bright = (
-        balance.power(low, high, middle, side)
+        spectrum.power(low, high, middle, side)
         for low, high in ((-1, math.inf), (FREQUENCY / 2, FREQUENCY), (FREQUENCY, math.inf))
     )
     lacking = (share * whole - bright) / (1 - share)

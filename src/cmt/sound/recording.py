@@ -103,7 +103,7 @@ def cut(sound: Iterable[Block], length: int) -> Iterator[Block]:
 
 
 def enveloped(
-    sound: Iterable[Block], gains: NDArray[np.floating], spacing: int, first: float = 0
+    sound: Iterable[Block], gains: NDArray[np.floating], spacing: int, first: int = 0
 ) -> Iterator[Block]:
     """Give a sound gains that glide.
 
@@ -113,10 +113,21 @@ def enveloped(
         spacing: samples.
         first: the sample of the first gain.
     """
-    at, position = first + spacing * np.arange(len(gains)), 0
+    position = 0
     for block in sound:
-        samples = np.arange(position, position := position + block.shape[-1])
-        yield block * np.interp(samples, at, gains).astype(np.float32)
+        length = block.shape[-1]
+        before, skipped = divmod(position - first, spacing)
+        around = np.arange(before, before - (-(skipped + length) // spacing) + 1)
+        glide = gliding(gains[np.clip(around, 0, len(gains) - 1)], spacing)
+        yield block * glide[skipped : skipped + length]
+        position += length
+
+
+def gliding(gains: NDArray[np.floating], spacing: int) -> NDArray[np.float32]:
+    """Gains (n + 1,) that are `spacing` samples apart, at each sample: (n × spacing,)."""
+    steps = (np.arange(spacing) / spacing).astype(np.float32)
+    begin, rise = gains[:-1].astype(np.float32), np.diff(gains).astype(np.float32)
+    return (begin[:, None] + rise[:, None] * steps).ravel()
 
 
 def resampled(sound: Iterable[Block], rate: int) -> Iterator[Block]:

@@ -20,7 +20,8 @@ from cmt.music.midi import load_score
 from cmt.sound import bus, mixing, synthesizer
 from cmt.sound.balance import Balance
 from cmt.sound.fonts import choose
-from cmt.sound.loudness import SAMPLE_RATE, Meter, integrated, loudness
+from cmt.sound.limiter import CEILING
+from cmt.sound.loudness import SAMPLE_RATE, loudness
 from cmt.sound.passes import grouped
 from cmt.sound.recording import Block, Recording, silence
 from cmt.sound.segments import STEP, Clock, lines
@@ -117,10 +118,10 @@ def synthesise(
 
 def _mastered(blocks: Iterator[NDArray[np.float32]], stems: list[Recording]) -> Recording:
     """The mix of blocks (tracks, 2, samples) as it leaves the bus; stems get their tracks."""
-    meter, balance = Meter(), Balance()
-    mix = Recording(balance.reading(meter.reading(_summed(blocks, stems))))
-    before = integrated(meter.power)
-    bus.master(mix, meter, balance)
+    balance = Balance()
+    mix = Recording(balance.reading(_summed(blocks, stems)))
+    before = loudness(mix) if stems else 0.0
+    bus.master(mix, balance)
     if stems:
         _level(stems, loudness(mix) - before)
     return mix
@@ -131,7 +132,7 @@ def _level(stems: Sequence[Recording], decibels: float) -> None:
     peak = max(float(np.abs(block).max(initial=0)) for stem in stems for block in stem)
     if peak == 0 or not math.isfinite(decibels):
         return
-    gain = np.float32(min(10 ** (decibels / 20), bus.CEILING / peak))
+    gain = np.float32(min(10 ** (decibels / 20), CEILING / peak))
     for stem in stems:
         stem.replace(block * gain for block in stem)
 

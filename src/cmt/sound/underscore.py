@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from cmt.media.own_sound import own_sound
 from cmt.media.source import Source, VideoFile, source_of
-from cmt.sound.bus import limit
 from cmt.sound.ducking import FRAME, ducking
+from cmt.sound.limiter import limit
 from cmt.sound.loudness import SAMPLE_RATE, Samples, blocks, decibels, loudness
 from cmt.sound.recording import Recording, enveloped, silence
 
@@ -29,7 +29,7 @@ def mix(video: VideoFile, music: Samples, balance: float, duck: bool = True) -> 
         duck: whether the music steps back where somebody speaks in that sound.
 
     Returns:
-        As many samples, true peaks at most `cmt.sound.bus.CEILING`; the music alone, with a
+        As many samples, true peaks at most `cmt.sound.limiter.CEILING`; the music alone, with a
         warning, if the video has no sound.
 
     Raises:
