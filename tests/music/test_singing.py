@@ -148,3 +148,14 @@ WHITE = np.random.default_rng(0).normal(0, 0.1, SECONDS)
 def test_what_has_no_melody_is_refused(samples: np.ndarray, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         melody(samples.astype(np.float32))
+
+
+def test_a_doubtful_note_is_one_of_the_key() -> None:
+    scale = [(4 * beat, p, 4) for beat, p in enumerate((60, 62, 64, 65, 67, 69, 67, 65, 64, 60))]
+    flat = np.array(scale)
+    off = np.where(flat[:, 1] == 69, -0.55, 0.0)  # A, that is sung nearer to G sharp
+    clear = np.where(flat[:, 1] == 69, -1.0, 0.0)  # G sharp, that is sung
+    for detuned, heard in ((off, 69), (clear, 68)):
+        voice = sing([(t, p + d, n) for (t, p, n), d in zip(scale, detuned, strict=True)])  # type: ignore[misc]
+        found = [pitch for _, pitch, _ in melody(voice)]
+        assert found == [heard if pitch == 69 else pitch for _, pitch, _ in scale]

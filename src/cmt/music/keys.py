@@ -100,6 +100,11 @@ class Key:
         return [(self.tonic + step) % PITCH_CLASSES for step in MODES[self.mode].scale]
 
     @property
+    def leading(self) -> list[int]:
+        """Pitch classes that are at home in it, though not of its scale: minor's leading tone."""
+        return [(self.tonic - 1) % PITCH_CLASSES] if self.mode == "minor" else []
+
+    @property
     def chord(self) -> list[int]:
         """Pitch classes of the tonic triad, the tonic first."""
         return [(self.tonic + step) % PITCH_CLASSES for step in MODES[self.mode].chord]

@@ -15,6 +15,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from cmt.music.keys import PITCH_CLASSES, find_key
 from cmt.music.pitch import HOP, RATE, pitches
 from cmt.music.vocabulary import MAX_DURATION
 
@@ -25,6 +26,7 @@ CHANGE = 4.0  # what another note costs
 GAP = 3  # moments without voice that end no note
 SHORTEST = 7  # moments of a note
 SLIDING = 25  # moments; what is shorter and goes up or down all the time is no note
+FOREIGN = 0.3  # what a moment costs on a pitch that is foreign to the key
 SLID, STEEP = 0.15, 2.5  # semitones that it does so, and semitones a second
 VIBRATO = 18  # moments of a swing of it
 DIP, AROUND = 8.0, 15  # dB that the voice sinks between equal notes, and moments around, to see it
@@ -71,15 +73,46 @@ def melody(samples: NDArray[np.float32]) -> list[tuple[int, int, int]]:
 
 
 def sung(pitch: NDArray[np.float64], level: NDArray[np.float64]) -> list[Sung]:
-    """The notes of a voice by its pitch and level at every moment; see `pitches`."""
+    """The notes of a voice by its pitch and level at every moment; see `pitches`.
+
+    Heard twice: as it is, then with its key in mind, in which doubtful notes are.
+    """
     breaths = {start: _filled(pitch[start:end]) for start, end in _breaths(pitch, level)}
     if not breaths:
         return []
     offset = _offset(np.concatenate([_without_vibrato(part) for part in breaths.values()]))
-    notes = [note for start, part in breaths.items() for note in _steady(part - offset, start)]
-    # By what each note is like as a whole, the tuning is known better.
-    off = _offset(np.array([note.pitch for note in notes]))
-    return [replace(note, pitch=round(note.pitch - off)) for note in notes]
+    foreign: NDArray[np.float64] = np.zeros(PITCH_CLASSES)
+    for _ in range(2):
+        parts = {start: part - offset for start, part in breaths.items()}
+        notes = [note for start, part in parts.items() for note in _steady(part, start, foreign)]
+        # By what each note is like as a whole, the tuning is known better.
+        off = _offset(np.array([note.pitch for note in notes]))
+        notes = [replace(note, pitch=_nearest(note.pitch - off, foreign)) for note in notes]
+        offset, foreign = offset + off, _foreign(notes)
+    return notes
+
+
+def _foreign(notes: Sequence[Sung]) -> NDArray[np.float64]:
+    """What a moment costs on each pitch class, (12,): nothing in the key of some notes."""
+    weights = np.zeros(PITCH_CLASSES)
+    for note in notes:
+        weights[int(note.pitch) % PITCH_CLASSES] += note.end - note.start
+    costs = np.zeros(PITCH_CLASSES)
+    if (key := find_key(weights, melodic=True)) is not None:
+        costs += FOREIGN
+        costs[[*key.scale, *key.leading]] = 0
+    return costs
+
+
+def _nearest(pitch: float, foreign: NDArray[np.float64]) -> int:
+    """The MIDI pitch that a note is of."""
+    tried = np.floor(pitch).astype(int) + np.arange(2)
+    return int(tried[(_strange(pitch, tried) + foreign[tried % PITCH_CLASSES]).argmin()])
+
+
+def _strange(pitch: float | NDArray[np.float64], notes: NDArray[np.integer]) -> NDArray[np.float64]:
+    """What it costs to take pitches for those of notes."""
+    return np.asarray((pitch - notes) ** 2 / (2 * SPREAD**2))
 
 
 def _offset(pitch: NDArray[np.float64]) -> float:
@@ -129,13 +162,13 @@ def _dips(level: NDArray[np.float64]) -> list[int]:
     return found
 
 
-def _steady(pitch: NDArray[np.float64], first: int) -> list[Sung]:
+def _steady(pitch: NDArray[np.float64], first: int, foreign: NDArray[np.float64]) -> list[Sung]:
     """The notes of one breath, whose pitches (moments,) are in tune on the whole.
 
     What slides from note to note belongs to both by half, what slides up to the first or down from
     the last to these.
     """
-    labels = _labels(pitch)
+    labels = _labels(pitch, foreign)
     edges = np.r_[0, np.flatnonzero(np.diff(labels)) + 1, len(labels)].tolist()
     kept: list[Sung] = []
     for start, end in pairwise(edges):
@@ -167,11 +200,11 @@ def _slides(pitch: NDArray[np.float64]) -> bool:
     return steep and abs(way) >= 0.8 * float(np.abs(np.diff(smooth)).sum())
 
 
-def _labels(pitch: NDArray[np.float64]) -> NDArray[np.intp]:
+def _labels(pitch: NDArray[np.float64], foreign: NDArray[np.float64]) -> NDArray[np.intp]:
     """The MIDI pitch whose note each moment is of, by the cheapest way (Viterbi)."""
     low = int(np.floor(pitch.min()))
     states = np.arange(low, int(np.ceil(pitch.max())) + 1)
-    costs = np.minimum((pitch[:, None] - states) ** 2 / (2 * SPREAD**2), ODD)
+    costs = np.minimum(_strange(pitch[:, None], states), ODD) + foreign[states % PITCH_CLASSES]
     total = costs[0]
     came = np.zeros(costs.shape, np.intp)
     for moment in range(1, len(costs)):
