@@ -80,14 +80,15 @@ class Balance:
         """The power of all frames.
 
         Args:
-            weights: (frames,); without them all frames weigh alike but for silence, so that a
-                single cymbal does not make a piano bright.
+            weights: (frames, bands), or (frames, 1); without them all frames weigh alike but for
+                silence, so that a single cymbal does not make a piano bright.
         """
         levels = self.levels
         if weights is None:
             whole = levels.sum(axis=(1, 2), dtype=float)
-            weights = 1 / (whole + SILENT * whole.mean() + LEAST) if len(whole) else whole
-        return Spectrum(self.frequencies, np.einsum("fcb,f->cb", levels, weights))
+            mean = float(whole.mean()) if len(whole) else 0.0
+            weights = 1 / (whole + SILENT * mean + LEAST)[:, None]
+        return Spectrum(self.frequencies, (levels * weights[:, None]).sum(axis=0))
 
 
 class Spectrum:

@@ -28,14 +28,16 @@ SHELF_FREQUENCY, SHELF_GAIN = 6000.0, 5.0  # Hz, dB: of usual music
 SHELF_GAINS = np.arange(-4.0, 12.1, 0.25)  # dB
 # dB, power above `SHELF_FREQUENCY` to all: of moments that weigh alike, so that a cymbal does not
 # decide, and of all that is heard, which goes before it.
-BRIGHTNESS, HEARD = (-14.5, -13.0), (-14.0, -12.8)
+BRIGHTNESS, HEARD = (-14.5, -13.0), (-13.9, -13.0)
 # Where the shelf does not suffice, as bass is nearly all of it, so is the tilt of the whole.
 TILT_FREQUENCY = 700.0  # Hz
-TILT_GAINS = np.arange(0.0, 10.1, 0.25)  # dB
-FULL = -6.0  # dB: power above that frequency to all, of records
+TILT_GAINS = np.arange(0.0, 12.1, 0.25)  # dB
+FULL = -5.0  # dB: power above that frequency to all, of bright records
+STROKES = 3000.0  # Hz, above which strokes are what is loudest
+LIMITED = 2 / 3  # of a frame: so long the limiter acts on one
 SIDE_FREQUENCY = 200.0  # Hz; below it all stays in the middle
 SIDE_GAINS = np.arange(-5.0, 8.1, 0.25)  # dB
-WIDTH = -8.3  # dB: power of the difference to the sum's, as heard
+WIDTH = -7.9  # dB: power of the difference to the sum's, as heard
 
 Stage = Callable[[Iterator[Block]], Iterator[Block]]
 
@@ -98,8 +100,10 @@ def decide(balance: Balance) -> Tone:
 
 def _decided(balance: Balance, before: tuple[NDArray, NDArray]) -> tuple[Tone, tuple]:
     """See `decide`; and the gains (bands,) of sum and difference, of which some were guessed."""
-    heard = balance.spectrum(as_heard(balance, *before))
-    widening = side_gain(heard, before[0])
+    strokes, rest = as_heard(balance, *before)
+    high = balance.frequencies > STROKES
+    heard = balance.spectrum(np.where(high, strokes[:, None], rest[:, None]))
+    widening = side_gain(balance.spectrum(strokes[:, None]), before[0])
     shelf = shelf_gain(balance.spectrum(), heard, widening)
     tilt = tilt_gain(heard, shelf, widening) if shelf == SHELF_GAINS[-1] else 0.0
     shaped = _shaped(heard.frequencies, tilt, shelf, widening)
@@ -158,28 +162,33 @@ def tilt_gain(heard: Spectrum, shelf: float, widening: float) -> float:
     return float(min(wanted, most))
 
 
-def as_heard(balance: Balance, middle: Gains = 1.0, side: Gains = 1.0) -> NDArray[np.float64]:
-    """What compressor and limiter make of the power of each frame of a mix: (frames,).
+def as_heard(
+    balance: Balance, middle: Gains = 1.0, side: Gains = 1.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What compressor and limiter make of the power of each frame of a mix: twice (frames,).
+
+    First of the strokes in it, which the limiter turns down, and then of what sounds on through all
+    of the frame: what is high is mostly the stroke itself.
 
     Args:
         balance: that has read it.
         middle: (bands,) gains that its sum is given before.
         side: (bands,) of its difference.
     """
-    power = balance.levels @ np.square(np.broadcast_to(middle, balance.frequencies.shape))
-    shaped = power[:, 0] + balance.levels[:, 1] @ np.square(
-        np.broadcast_to(side, balance.frequencies.shape)
-    )
-    whole = balance.levels.sum(axis=(1, 2), dtype=float)
-    raised = np.sqrt((shaped + LEAST) / (whole + LEAST))
+    levels = balance.levels
+    gains = np.stack(np.broadcast_arrays(middle, side, balance.frequencies)[:2])
+    whole = levels.sum(axis=(1, 2), dtype=float)
+    shaped = np.einsum("fcb,cb->f", levels, gains**2)
     level = _level(balance, middle)
-    gains = level * 10 ** (-reduction(level**2 * shaped / 4) / 20)
-    limited: NDArray = np.ones(len(gains))
+    compressed = level**2 * 10 ** (-reduction(level**2 * shaped / 4) / 10)
+    raised = np.sqrt(compressed * (shaped + LEAST) / (whole + LEAST)) * balance.peaks
+    strokes, rest = compressed, compressed
     for _ in range(3):  # what the limiter takes is given back
-        loudness = max(_loudness(balance, (gains * limited) ** 2, middle), ABSOLUTE_GATE)
-        peaks = 10 ** ((LOUDNESS - loudness) / 20) * gains * raised * balance.peaks
-        limited = np.minimum(1, CEILING / np.maximum(peaks, CEILING))
-    return (gains * limited) ** 2
+        loudness = max(_loudness(balance, rest, middle), ABSOLUTE_GATE)
+        peaks = 10 ** ((LOUDNESS - loudness) / 20) * raised
+        strokes = compressed * np.minimum(1, CEILING / np.maximum(peaks, CEILING)) ** 2
+        rest = LIMITED * strokes + (1 - LIMITED) * compressed
+    return strokes, rest
 
 
 def _level(balance: Balance, response: NDArray[np.floating] | float = 1.0) -> float:
