@@ -9,6 +9,7 @@ from cmt.form import ENDING, INTRO, Form, make_form
 from cmt.music.chords import HALVES, Chord, key_of, loop_of
 from cmt.music.keys import KEYS, Key
 from cmt.plan import BarPlan, Plan
+from cmt.sections import SectionWish
 
 SCENES = [(30, (0, 5, 12, 14, 22)), (80, (0, 30)), (24, (0, 2, 3, 5, 8, 9, 11, 14, 20))]
 LENGTHS = [1, 2, 7, 16, 21, 64, 150, 600]
@@ -127,6 +128,13 @@ def test_chords_that_are_asked_for_repeat_by_section() -> None:
         loop = asked[0 if framing else labels.index(section.label) % 2]
         bars = chords_of(made, section.start, section.bars)
         assert bars == tuple(c for bar in range(section.bars) for c in loop[bar % len(loop)])
+
+
+def test_the_dominant_before_the_end_is_not_put_over_chords_that_are_asked_for() -> None:
+    asked = loop_of([Chord.named(name) for name in "C G Am F".split()])
+    made = form(16, wishes=(SectionWish(8, chords=asked),))
+    assert chords_of(made, 8, 7) == tuple(chord for bar in (*asked, *asked[:3]) for chord in bar)
+    assert chords_of(made, 15, 1) == (Chord(made.key.tonic, "m" * (made.key.mode == "minor")),) * 2
 
 
 def test_moods_choose_the_progressions() -> None:

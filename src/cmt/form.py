@@ -157,7 +157,7 @@ def make_form(
     if ending and plan.last_bar is not None:
         tonic = Chord(key.tonic, "m" if key.mode == "minor" else "")
         bars[plan.last_bar :] = [(tonic, tonic)] * (len(bars) - plan.last_bar)
-        if plan.last_bar and not chords:
+        if plan.last_bar and not (chords or wish_of(wishes, plan.last_bar - 1).chords):
             bars[plan.last_bar - 1] = (bars[plan.last_bar - 1][0], _dominant(key))
     named = tuple(chord for bar in bars for chord in bar)
     heard = (bar for bar in range(len(bars)) if chords or moods or wish_of(wishes, bar).chords)

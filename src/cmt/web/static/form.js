@@ -265,12 +265,9 @@ export class MusicForm {
     if (values.tempo !== undefined) this.setTempo(values.tempo);
   }
 
-  /** Whether the music's fields wait while something of a take is locked: they are those of that take. */
+  /** Whether all fields wait while something of a take is locked: what they ask for is what that has. */
   hold(held) {
-    for (const part of this.root.children) {
-      if (part === this.own) continue;
-      for (const control of part.querySelectorAll("input, select, button")) control.disabled = held;
-    }
+    for (const control of this.root.querySelectorAll("input, select, button")) control.disabled = held;
   }
 
   /** Show what is wrong beside the field that is meant; false where there is none of that name. */
