@@ -355,6 +355,12 @@ def test_meters_read_streams_as_they_read_the_whole() -> None:
     meter.read(samples)
     assert integrated(meter.power) == pytest.approx(loudness(samples), abs=1e-6)
     assert meter.peaks.max() == np.abs(samples).max()
+    whole, parts = Balance(), Balance()
+    whole.read(samples)
+    for part in np.array_split(samples, 7, axis=1):
+        parts.read(part)
+    np.testing.assert_allclose(parts.levels, whole.levels, rtol=1e-3)
+    np.testing.assert_array_equal(parts.peaks, whole.peaks)
 
 
 @pytest.mark.parametrize("rate", [44_100, 96_000])

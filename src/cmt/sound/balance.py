@@ -39,25 +39,32 @@ class Balance:
         self._first = np.searchsorted(bins, EDGES, side="right")
         ends = np.append(self._first[1:], len(bins))
         self.frequencies = (bins[self._first] + bins[ends - 1]) / 2
-        self._before: NDArray = np.zeros((2, 1), np.float32)  # the last samples
-        self._levels: list[NDArray] = []
-        self._peaks: list[NDArray] = []
+        self._frames: list[tuple[NDArray, NDArray]] = []  # levels and peaks
+        self._waiting: NDArray = np.zeros((2, 1), np.float32)  # after the last one that was read
 
     def read(self, block: NDArray[np.float32]) -> None:
         """Read the next samples (2, n)."""
+        samples = np.concatenate([self._waiting, block], axis=1)
+        ready = (samples.shape[1] - 1) // FRAME * FRAME
+        self._frames.append(self._measured(samples[:, : ready + 1]))
+        self._waiting = samples[:, ready:]
+
+    def _measured(self, samples: NDArray[np.float32]) -> tuple[NDArray, NDArray]:
+        """Levels and peaks of whole frames, before which there is one sample."""
         from scipy.fft import rfft
 
-        padded = np.pad(block, ((0, 0), (0, -block.shape[1] % FRAME)))
-        heard = np.stack([padded[0] + padded[1], padded[0] - padded[1]])
-        emphasised = heard.copy()
-        emphasised[:, 1:] -= EMPHASIS * heard[:, :-1]
-        emphasised[:, :1] -= EMPHASIS * self._before
-        self._before = heard[:, block.shape[1] - 1 : block.shape[1]]
+        heard = np.stack([samples[0] + samples[1], samples[0] - samples[1]])
+        emphasised = heard[:, 1:] - EMPHASIS * heard[:, :-1]
         spectra = rfft(emphasised.reshape(2, -1, FRAME))
         power = (spectra.real**2 + spectra.imag**2) * _weights()
         bands = np.add.reduceat(power, self._first, axis=2) / FRAME**2
-        self._levels.append(bands.transpose(1, 0, 2))
-        self._peaks.append(np.abs(padded).max(axis=0).reshape(-1, FRAME).max(axis=1))
+        peaks = np.abs(samples[:, 1:]).max(axis=0).reshape(-1, FRAME).max(axis=1)
+        return bands.transpose(1, 0, 2), peaks
+
+    def _all(self) -> list[tuple[NDArray, NDArray]]:
+        """Levels and peaks, the last frame filled with silence."""
+        missing = (1 - self._waiting.shape[1]) % FRAME
+        return [*self._frames, self._measured(np.pad(self._waiting, ((0, 0), (0, missing))))]
 
     def reading(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
         """Read blocks and pass them on."""
@@ -68,13 +75,12 @@ class Balance:
     @property
     def levels(self) -> NDArray[np.float32]:
         """See the class."""
-        none = np.zeros((0, 2, len(self.frequencies)), np.float32)
-        return np.concatenate([none, *self._levels])
+        return np.concatenate([levels for levels, _ in self._all()])
 
     @property
     def peaks(self) -> NDArray[np.float32]:
         """See the class."""
-        return np.concatenate([np.zeros(0, np.float32), *self._peaks])
+        return np.concatenate([peaks for _, peaks in self._all()])
 
     def spectrum(self, weights: NDArray[np.floating] | None = None) -> Spectrum:
         """The power of all frames.
