@@ -246,9 +246,9 @@ def decode(
     fields = fast.model.vocabulary.fields
     songs = [[loop.first()] for loop in loops]
     active = list(range(len(loops)))
-    state = fast.start(initial.to(device))
     end = min(n_beat, until)
     with one_thread(), tqdm(total=end, unit="tick", disable=None) as bar:
+        state = fast.start(initial.to(device))
         while active:
             rows = [[songs[song][-1][field.name] for field in fields] for song in active]
             words = drawing.draw(fast.step(torch.tensor(rows, device=device), state))

@@ -19,6 +19,7 @@ from torch import Tensor
 from cmt.decoding.style import Style
 from cmt.model.fast import FastCMT, Heads
 from cmt.model.network import CMT
+from cmt.model.products import one_thread
 from cmt.model.recurrence import Memory
 
 
@@ -48,7 +49,8 @@ class Reader(Protocol):
 
 def reader(model: CMT, precision: str, style: Style) -> Reader:
     """What reads for a style: with guidance where a genre is asked for."""
-    fast = FastCMT(model, precision)
+    with one_thread():  # so that weights are rounded alike however many cores there are
+        fast = FastCMT(model, precision)
     return fast if style.genre is None or style.guidance == 1 else Guided(fast, style.guidance)
 
 
