@@ -49,6 +49,7 @@ export const limits = () => ask("/api/limits");
 export class Session {
   constructor(token) {
     this.token = token;
+    this.aside = new Map();
     this.path = `/api/sessions/${encodeURIComponent(token)}`;
   }
 
@@ -120,17 +121,32 @@ export class Session {
     return ask(`${this.url("theme")}?name=${encodeURIComponent(file.name)}`, { method: "PUT", body: file });
   }
 
-  /** Keep something of this session's in the browser; what is removed goes from there, too. */
+  /** Keep something of this session's in the browser, over a reload where it keeps things. */
   keepAside(name, content) {
-    localStorage.setItem(`${name} ${this.token}`, JSON.stringify(content));
+    this.aside.set(name, content);
+    try {
+      localStorage.setItem(`${name} ${this.token}`, JSON.stringify(content));
+    } catch {
+      // a reload will not find it
+    }
   }
 
+  /** What was kept aside, or null. */
   recall(name) {
-    return JSON.parse(localStorage.getItem(`${name} ${this.token}`));
+    if (this.aside.has(name)) return this.aside.get(name);
+    try {
+      return JSON.parse(localStorage.getItem(`${name} ${this.token}`));
+    } catch {
+      return null;
+    }
   }
 
   remove() {
-    for (const key of Object.keys(localStorage)) if (key.endsWith(this.token)) localStorage.removeItem(key);
+    try {
+      for (const key of Object.keys(localStorage)) if (key.endsWith(this.token)) localStorage.removeItem(key);
+    } catch {
+      // nothing was kept
+    }
     return ask(this.path, { method: "DELETE" });
   }
 
