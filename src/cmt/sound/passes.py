@@ -51,6 +51,7 @@ VOICES = {
 OTHERS = 4, 7.5  # programs that one of these plays
 STROKE = 2  # voices, that last so many seconds whenever it ends: those of cymbals, and of drums
 CYMBALS, CYMBAL, DRUM = (46, 49, 51, 52, 53, 55, 57, 59), 4.0, 1.5
+ROOM = 1.5  # seconds that the synthesizer's own room sounds on, softly
 QUIET = 10 * SAMPLE_RATE  # samples without notes that are worth another pass
 
 
@@ -99,7 +100,7 @@ class Group:
     def passes(self, first: int, last: int) -> list[Pass]:
         """What is played from one sample, a multiple of `GRAIN`, to another."""
         return [
-            _pass(lines, *span)
+            self._pass(lines, *span)
             for lines in self._together(first, last)
             for span in _spans(np.concatenate([x.sounding(first, last) for x in lines], axis=1))
         ]
@@ -115,6 +116,34 @@ class Group:
             else:
                 made.append((line,))
         return made
+
+    def _pass(self, lines: Sequence[Line], first: int, last: int) -> Pass:
+        """Tracks from one sample to another."""
+        free = iter(CHANNELS)
+        channels = [DRUM_CHANNEL if line.drums else next(free) for line in lines]
+        heard = [
+            (channel, line)
+            for channel, line in zip(channels, lines, strict=True)
+            if line.sounding(first, last).size
+        ]
+        begin = min(line.beginning(first, last, self._ringing(line)) for _, line in heard)
+        gain = max(line.gain for _, line in heard)
+        played = []
+        for channel, line in heard:
+            # The synthesizer squares volumes.
+            events = softened(line.playing(begin, last), np.sqrt(line.gain / gain))
+            events["status"] |= channel
+            played.append(events)
+        events = np.concatenate(played)
+        events = events[np.argsort(events["step"], kind="stable")]
+        return Pass(events, gain, first, first - begin, last - first)
+
+    def _ringing(self, line: Line) -> float | None:
+        """Seconds that notes sound after their ends, if it is known."""
+        if not self.ours:
+            return None
+        _, dying = VOICES.get(line.program, OTHERS)
+        return (CYMBAL if line.drums else dying) + ROOM
 
 
 def grouped(
@@ -150,28 +179,6 @@ def softened(events: NDArray, share: float) -> NDArray:
     value = np.minimum(np.rint(share * value), MAX_FINE).astype(int)
     events["two"][coarse], events["two"][fine] = value // 128, value % 128
     return events
-
-
-def _pass(lines: Sequence[Line], first: int, last: int) -> Pass:
-    """Tracks from one sample to another."""
-    free = iter(CHANNELS)
-    channels = [DRUM_CHANNEL if line.drums else next(free) for line in lines]
-    heard = [
-        (channel, line)
-        for channel, line in zip(channels, lines, strict=True)
-        if line.sounding(first, last).size
-    ]
-    begin = min(line.beginning(first, last) for _, line in heard)
-    gain = max(line.gain for _, line in heard)
-    played = []
-    for channel, line in heard:
-        # The synthesizer squares volumes.
-        events = softened(line.playing(begin, last), np.sqrt(line.gain / gain))
-        events["status"] |= channel
-        played.append(events)
-    events = np.concatenate(played)
-    events = events[np.argsort(events["step"], kind="stable")]
-    return Pass(events, gain, first, first - begin, last - first)
 
 
 def _suffice(lines: Sequence[Line], first: int, last: int) -> bool:

@@ -79,16 +79,18 @@ class Line:
         within = (begins < last) & (ends > first)
         return np.stack([np.maximum(begins[within], first), np.minimum(ends[within], last)])
 
-    def beginning(self, first: int, last: int) -> int:
+    def beginning(self, first: int, last: int, ringing: float | None = None) -> int:
         """From which sample on it must be played to be heard from one sample to another.
 
         Args:
             first: a multiple of `GRAIN`, as what is given back is.
-            last: sample after the last; some note sounds before it.
+            last: sample after the last.
+            ringing: seconds that its notes sound after their ends; `RINGING` unless it is known.
         """
         begin, end = first // STEP, -(-last // STEP)
-        sounding = (self.onsets < end) & (self.ends + steps(RINGING) > begin)
-        earliest = max(int(self.onsets[sounding].min()), begin - steps(HELD), 0)
+        silent = self.ends + steps(RINGING if ringing is None else ringing)
+        sounding = (self.onsets < end) & (silent > begin)
+        earliest = max(int(self.onsets[sounding].min(initial=begin)), begin - steps(HELD), 0)
         return min(first, earliest * STEP // GRAIN * GRAIN)
 
     def playing(self, first: int, last: int) -> NDArray:
