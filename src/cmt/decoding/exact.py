@@ -201,15 +201,34 @@ class ExactLoop:
             if self.rests and (rest := min(filter(self.tick.__lt__, self.rests), default=None)):
                 mask[rest - self.tick + 2 :] = False
             return mask
-        if not (pitched or self.pitches):
-            if self.tick in self.borders:
-                return only(name, *CRASHES)
-            if self.seen and self.position in self.bars[self.bar].strengths:
-                return only(name, *STROKES)
-        mask[list(self.pitches)] = False
         if pitched and (classes := self._pitch_classes()):
             mask[1:] &= np.isin(np.arange(mask.size - 1) % PITCH_CLASSES, classes)
+        return self._upwards(mask)
+
+    def _upwards(self, mask: Mask) -> Mask:
+        """Of pitches those that are above the ones before, with room for the others of the onset.
+
+        Songs' words have the notes of an onset from the lowest up: whoever had to begin with a
+        crash would have but rides to go on with.
+        """
+        mask[list(self.pitches)] = False
+        above = np.flatnonzero(mask)
+        above = above[above > max(self.pitches, default=0)]
+        above = above[: len(above) - self.notes_left + 1]
+        if (due := self._due()) and self.pitches.isdisjoint(due):
+            above = np.intersect1d(above, due) if self.notes_left == 1 else above[above <= due[-1]]
+        if len(above):
+            mask[:] = False
+            mask[above] = True
         return mask
+
+    def _due(self) -> tuple[int, ...]:
+        """Classes of pitches of which the present simu-note has one, ascending; none, if any do."""
+        if self.instrument != DRUMS:
+            return ()
+        if self.tick in self.borders:
+            return CRASHES
+        return STROKES if self.seen and self.position in self.bars[self.bar].strengths else ()
 
     def _given(self, tick: int) -> tuple[int, int] | None:
         """Pitch and duration that the present instrument has to play at a tick of the bar."""
