@@ -194,18 +194,18 @@ def control_words(rhythm: VideoRhythm) -> np.ndarray:
     published = not rhythm.scenes
     speeds = rhythm.flow_magnitude_per_bar or (0.0,)
     densities = _published_densities(speeds) if published else _densities(speeds, rhythm.scenes)
-    notes = _published_notes if published else _notes
-    beats: dict[int, list[VisualBeat]] = {}
-    for beat in rhythm.vbeats:
-        beats.setdefault(beat.bar, []).append(beat)
+    strengths = _published_strengths(rhythm.vbeats) if published else _strengths(rhythm.vbeats)
+    beats: dict[int, list[tuple[VisualBeat, int]]] = {}
+    for beat, strength in zip(rhythm.vbeats, strengths, strict=True):
+        beats.setdefault(beat.bar, []).append((beat, strength))
     bars = max(len(densities), rhythm.n_bars, *(bar + 1 for bar in beats))
 
     words = []
     for bar in range(bars):
         density = densities[min(bar, len(densities) - 1)]
         words.append((BAR, density + 1, 0, bar * TICKS_PER_BAR))
-        for beat in beats.get(bar, ()):
-            words.append((beat.tick + 1, 0, notes(beat.weight), beat.i_beat))
+        for beat, strength in beats.get(bar, ()):
+            words.append((beat.tick + 1, 0, strength, beat.i_beat))
     return placed(words, rhythm.n_beat)
 
 
@@ -214,9 +214,9 @@ def _published_densities(speeds: Sequence[float]) -> list[int]:
     return [_classify(speed, DENSITY_THRESHOLDS) for speed in speeds]
 
 
-def _published_notes(weight: float) -> int:
-    """Notes of a visual beat by the original's thresholds, of saliency."""
-    return _classify(weight, STRENGTH_THRESHOLDS)
+def _published_strengths(beats: Sequence[VisualBeat]) -> list[int]:
+    """Notes of visual beats by the original's thresholds, of saliency."""
+    return [_classify(beat.weight, STRENGTH_THRESHOLDS) for beat in beats]
 
 
 def _densities(speeds: Sequence[float], scenes: Sequence[int]) -> list[int]:
@@ -234,9 +234,25 @@ def _densities(speeds: Sequence[float], scenes: Sequence[int]) -> list[int]:
     return result
 
 
-def _notes(weight: float) -> int:
-    """Notes of a visual beat by the weight of its event, 0 … 1."""
-    return WEAKEST + round(min(weight, 1.0) * (STRONGEST - WEAKEST))
+def _strengths(beats: Sequence[VisualBeat]) -> list[int]:
+    """Notes of visual beats by the weights of their events, 0 … 1, and the room around them.
+
+    Who has to strike every beat does not fill both hands each time: the less time there is to the
+    nearest visual beat of no less weight, up to a bar, the fewer notes are asked.
+    """
+    ticks = np.array([beat.i_beat for beat in beats])
+    weights = np.array([beat.weight for beat in beats])
+    room = np.full(len(beats), TICKS_PER_BAR)
+    for places in range(1, min(len(beats), TICKS_PER_BAR + 1)):
+        apart = np.abs(ticks[places:] - ticks[:-places])
+        for own, other in (
+            (slice(places, None), slice(-places)),
+            (slice(-places), slice(places, None)),
+        ):
+            rival = weights[other] >= weights[own]
+            room[own] = np.where(rival, np.minimum(room[own], apart), room[own])
+    share = np.minimum(weights, 1) * room / TICKS_PER_BAR
+    return [WEAKEST + round(notes) for notes in (share * (STRONGEST - WEAKEST)).tolist()]
 
 
 def placed(words: Sequence[tuple[int, int, int, int]], n_beat: int) -> np.ndarray:

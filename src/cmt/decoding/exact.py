@@ -53,7 +53,7 @@ UNCHAINED_SAMPLING: Mapping[str, Sampling] = {
 }
 FLOOR = 0.01  # share of a probability that a correction leaves at least
 CRASHES = (49 + 1, 57 + 1)  # classes of the cymbals that open a scene
-STROKES = (35 + 1, 36 + 1, 38 + 1, 40 + 1, *CRASHES)  # and of what is heard as a hit: kick, snare
+DRUMSTROKES = (35 + 1, 36 + 1, 38 + 1, 40 + 1)  # and of what is heard as a hit, too: kick, snare
 
 
 class ExactLoop:
@@ -215,20 +215,24 @@ class ExactLoop:
         above = np.flatnonzero(mask)
         above = above[above > max(self.pitches, default=0)]
         above = above[: len(above) - self.notes_left + 1]
-        if (due := self._due()) and self.pitches.isdisjoint(due):
-            above = np.intersect1d(above, due) if self.notes_left == 1 else above[above <= due[-1]]
+        due, below = self._due()
+        if due and self.pitches.isdisjoint(due):
+            # Others come first as long as they leave one of these that is usual.
+            first = above < below if self.notes_left > 1 else False
+            above = above[np.isin(above, due) | first]
         if len(above):
             mask[:] = False
             mask[above] = True
         return mask
 
-    def _due(self) -> tuple[int, ...]:
-        """Classes of pitches of which the present simu-note has one, ascending; none, if any do."""
-        if self.instrument != DRUMS:
-            return ()
-        if self.tick in self.borders:
-            return CRASHES
-        return STROKES if self.seen and self.position in self.bars[self.bar].strengths else ()
+    def _due(self) -> tuple[tuple[int, ...], int]:
+        """Classes of pitches of which the present simu-note has one, and which others are below."""
+        if self.instrument == DRUMS:
+            if self.tick in self.borders:
+                return CRASHES, CRASHES[0]
+            if self.seen and self.position in self.bars[self.bar].strengths:
+                return (*DRUMSTROKES, *CRASHES), DRUMSTROKES[-1]
+        return (), 0
 
     def _given(self, tick: int) -> tuple[int, int] | None:
         """Pitch and duration that the present instrument has to play at a tick of the bar."""
