@@ -85,6 +85,21 @@ def test_a_threshold_belongs_to_the_class_above() -> None:
     assert control_words(weak)[1:3, 2].tolist() == [0, 1]
 
 
+def test_visual_beats_ask_for_notes_by_their_weight_and_the_room_around_them() -> None:
+    def strengths(*beats: tuple[int, float]) -> list[int]:
+        seen = tuple(
+            VisualBeat(tick / 8, *divmod(tick, TICKS_PER_BAR), weight) for tick, weight in beats
+        )
+        rhythm = VideoRhythm(40.0, 120.0, seen, (0.3,) * 20, scenes=(0,))
+        words = control_words(rhythm)
+        return words[words[:, 0] != BAR, 2].tolist()
+
+    assert strengths((0, 1.0), (16, 0.5), (48, 0.0)) == [6, 4, 2]
+    assert strengths((0, 1.0), (8, 1.0), (12, 1.0), (16, 1.0)) == [4, 3, 3, 3]
+    # A cut among steps has the bar to itself, they have not.
+    assert strengths((0, 0.5), (4, 1.0), (8, 0.5)) == [2, 6, 2]
+
+
 def test_beats_fall_on_the_nearest_tick() -> None:
     # At 120 BPM a tick lasts 1/8 s.
     beats = place_visual_beats(np.array([0.0, 0.07, 0.6, 2.3]), np.full(4, 0.5), 120)

@@ -34,11 +34,14 @@ LONGEST = 16  # bars of a section
 LENGTH_COSTS = {1: 4.0, 2: 2.5, 3: 1.6, 4: 0.3, 8: 0.3, 12: 0.8, 16: 0.8}
 EVEN, ODD, FURTHER = 0.6, 0.8, 0.1
 INSIDE, OUTSIDE = 1.5, 0.2
-# Without scenes, the labels of four sections; A is the theme, the others are drawn.
+# Without scenes, the labels of four sections; A is the theme, the others are drawn. Of four bars
+# one comes twice: most bars of songs have the chords of the one four bars before.
 PATTERNS = ("AABA", "ABAB", "AABB", "ABAC", "AABC")
+SHORT_PATTERNS = ("AABA", "AABB", "AAAB")
 PARTS_OF_THEME = 4  # so many times four sections have the same theme
 AGAIN = 0.6  # probability that a section that need not be new is an earlier one
 MINOR = 0.45  # share of pieces in minor, if nothing is asked
+VAMP = 0.3  # share of progressions of which the first two chords do, if the tonic is one
 CADENCE = 0.6  # probability that a section leads on by the dominant
 INTRO, ENDING = "intro", "ending"
 
@@ -187,7 +190,8 @@ def _sections(
         labels = [INTRO, *_labels(len(borders) - 3, rng), ENDING]
     else:
         borders = _borders(0, bars)
-        labels = _labels(len(borders) - 1, rng)
+        patterns = SHORT_PATTERNS if bars < SHORT_PIECE else PATTERNS
+        labels = _labels(len(borders) - 1, rng, patterns)
     sections: list[Section] = []
     first: dict[str, int] = {}
     for index, (label, start, end) in enumerate(zip(labels, borders, borders[1:], strict=False)):
@@ -239,7 +243,9 @@ def _cost(start: int, end: int, phrase: int, scenes: set[int]) -> float:
     return length + INSIDE * inside
 
 
-def _labels(sections: int, rng: np.random.RandomState) -> list[str]:
+def _labels(
+    sections: int, rng: np.random.RandomState, patterns: Sequence[str] = PATTERNS
+) -> list[str]:
     """Labels of sections without scenes: a theme that returns, others that return or are new."""
     result: list[str] = []
     others: list[str] = []
@@ -249,7 +255,7 @@ def _labels(sections: int, rng: np.random.RandomState) -> list[str]:
         if part % PARTS_OF_THEME == 0:
             theme, used = _letter(used), used + 1
         drawn = {"A": theme}
-        for letter in PATTERNS[rng.randint(len(PATTERNS))]:
+        for letter in patterns[rng.randint(len(patterns))]:
             if letter not in drawn:
                 earlier = [label for label in others if label not in drawn.values()]
                 if earlier and rng.random_sample() < AGAIN:
@@ -338,4 +344,6 @@ def _draw_loop(
         loop_of([chord.up(key.tonic) for chord in each.chords]) for each in choices(key.mode, moods)
     ]
     new = [loop for loop in loops if loop not in others] or loops
-    return new[rng.randint(len(new))]
+    drawn = new[rng.randint(len(new))]
+    vamp = rng.random_sample() < VAMP and any(key.tonic == bar[0].root for bar in drawn[:2])
+    return drawn[:2] if vamp else drawn

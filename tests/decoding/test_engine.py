@@ -170,6 +170,14 @@ def test_drums_strike_on_what_is_seen_and_crash_where_a_scene_begins(small_model
     assert song_instruments(words_to_song(take.words)) == {"Piano", "Strings"}
 
 
+def test_notes_of_an_onset_are_written_from_the_lowest_up(small_model: CMT) -> None:
+    for take in takes_of(small_model, VLOG, songs=2, scenes=(0, 3, 7), style=Style(key=Key(2))):
+        column = dict(zip(COLUMNS, take.words.T, strict=False))
+        follows = (column["type"][1:] == NOTE) & (column["type"][:-1] == NOTE)
+        assert follows.sum() > 50
+        assert (np.diff(column["pitch"])[follows] > 0).all()
+
+
 def song_instruments(song: Song) -> set[str]:
     """Names of the instruments that play."""
     labels = np.unique(song.notes["instrument"]).tolist()

@@ -39,7 +39,9 @@ SENTINEL = 2.6  # of the model
 # Its weight where a video controls all bars: the rhythm imposed breaks up what would return.
 STEERED_SENTINEL = 1.5
 FOCUS = 24.0  # of the cosine between states, less 1
-RUN = 0.06  # of each word that agrees with the last ones written
+# Of each word that agrees with the last ones written. By likelihood it is 0.06; but what is
+# recalled leads to what is recalled next, and with so little it is patched from many bars.
+RUN = 0.2
 SAME_PLACE = 1.42
 LAGS = {1: 1.15, 2: 1.9, 4: 2.92, 8: 3.83}  # of bars ago, by the largest of these that divides it
 SAME_BAR = 1.67
