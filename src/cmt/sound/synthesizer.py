@@ -35,13 +35,13 @@ HIGHEST = 2**15 - 1
 
 
 def play_all(groups: Sequence[Group], length: int) -> Iterator[NDArray[np.float32]]:
-    """Play groups of tracks, dry, on all cores.
+    """Play groups of tracks, dry, on all cores, from now on.
 
     Args:
         groups: of tracks.
         length: samples.
 
-    Yields:
+    Returns:
         Float32 (groups, 2, samples), a second at a time.
 
     Raises:
@@ -49,17 +49,22 @@ def play_all(groups: Sequence[Group], length: int) -> Iterator[NDArray[np.float3
     """
     windows = [(first, min(first + PART, length)) for first in range(0, length, PART)]
     softer = [0] * len(groups)  # what was too loud is so again
-    with ThreadPoolExecutor(1) as ahead:  # while a window is being heard the next is played
-        waiting = [ahead.submit(_window, groups, softer, *w) for w in windows[:1]]
+    ahead = ThreadPoolExecutor(1)  # while a window is being heard the next is played
+    coming = [ahead.submit(_window, groups, softer, *window) for window in windows[:1]]
+
+    def blocks() -> Iterator[NDArray[np.float32]]:
         for number, (first, last) in enumerate(windows):
-            played = waiting.pop().result()
+            played = coming.pop().result()
             following = windows[number + 1 :][:1]
-            waiting += [ahead.submit(_window, groups, softer, *w) for w in following]
+            coming.extend(ahead.submit(_window, groups, softer, *w) for w in following)
             for start in range(first, last, BLOCK):
                 block = np.zeros((len(groups), 2, min(BLOCK, last - start)), np.float32)
                 for sound in played:
                     sound.add(block, start)
                 yield block
+        ahead.shutdown()
+
+    return blocks()
 
 
 @dataclass(frozen=True)
