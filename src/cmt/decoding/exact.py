@@ -11,6 +11,7 @@ import numpy as np
 
 from cmt.decoding.ending import Ending
 from cmt.decoding.harmony import HEARD, SOUNDING, Harmony, of_pitches
+from cmt.decoding.leading import Leading
 from cmt.decoding.loop import NOTHING, PLAYED, Head, Mask, Sampling, only
 from cmt.decoding.style import Style
 from cmt.decoding.voicing import Voicing
@@ -89,6 +90,7 @@ class ExactLoop:
         self.ending = Ending(plan.last_bar if style.ending else None, key)
         self.harmony = Harmony()
         self.voicing = Voicing(form)
+        self.leading = Leading()
         self.bar = 0
         self.position = -1  # tick in the bar; −1 before its first onset
         self.left = self.bars[0].density or 0  # onset positions still to come in this bar
@@ -314,6 +316,8 @@ class ExactLoop:
         else:
             weights = np.exp((SOUNDING, HEARD) @ self.harmony.features(self.tick))
         corrected: Head = head * of_pitches(weights, len(head))
+        if self.notes_left == 1:
+            corrected *= self.leading.weights(self.instrument)
         return corrected / corrected.sum()
 
     def untangled(self, name: str, word: Word, head: Head, beat: Head) -> Head:
@@ -372,6 +376,8 @@ class ExactLoop:
             self.ending.hear(pitch, duration)
             self.harmony.add(pitch, self.tick, duration)
             self.voicing.add(self.instrument, self.tick)
+            if not self.notes_left:
+                self.leading.add(self.instrument, word["pitch"])
 
     def _timed(self, word: Word) -> Word:
         """Add the place in the song, rounded as in training; an EOS has none."""
