@@ -86,6 +86,16 @@ def test_what_the_system_refuses_is_told_in_a_line(tmp_path: Path) -> None:
     assert names(tmp_path) == before
 
 
+def test_a_pipe_whose_reader_has_gone_is_told_in_a_line(tmp_path: Path) -> None:
+    pipe = tmp_path / "a.wav"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["head", "-c", "1", str(pipe)], stdout=subprocess.DEVNULL)
+    with pytest.raises(InputError, match=r"a\.wav: its reader has gone; choose a file$"):
+        write_audio(pipe, np.zeros((2, 480_000), np.float32))
+    reader.wait()
+    assert names(tmp_path) == ["a.wav"]
+
+
 def test_odd_names_are_written(tmp_path: Path) -> None:
     odd = [f"{251 * 'n'}.mid", "-o.mid", "a\nb.mid", os.fsdecode(b"\xff\xfe.mid"), "é.mid", ".mid"]
     for name in odd:

@@ -195,9 +195,17 @@ def test_words_that_no_song_has(place: tuple[int, str, int], reason: str, tmp_pa
         read_dataset(data_set(tmp_path / "a.npz", words[None]))
 
 
+def test_words_that_are_no_notes_have_no_velocity(tmp_path: Path) -> None:
+    """Data sets of the published ten columns and another are none of our vocabulary."""
+    words = np.concatenate([SONG, SONG[:, :1]], axis=1)
+    with pytest.raises(InputError, match="song 0: word 0, .*, is no note, and has a velocity"):
+        read_dataset(data_set(tmp_path / "a.npz", words[None]))
+
+
 @pytest.mark.parametrize(
     ("members", "reason"),
     [
+        ({"x": npy(SONG, "(").replace(b"'('", b"(  ")}, "`x` has no header"),
         ({"x": np.zeros((1, 5, 9), int)}, "`x` is int64"),
         ({"x": np.zeros((1, 5, 10), bool)}, "`x` is bool"),
         ({"x": npy(SONG, (1, 2**40, 10))}, "`x` declares 10,995,116,277,760 values a song"),

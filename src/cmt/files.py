@@ -183,8 +183,7 @@ def _put(temporaries: Sequence[Path], targets: Sequence[Path]) -> None:
     try:
         for new, target in zip(temporaries, targets, strict=True):
             if _is_special(target):
-                with new.open("rb") as content, target.open("wb") as file:
-                    shutil.copyfileobj(content, file)
+                _pour(new, target)
                 continue
             if target.exists():
                 new.chmod(stat.S_IMODE(target.stat().st_mode))
@@ -203,6 +202,15 @@ def _put(temporaries: Sequence[Path], targets: Sequence[Path]) -> None:
         for _, older in done:
             if older:
                 older.unlink(missing_ok=True)
+
+
+def _pour(content: Path, target: Path) -> None:
+    """Write a file to a pipe or a device."""
+    try:
+        with content.open("rb") as source, target.open("wb") as file:
+            shutil.copyfileobj(source, file)
+    except BrokenPipeError as error:
+        raise InputError(f"{target}: its reader has gone; choose a file") from error
 
 
 def refuse_folder(path: Path) -> None:

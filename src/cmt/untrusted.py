@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import reprlib
+import tokenize
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,9 @@ from cmt.limits import MOST_HOURS
 MAX_JSON = 32 << 20  # bytes, of a rhythm with a beat in every frame of a day
 LONGEST = 200  # characters of what a library says
 T = TypeVar("T")
+HEADER_FAULTS = (
+    KeyError, ValueError, SyntaxError, TypeError, RecursionError, MemoryError, tokenize.TokenError,
+)  # fmt: skip
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # that npz files and checkpoints have
 
 
@@ -251,7 +255,7 @@ def member(opened: zipfile.ZipFile, name: str) -> Iterator[Member]:
                 (2, 0): np.lib.format.read_array_header_2_0,
             }[np.lib.format.read_magic(file)]
             shape, by_columns, dtype = read_header(file)
-        except (KeyError, ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        except HEADER_FAULTS:
             raise ValueError(f"`{name}` has no header that can be read") from None
         yield Member(file, name, shape, dtype, by_columns)
 

@@ -159,8 +159,10 @@ def test_text_after_the_last_track_is_ignored_but_a_cut_track_is_not(tmp_path: P
         read_midi(path)
 
 
-@pytest.mark.parametrize("division", [0, 0xE728])
-def test_time_that_is_not_in_beats_is_refused(tmp_path: Path, division: int) -> None:
+@pytest.mark.parametrize("division", [0, 0xE700, 0xE628])
+def test_time_that_is_neither_in_beats_nor_in_frames_is_refused(
+    tmp_path: Path, division: int
+) -> None:
     data = bytearray((REFERENCE / "in" / f"{IDS[0]}.mid").read_bytes())
     data[12:14] = division.to_bytes(2, "big")
     (tmp_path / "smpte.mid").write_bytes(data)

@@ -89,3 +89,24 @@ def test_music_of_a_day_is_refused_unless_asked_for(tmp_path: Path) -> None:
     slow = b"\0\xff\x51\3\xff\xff\xff" + NOTE + b"\xb0\x00" + NOTE[1:]
     with pytest.raises(InputError, match="lasts"):
         read(tmp_path, midi(slow))
+
+
+@pytest.mark.parametrize(
+    ("division", "second"), [(0xE728, 1000), (0xE804, 96), (0xE264, 3000), (0xE364, 2997)]
+)
+def test_time_in_frames_is_read_in_seconds(division: int, second: int, tmp_path: Path) -> None:
+    """25 frames of 40 ticks, 24 of 4, 30 of 100, 29.97 of 100: a note from 1 s to 2 s, whatever
+    the file's tempo."""
+    length = bytes([0x80 | second >> 7, second & 0x7F])
+    note = length + b"\x90\x3c\x50" + length + b"\x80\x3c\0"
+    header = b"MThd" + struct.pack(">IHHH", 6, 0, 1, division)
+    (start, pitch, lasts), *_ = read(tmp_path, midi(b"\0\xff\x51\3\0\1\0" + note + END, header))
+    assert (start / 1920, pitch, lasts / 1920) == (1, 60, 1)
+    song = read_midi(tmp_path / "a.mid")
+    assert song.tempo == 120 and song.song.notes[["tick", "duration"]].tolist() == [(8, 8)]
+
+
+def test_time_in_frames_has_an_end(tmp_path: Path) -> None:
+    header = b"MThd" + struct.pack(">IHHH", 6, 0, 1, 0xE801)
+    with pytest.raises(InputError, match=r"a\.mid: damaged .* millions of bars"):
+        read(tmp_path, midi(b"\xff\xff\xff\x7f\x90\x3c\x50\x18\x80\x3c\0", header))

@@ -15,11 +15,11 @@ from cmt.files import InputError
 from cmt.music.vocabulary import INSTRUMENTS
 from cmt.sound.ducking import FRAME, ducking, speech_by_energy
 from cmt.sound.encoding import write_audio
-from cmt.sound.film import mux, video_duration
+from cmt.sound.film import Soundtrack, mux, video_duration
 from cmt.sound.limiter import CEILING, LOUDNESS, limit
 from cmt.sound.loudness import SAMPLE_RATE, levels, loudness
 from cmt.sound.recording import Recording
-from cmt.sound.synthesis import FADE, TAIL, synthesise
+from cmt.sound.synthesis import FADE, TAIL, Music, synthesise
 from cmt.sound.underscore import mix, stepping_back
 
 TICKS = 480  # per quarter
@@ -389,6 +389,19 @@ def test_mux_keeps_rotation(tmp_path: Path) -> None:
     mux(video, tone(440, 2), tmp_path / "out.mp4")
     with av.open(str(tmp_path / "out.mp4")) as target:
         assert next(target.decode(video=0)).rotation == 90
+
+
+def test_outputs_beside_one_that_fails_are_written_and_told(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").mkdir()
+    sound = Recording([tone(440, 0.5)])
+    written = []
+    with pytest.raises(InputError, match=r"a\.wav: is a folder"):
+        for file in Soundtrack(Music(sound, {}, [])).write_all(
+            [tmp_path / name for name in ("a.wav", "b.wav", "c.mp3")]
+        ):
+            written.append(file.path.name)
+    assert written == ["b.wav", "c.mp3"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.wav", "b.wav", "c.mp3"]
 
 
 def test_mux_refuses_what_cannot_be(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import os
 import wave
 from pathlib import Path
 
@@ -54,6 +55,17 @@ def test_the_font_is_unpacked_once_and_whole(
     path.write_bytes(path.read_bytes()[:1000])  # as a killed run of another program leaves it
     assert len(soundfont.default_soundfont().read_bytes()) > 1e7
     assert list(path.parent.iterdir()) == [path]
+
+    monkeypatch.setattr(soundfont.tempfile, "gettempdir", lambda: str(tmp_path / "other"))
+    path.unlink()
+    for in_its_place in (path.mkdir, lambda: os.mkfifo(path)):
+        in_its_place()
+        instead = soundfont.default_soundfont()
+        assert tmp_path / "other" in instead.parents and soundfont.default_soundfont() == instead
+        path.rmdir() if path.is_dir() else path.unlink()
+    instead.unlink()
+    path.write_bytes(b"")
+
     damaged = tmp_path / "fluid.zip"
     damaged.write_bytes(soundfont.PACK.read_bytes()[:100_000])
     monkeypatch.setattr(soundfont, "PACK", damaged)

@@ -418,6 +418,43 @@ def test_a_take_is_revised(client: TestClient) -> None:
     assert (answer.status_code, answer.json()["field"]) == (422, "sections.0.chords")
 
 
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ('{"timbres": {"Piano": ["x"]}}', "timbres"),
+        ('{"locked": [[0, HUGE]]}', "sections"),
+        ('{"sections": [{"bar": 0, "start": HUGE}]}', "sections"),
+        ('{"hits": [{"second": HUGE}]}', "hits"),
+        ('{"hits": [%s]}' % ", ".join(['{"second": 1}'] * 1001), "hits"),
+        ('{"passages": [%s]}' % ", ".join(['{"from_bar": 0, "to_bar": 1}'] * 501), "settings"),
+        ('{"of": "../../another"}', "settings"),
+        ('{"of": true}', "settings"),
+        ('{"keep_audio": Infinity}', "settings"),
+        ('{"keep_audio": 1e999}', "settings"),
+        ('{"keep_audio": "\\ud800"}', "settings"),
+        ('{"seed": HUGE}', "seed"),
+    ],
+)
+def test_values_that_nobody_can_mean_are_of_a_field(
+    client: TestClient, asked: str, field: str
+) -> None:
+    mine = begin(client)
+    give(client, mine)
+    until(client, mine, idle)
+    body = asked.replace("HUGE", "1" + "0" * 400)
+    for path, content in (("compose", body), ("settings", f'{{"page": {body}}}')):
+        answer = client.post(f"{mine}/{path}", content=content)
+        assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
+    assert idle(client.get(mine).json())
+
+
+def test_a_tune_that_is_too_long_is_told_without_our_options(client: TestClient) -> None:
+    song = Song(np.array([(0, 60, 4, 2), (100_000, 60, 4, 2)], NOTE_DTYPE), 100_016)
+    answer = client.put(f"{begin(client)}/theme?name=x.mid", content=to_midi(song, 120))
+    assert answer.status_code == 422
+    assert answer.json()["message"].endswith("minutes, more than 20; cut it.")
+
+
 def test_a_tune_is_read(client: TestClient) -> None:
     mine = begin(client)
     notes = [(4 * beat, pitch, 4, 2) for beat, pitch in enumerate((60, 64, 67))]

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cmt.files import InputError, plain, write_together
-from cmt.limits import MAX_MINUTES
+from cmt.limits import MAX_MINUTES, TooMuch
 from cmt.music import smf
 from cmt.music.channels import DRUM_CHANNEL, score_of
 from cmt.music.vocabulary import (
@@ -204,15 +204,16 @@ def _read(path: str | Path, max_minutes: float) -> tuple[ScoreTick, Iterable[str
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         if len(data) > most:
-            raise ValueError(
-                f"more than {most >> 20} MB, a hundred times what music has; cut it, or raise the"
-                " limit, --max-minutes"
+            raise TooMuch(
+                f"{path}: more than {most >> 20} MB, a hundred times what music has; cut it",
+                "the limit: --max-minutes of midi2mp3.py and evaluate.py",
             )
         events = smf.parse(data)
         if events.seconds > 60 * max_minutes:
-            raise ValueError(
-                f"lasts {events.seconds / 60:,.0f} minutes, more than {max_minutes:g};"
-                " cut it, or raise the limit: --max-minutes of midi2mp3.py and evaluate.py"
+            raise TooMuch(
+                f"{path}: lasts {events.seconds / 60:,.0f} minutes, more than {max_minutes:g};"
+                " cut it",
+                "the limit: --max-minutes of midi2mp3.py and evaluate.py",
             )
         return score_of(events), events.ignored
     except ValueError as error:

@@ -9,7 +9,7 @@ Source: the Standard MIDI Files 1.0 specification.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,11 @@ HEADER, TRACK = b"MThd", b"MTrk"
 SEARCHED = 1 << 12  # bytes in which a header is looked for: RIFF, MacBinary, a mail stand before it
 LAST_TICK = 2**31 - 1  # of the types that ticks are held in
 FASTEST = 2_000.0  # BPM; at a faster tempo there is no music
+# Time in frames: frames a second by what a file says of them, and ticks of a quarter note that it
+# is read in, which are a half of a millisecond.
+FRAMES = {24: 24.0, 25: 25.0, 29: 30_000 / 1001, 30: 30.0}
+IN_FRAMES = 960
+NO_TIME = "time is not in ticks per quarter note, nor in frames; save it in beats"
 
 # What a status byte begins, by its upper half.
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, PRESSURE, BEND = 0x80, 0x90, 0xB0, 0xC0, 0xD0, 0xE0
@@ -91,6 +96,8 @@ class Events:
 def parse(data: bytes) -> Events:
     """Read a MIDI file of type 0 or 1.
 
+    One whose time is in frames has no beats: it is read as music at `DEFAULT_TEMPO`.
+
     Raises:
         ValueError: it is none, or is damaged; the message says how.
     """
@@ -101,23 +108,45 @@ def parse(data: bytes) -> Events:
     kind, _, division = (int.from_bytes(data[at : at + 2], "big") for at in (8, 10, 12))
     if kind == 2:
         raise ValueError("MIDI type 2 (independent patterns); save it as type 1")
-    if division == 0 or division & 0x8000:
-        raise ValueError("time is not in ticks per quarter note; save it in beats")
+    if division == 0:
+        raise ValueError(NO_TIME)
     messages: list[list[int]] = []
     others: list[Other] = []
     for track, body in enumerate(_tracks(data)):
         messages.append(_read_track(body, track, others))
     packed = np.array([message for track in messages for message in track], np.int64)
+    tick = packed >> 24
+    if division & 0x8000:
+        division, tick, others = _out_of_frames(division, tick, others)
     ignored: set[str] = set()
     return Events(
         division,
-        packed >> 24,
+        tick,
         np.repeat(np.arange(len(messages)), [len(track) for track in messages]),
         packed >> 16 & 0xFF,
         np.stack([packed >> 8 & 0x7F, packed & 0x7F], axis=1),
         [other for other in others if not _is_wrong(other, ignored)],
         ignored,
     )
+
+
+def _out_of_frames(
+    division: int, tick: NDArray[np.int64], others: list[Other]
+) -> tuple[int, NDArray[np.int64], list[Other]]:
+    """Time in frames as time in beats: ticks of a quarter note, those of messages, other events.
+
+    What a file says of its tempo is left out: its seconds are what counts.
+    """
+    frames, per_frame = FRAMES.get(256 - (division >> 8)), division & 0xFF
+    if not frames or not per_frame:
+        raise ValueError(NO_TIME)
+    ratio = IN_FRAMES * DEFAULT_TEMPO / 60 / (frames * per_frame)
+    if max([*tick, *(other.tick for other in others)], default=0) * ratio > LAST_TICK:
+        raise ValueError("damaged MIDI file (it is millions of bars long)")
+    moved = [
+        replace(other, tick=round(other.tick * ratio)) for other in others if other.kind != TEMPO
+    ]
+    return IN_FRAMES, np.rint(tick * ratio).astype(np.int64), moved
 
 
 def _tracks(data: bytes) -> Iterator[bytes]:

@@ -285,6 +285,7 @@ def check_words(words: np.ndarray) -> None:
     wrong = [
         (end & (np.arange(len(words)) < len(words) - 1), "an end before the end"),
         (note & (played < 1), "a note without pitch, duration or instrument"),
+        (~note & (column.get("velocity", 0) != 0), "no note, and has a velocity"),
         (~end & late, "later than the song's last tick"),
         (~end & back, "before the last word's tick"),
     ]

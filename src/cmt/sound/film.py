@@ -105,12 +105,18 @@ class Soundtrack:
         """Write several files at once, see `write`; encoders are slow, and use one core each.
 
         Yields:
-            Each file, in order.
+            Each file, in order; those, too, that others fail beside.
+
+        Raises:
+            InputError: as `write`, of the first that fails, once the others are told.
         """
         if any(path.suffix.lower() in VIDEO_CODECS for path in paths):
             _ = self.mixed  # once, before threads ask for it
         with ThreadPoolExecutor(len(paths)) as threads:
-            yield from threads.map(self.write, paths)
+            writing = [threads.submit(self.write, path) for path in paths]
+            yield from (each.result() for each in writing if each.exception() is None)
+        for each in writing:
+            each.result()
 
     def write_stems(self, folder: Path) -> Iterator[Written]:
         """Write each track as TRACK.wav, 32 bits; see `cmt.sound.synthesis.Music`.

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cmt.files import InputError, replacing
+from cmt.files import InputError, checksum, plain, replacing
 from cmt.sound.open_filters import opened
 
 PACK = Path(__file__).with_name("fluid.zip")
@@ -31,17 +31,15 @@ def default_soundfont() -> Path:
     """Path of the SoundFont in the user's cache; unpacked if it is not there.
 
     Raises:
-        InputError: the pack is damaged.
+        InputError: the pack is damaged; no folder can be written to.
     """
-    path = cache_folder() / f"fluid-{SHA256[:12]}.sf2"
-    if path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256:
-        return path
-    content = unpack()
+    name = f"fluid-{SHA256[:12]}.sf2"
+    path = cache_folder() / name
+    instead = Path(tempfile.gettempdir()) / f"cmt-{getpass.getuser()}" / name
     try:
-        return _written(path, content)
+        return _kept(path)
     except InputError:  # a cache that cannot be written to
-        folder = Path(tempfile.gettempdir()) / f"cmt-{getpass.getuser()}"
-        return _written(folder / path.name, content)
+        return _kept(instead)
 
 
 def cache_folder() -> Path:
@@ -81,11 +79,19 @@ def unpack() -> bytes:
     return content
 
 
-def _written(path: Path, content: bytes) -> Path:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{path.parent}: cannot be made ({error.strerror})") from error
+def _kept(path: Path) -> Path:
+    """This file, once the SoundFont is in it."""
+    if _is_whole(path):
+        return path
+    if os.path.lexists(path) and not path.is_file():
+        raise InputError(f"{path}: is in the place of the SoundFont that comes with us; remove it")
     with replacing(path) as temporary:
-        temporary.write_bytes(content)
+        temporary.write_bytes(unpack())
     return path
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return checksum(plain(path)) == SHA256
+    except (OSError, InputError):  # nothing, a folder, a pipe, another's
+        return False

@@ -25,6 +25,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from cmt.files import VIDEOS, InputError
+from cmt.limits import TooMuch
 from cmt.rhythm import load_rhythm
 from cmt.web import changes, downloads, settings, tunes, uploads, words
 from cmt.web.choices import choices
@@ -302,7 +303,8 @@ class Page:
         except FieldError:
             raise
         except InputError as error:
-            message = str(error).partition(": ")[2] or str(error)
+            said = error.reason if isinstance(error, TooMuch) else str(error)
+            message = said.partition(": ")[2] or said
             raise FieldError("theme", f"This tune cannot be used: {message}.") from error
         finally:
             remove(new)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cmt.files import InputError
+from cmt.limits import MOST_HOURS
 from cmt.moods import MOODS
 from cmt.music.chords import ChordLoop, read_loops
 from cmt.music.keys import KEYS, Key
 from cmt.music.vocabulary import GENRES, INSTRUMENT_CLASS, MAX_TEMPO, MIN_TEMPO
 from cmt.options import PRECISIONS
+from cmt.script import MOST
 from cmt.sections import SectionWish
 from cmt.sound.timbres import PROGRAMS
 from cmt.theme import Theme, theme_of
@@ -20,6 +21,9 @@ from cmt.theme import Theme, theme_of
 MAX_TAKES = 6
 MAX_SEED = 2**32 - 2 * MAX_TAKES
 MAX_BAR = 10**6
+LAST = 3600 * MOST_HOURS  # second that may be told
+MAX_ADDED = 1000  # hits; each moves the bars about it
+MAX_CHANGES = 500  # in turn; a take that is changed has one more than the one that it was
 PREVIEW = 15.0  # seconds
 USUAL = 0.5  # energy of which nothing is asked
 
@@ -143,6 +147,7 @@ def read(content: Any) -> Asked:
     if not isinstance(content, dict):
         raise FieldError("settings", "These are no settings: give the JSON that the page wrote.")
     balance = number(content, "balance", 0, 1, 0.5)
+    number(content, "of", 1, MOST, 1, "settings")  # a take's, that another is made from
     mood = mood_of(content.get("mood"))
     return Asked(
         mood=mood,
@@ -179,7 +184,7 @@ def number(
     if value is None:
         return usual
     fits = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not fits or not low <= value <= high or math.isnan(value):
+    if not fits or not low <= value <= high:
         raise FieldError(field or name, f"Give a number from {low:g} to {high:g}, please.")
     return float(value)
 
@@ -237,7 +242,7 @@ def _timbres(value: Any) -> dict[str, str]:
     if not isinstance(value, dict):
         raise FieldError("timbres", "The sounds are not a list.")
     for track, name in value.items():
-        if name not in PROGRAMS.get(track, ()):
+        if not isinstance(name, str) or name not in PROGRAMS.get(track, ()):
             raise FieldError("timbres", f"{name!r} is no sound that {track!r} has.")
     return dict(value)
 
@@ -312,7 +317,7 @@ def _wish(entry: Mapping[str, Any], place: str) -> SectionWish:
 def _start(entry: Mapping[str, Any]) -> float | None:
     if entry.get("start") is None:
         return None
-    return number(entry, "start", 0, math.inf, 0, "sections")
+    return number(entry, "start", 0, LAST, 0, "sections")
 
 
 def _changes(value: Any) -> tuple[Again | Change, ...]:
@@ -320,6 +325,10 @@ def _changes(value: Any) -> tuple[Again | Change, ...]:
         return ()
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         raise FieldError("settings", "The passages are not a list.")
+    if len(value) > MAX_CHANGES:
+        raise FieldError(
+            "settings", f"A take is changed {MAX_CHANGES} times at most: make a new one."
+        )
     changes: list[Again | Change] = []
     for entry in value:
         seed = int(number(entry, "seed", 0, MAX_SEED, 0))
@@ -349,8 +358,8 @@ def _locked(value: Any) -> tuple[tuple[float, float], ...]:
         raise FieldError("sections", "What is locked is not a list of beginnings and ends.")
     return tuple(
         (
-            number({"from": start}, "from", 0, math.inf, 0, "sections"),
-            number({"to": end}, "to", 0, math.inf, 0, "sections"),
+            number({"from": start}, "from", 0, LAST, 0, "sections"),
+            number({"to": end}, "to", 0, LAST, 0, "sections"),
         )
         for start, end in pairs
     )
@@ -365,9 +374,11 @@ def _hits(value: Any) -> tuple[frozenset[int] | None, tuple[Hit, ...]]:
     added = [each for each in value if isinstance(each, dict)]
     if len(kept) + len(added) < len(value):
         raise FieldError("hits", "A hit is its number, or a second and a strength.")
+    if len(added) > MAX_ADDED:
+        raise FieldError("hits", f"Add {MAX_ADDED} hits at most.")
     return frozenset(kept), tuple(
         Hit(
-            number(each, "second", 0, math.inf, 0, "hits"),
+            number(each, "second", 0, LAST, 0, "hits"),
             number(each, "strength", 0, 1, 0.7, "hits"),
         )
         for each in added

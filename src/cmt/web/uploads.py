@@ -71,7 +71,9 @@ async def read_json(request: Request) -> Any:
         if len(body) > MAX_JSON:
             raise FieldError("settings", "This file is too large to be settings.")
     try:
-        return json.loads(body)
+        content = json.loads(body)
+        json.dumps(content, ensure_ascii=False, allow_nan=False).encode()  # it can be told again
+        return content
     except (ValueError, RecursionError) as error:
         raise FieldError(
             "settings", "This is no JSON: give the settings file of a take."
