@@ -198,7 +198,7 @@ def test_words_that_no_song_has(place: tuple[int, str, int], reason: str, tmp_pa
 def test_words_that_are_no_notes_have_no_velocity(tmp_path: Path) -> None:
     """Data sets of the published ten columns and another are none of our vocabulary."""
     words = np.concatenate([SONG, SONG[:, :1]], axis=1)
-    with pytest.raises(InputError, match="song 0: word 0, .*, is no note, and has a velocity"):
+    with pytest.raises(InputError, match=r"song 0: word 0, .*, is no note, and has a velocity"):
         read_dataset(data_set(tmp_path / "a.npz", words[None]))
 
 

@@ -16,7 +16,7 @@ from cmt.files import InputError
 from cmt.limits import VideoLimits
 from cmt.media.clock import Clock, Stamps
 from cmt.media.orientation import Orientation
-from cmt.media.own_sound import own_sound
+from cmt.media.own_sound import mixable, own_sound
 from cmt.media.source import Source
 from cmt.sound.film import mux, why_encoded
 from conftest import REFERENCE
@@ -287,3 +287,17 @@ def test_a_mono_sound_whose_last_frame_tells_no_time_is_heard(tmp_path: Path) ->
         target.mux([*voice.encode(frame), *voice.encode(None)])
     sound = heard(tmp_path / "a.asf")
     assert np.abs(sound[RATE // 4 :]).max() == pytest.approx(0.5 / 2**0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("kind", ["u8", "s16", "s32", "s64", "flt", "dbl"])
+def test_channels_without_places_are_mixed_in_every_format(kind: str) -> None:
+    """One of twelve channels is at full scale, the others are silent."""
+    dtype = {"u8": "u1", "s16": "i2", "s32": "i4", "s64": "i8", "flt": "f4", "dbl": "f8"}[kind]
+    full = 1.0 if dtype[0] == "f" else float(2 ** (8 * int(dtype[1]) - 1))
+    samples = np.full((100, 12), 128 if kind == "u8" else 0, dtype)
+    samples[:, 3] = samples[:, 3] - full if kind != "u8" else 0
+    frame = av.AudioFrame(kind, "12 channels", 100)
+    content = samples.tobytes()
+    frame.planes[0].update(content + bytes(frame.planes[0].buffer_size - len(content)))
+    frame.sample_rate = 48_000
+    np.testing.assert_allclose(mixable(frame).to_ndarray(), -1 / 12, rtol=1e-6)

@@ -96,7 +96,8 @@ def test_music_of_a_day_is_refused_unless_asked_for(tmp_path: Path) -> None:
 )
 def test_time_in_frames_is_read_in_seconds(division: int, second: int, tmp_path: Path) -> None:
     """25 frames of 40 ticks, 24 of 4, 30 of 100, 29.97 of 100: a note from 1 s to 2 s, whatever
-    the file's tempo."""
+    the file's tempo.
+    """
     length = bytes([0x80 | second >> 7, second & 0x7F])
     note = length + b"\x90\x3c\x50" + length + b"\x80\x3c\0"
     header = b"MThd" + struct.pack(">IHHH", 6, 0, 1, division)

@@ -13,7 +13,7 @@ from av.audio.frame import AudioFrame
 from cmt.media.container import sound_of
 from cmt.media.source import Source
 
-FULL_SCALE = {"uint8": 2**7, "int16": 2**15, "int32": 2**31}
+FULL_SCALE = {"uint8": 2**7, "int16": 2**15, "int32": 2**31, "int64": 2**63}
 MOST_CHANNELS = 8  # that are mixed by their places
 # Stamps are rounded, and jitter where they tell when a packet came: what lasts for so long and is
 # so much is a gap, or a clock that runs off.
@@ -92,7 +92,7 @@ def mixable(frame: AudioFrame) -> AudioFrame:
     """A frame whose channels have places: those of one that tells none are mixed to one."""
     if frame.layout.nb_channels <= MOST_CHANNELS and "channels" not in frame.layout.name:
         return frame
-    samples = frame.to_ndarray()
+    samples = _samples(frame)
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
     mean = samples.mean(axis=0, keepdims=True, dtype=np.float64)
@@ -104,6 +104,16 @@ def mixable(frame: AudioFrame) -> AudioFrame:
     if frame.time_base is not None:
         mono.time_base = frame.time_base
     return mono
+
+
+def _samples(frame: AudioFrame) -> np.ndarray:
+    """Those of a frame, as it has them: (channels, n), or (1, n × channels)."""
+    if not frame.format.name.startswith("s64"):
+        return frame.to_ndarray()
+    channels = frame.layout.nb_channels  # PyAV reads none of this format, and counts its planes ill
+    count = frame.samples if frame.format.is_planar else frame.samples * channels
+    planes = frame.planes[: channels if frame.format.is_planar else 1]
+    return np.stack([np.frombuffer(plane, np.int64)[:count] for plane in planes])
 
 
 def _frames(source: Source) -> Iterator[AudioFrame]:
