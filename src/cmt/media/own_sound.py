@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import Any
 
 import av
 import numpy as np
@@ -112,7 +113,7 @@ def _samples(frame: AudioFrame) -> np.ndarray:
         return frame.to_ndarray()
     channels = frame.layout.nb_channels  # PyAV reads none of this format, and counts its planes ill
     count = frame.samples if frame.format.is_planar else frame.samples * channels
-    planes = frame.planes[: channels if frame.format.is_planar else 1]
+    planes: Sequence[Any] = frame.planes[: channels if frame.format.is_planar else 1]
     return np.stack([np.frombuffer(plane, np.int64)[:count] for plane in planes])
 
 
