@@ -66,3 +66,6 @@ cat dataset/default/SOURCES.md dataset/default/midi/arranged/CREDITS.md > exp/de
 # that were decided, or asked for, and not found in its own notes.
 $python runs/fit_decoding.py exp/default dataset/default.npz
 $python runs/fit_voicing.py exp/default dataset/default.npz > dataset/voicing.csv
+# Those of the critic need rhythms of some videos (video2npz.py) to make music for.
+[ -z "${RHYTHMS:-}" ] ||
+    $python runs/fit_critic.py exp/default dataset/default.npz $RHYTHMS > dataset/critic.csv

@@ -18,9 +18,9 @@ import numpy as np
 from tqdm import tqdm
 
 from cmt.music.midi import load_score
-from cmt.music.vocabulary import TICKS_PER_BEAT
+from cmt.music.vocabulary import TICKS_PER_BEAT, VOICES
 from cmt.script import parser, run_script
-from cmt.sound.performance import LEVELS, VOICES, metric_levels
+from cmt.sound.performance import LEVELS, metric_levels
 
 FEWEST = 8  # strokes of a drum in a file that tell its mean
 

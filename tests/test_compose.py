@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from cmt.compose import Settings, compose
+from cmt.compose import Rank, Settings, compose, heard, merits
 from cmt.control import Control
 from cmt.decoding.style import Style
 from cmt.grid import Mark, bent
+from cmt.measures.synchrony import NEAR
 from cmt.model.network import CMT
-from cmt.music.vocabulary import TICKS_PER_BAR
+from cmt.music.vocabulary import DRUMS, TICKS_PER_BAR
+from cmt.music.words import NOTE_DTYPE, Song
 from cmt.results import as_midi
 from cmt.rhythm import VideoRhythm, VisualBeat
 from cmt.sections import SectionWish
@@ -71,3 +76,37 @@ def test_the_beginning_is_that_of_the_whole(
 def test_all_of_it_is_no_beginning(control: Control) -> None:
     assert control.until(24.0) is control
     assert control.until(8.0).until(8.0).words.tolist() == control.until(8.0).words.tolist()
+
+
+def test_synchrony_comes_first_then_the_critic_then_the_model() -> None:
+    def rank(synchrony: float, critic: float, log_likelihood: float) -> tuple[float, ...]:
+        return merits(Rank(0, synchrony, critic, math.inf, log_likelihood))
+
+    assert rank(0.9, -3.0, -1.0) > rank(0.7, 3.0, -0.5)
+    assert rank(0.91, 1.0, -1.0) > rank(0.94, 0.5, -0.5)  # nobody hears that difference
+    assert rank(0.9, 1.0, -0.5) > rank(0.9, 1.0, -1.0)
+    assert rank(math.nan, 1.0, -1.0) > rank(math.nan, 0.5, -0.5)
+    assert rank(math.nan, 0.0, -1.0) > rank(math.nan, math.nan, -0.5)
+
+
+@pytest.mark.parametrize("shown", [True, False], ids=["of scenes", "of the original"])
+def test_what_is_heard_at_visual_beats(small_model: CMT, control: Control, shown: bool) -> None:
+    """Full chords at the hits and single notes between them; or the other way round."""
+    hits = control.words[control.beats, 3]
+    rest = np.setdiff1d(np.arange(control.end), [*hits, *(hits + 1), *(hits - 1)])
+    (piece, *_) = compose(small_model, control, Settings(seed=1))
+    if not shown:
+        piece = replace(piece, control=replace(control, scenes=()))
+
+    def played(chords: np.ndarray, single: np.ndarray) -> float:
+        ticks = np.concatenate([np.repeat(chords, 5), single])
+        pitches = np.concatenate([np.tile([36, 38, 42, 46, 49], len(chords)), single * 0 + 42])
+        notes = np.zeros(len(ticks), NOTE_DTYPE)
+        notes["tick"], notes["pitch"], notes["duration"] = ticks, pitches, 1
+        notes["instrument"] = DRUMS
+        return heard(replace(piece, song=Song(np.sort(notes, order="tick"), control.end)))
+
+    between = rest[:: max(1, len(rest) // (4 * len(hits)))][: 4 * len(hits)]
+    late = control.grid.seconds(hits) - control.times[control.beats]
+    assert played(hits, between) == (np.abs(late) <= NEAR).mean() > 0.8  # all that ticks meet
+    assert played(between, hits) < 0.1

@@ -51,8 +51,9 @@ def test_ranked_takes_are_numbered_from_the_best_and_can_be_made_again(
     takes = [tmp_path / f"clip_{number}.mid" for number in (1, 2, 3)]
     reports = [report(path) for path in takes]
     assert [entry["rank"] for entry in reports] == [1, 2, 3]
-    keys = [(entry["matching_score"] or np.inf, entry["log_likelihood"]) for entry in reports]
+    keys = [(round(10 * entry["synchrony"]), entry["critic"]) for entry in reports]
     assert keys == sorted(keys, reverse=True)
+    assert all(entry["log_likelihood"] < 0 for entry in reports)
     assert {entry["seed"] for entry in reports} == {7, 8, 9}
     again = [*arguments, "--C", "0.5", "--seed", str(reports[0]["seed"])]
     gen_midi_conditional.main(again)
@@ -217,7 +218,7 @@ def test_a_report_makes_its_piece_again(
     again = tmp_path / "again"
     gen_midi_conditional.main(["--settings", f"{first}.json", "--out_dir", str(again)])
     assert (again / "clip.mid").read_bytes() == written
-    left_out = {"rank", "matching_score", "log_likelihood"}
+    left_out = {"rank", "synchrony", "critic", "matching_score", "log_likelihood"}
     assert report(again / "clip.mid") == {k: v for k, v in entry.items() if k not in left_out}
     assert "warning" not in capsys.readouterr().err
 

@@ -7,14 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from cmt.control import Control
 from cmt.decoding.engine import Progress, Take, generate, log_likelihood
 from cmt.decoding.passage import Passage, again
 from cmt.decoding.style import Style
 from cmt.form import Form
 from cmt.hits import edited
+from cmt.measures import critic
 from cmt.measures.matching import score
 from cmt.measures.obedience import ControlError, control_error
+from cmt.measures.synchrony import accents, synchrony
 from cmt.model.network import CMT
 from cmt.model.products import AUTO, PRECISIONS, fastest
 from cmt.moods import MOODS
@@ -24,7 +28,10 @@ from cmt.plan import MIN_STRENGTH, Plan, make_plan
 from cmt.retiming import retimed
 from cmt.revision import Revision, Wanted, revised
 from cmt.sound import timbres
+from cmt.sound.performance import Performance, perform
 from cmt.theme import Theme
+
+HEARD = 0.1  # share of the visual beats: of two takes that differ by less, neither is more in time
 
 
 @dataclass(frozen=True)
@@ -86,11 +93,15 @@ class Rank:
 
     Attributes:
         place: 1 is the best.
+        synchrony: share of the visual beats that stand out, 0 … 1; see `heard`.
+        critic: `cmt.measures.critic.log_odds`; NaN without a note.
         matching_score: with all that the video asks for (equation 16), 0 … ∞.
         log_likelihood: of the model, nats a word and attribute.
     """
 
     place: int
+    synchrony: float
+    critic: float
     matching_score: float
     log_likelihood: float
 
@@ -127,11 +138,13 @@ class Report:
 
     def __str__(self) -> str:
         """On one line."""
-        error = self.control_error
+        error, rank = self.control_error, self.rank
+        place = f"; synchrony {rank.synchrony:.2f}, critic {rank.critic:+.2f}" if rank else ""
         return (
             f"{self.tempo:.1f} BPM, {self.bars} bars, {sum(self.notes.values())} notes; control"
             f" errors: density {error.density:.3f} over {self.bars_controlled} bars, strength"
             f" {error.strength:.3f} over {self.visual_beats} visual beats, time {error.time:.3f}"
+            + place
         )
 
 
@@ -150,6 +163,16 @@ class Piece:
     song: Song
     control: Control
     report: Report
+
+    @property
+    def played(self) -> Performance | None:
+        """How it is played; None is as the original plays, which its rhythm has no scenes for."""
+        take, control, settings = self.take, self.control, self.report.settings
+        if not control.scenes:
+            return None
+        return perform(
+            self.song, take.plan, take.form, control.grid, settings.seed, settings.humanize
+        )
 
 
 def compose(
@@ -202,13 +225,8 @@ def compose(
         how |= {"theme": settings.theme, "degree": settings.degree}
         how |= {"seed": change.seed, "kept": change.kept}
         takes = [revised(model, take, before, after, **how) for take in takes]
-    ranks: Sequence[Rank | None] = [None] * len(takes)
-    if settings.rank:
-        takes, ranks = ranked(takes, plan, model, settings.style)
-    return [
-        _piece(take, rank, control, replace(asked, tempo=control.tempo), changes)
-        for take, rank in zip(takes, ranks, strict=True)
-    ]
+    pieces = [_piece(take, control, replace(asked, tempo=control.tempo), changes) for take in takes]
+    return ranked(pieces, plan, model, settings.style) if settings.rank else pieces
 
 
 def _first(
@@ -273,9 +291,7 @@ def plan_of(control: Control, settings: Settings) -> tuple[Plan, list[str]]:
     return make_plan(control, settings.min_strength, style.on_beats, density, style.sections)
 
 
-def _piece(
-    take: Take, rank: Rank | None, control: Control, settings: Settings, changes: Sequence[str]
-) -> Piece:
+def _piece(take: Take, control: Control, settings: Settings, changes: Sequence[str]) -> Piece:
     """A take as notes, and its report."""
     assert control.tempo is not None
     song = words_to_song(take.words).until(control.end)
@@ -292,26 +308,53 @@ def _piece(
         visual_beats=len(take.plan.beats),
         control_error=control_error(song, take.plan),
         reconciled=tuple(changes),
-        rank=rank,
         form=take.form,
     )
     return Piece(take, song, control, report)
 
 
-def ranked(
-    takes: Sequence[Take], plan: Plan, model: CMT, style: Style
-) -> tuple[list[Take], list[Rank]]:
-    """Takes from the best, and what says so: the matching score, then the model's likelihood.
+def ranked(pieces: Sequence[Piece], plan: Plan, model: CMT, style: Style) -> list[Piece]:
+    """Pieces from the best, and what says so.
 
-    The score, equation 16, is against all that the video asks for.
+    First comes synchrony, in steps of `HEARD`; of equals what the critic prefers, then the model.
+    The matching score, equation 16, is against all that the video asks for.
     """
-    scored = [
-        (score(take.words, plan).value, log_likelihood(model, take.words, style), take)
-        for take in takes
-    ]
-    scored.sort(key=lambda entry: entry[:2], reverse=True)
     ranks = [
-        Rank(place, value, likelihood)
-        for place, (value, likelihood, _) in enumerate(scored, start=1)
+        Rank(
+            place=0,
+            synchrony=heard(piece),
+            critic=critic.log_odds(piece.song),
+            matching_score=score(piece.take.words, plan).value,
+            log_likelihood=log_likelihood(model, piece.take.words, style),
+        )
+        for piece in pieces
     ]
-    return [take for *_, take in scored], ranks
+    best = sorted(zip(ranks, pieces, strict=True), key=lambda entry: merits(entry[0]), reverse=True)
+    return [
+        replace(piece, report=replace(piece.report, rank=replace(rank, place=place)))
+        for place, (rank, piece) in enumerate(best, start=1)
+    ]
+
+
+def merits(rank: Rank) -> tuple[float, float, float]:
+    """What takes are ordered by, the most first; what cannot be told is the least."""
+    synchrony = 0.0 if math.isnan(rank.synchrony) else rank.synchrony
+    liked = -math.inf if math.isnan(rank.critic) else rank.critic
+    return round(synchrony / HEARD), liked, rank.log_likelihood
+
+
+def heard(piece: Piece) -> float:
+    """Share of the visual beats that stand out, as a piece is played; NaN where there are none.
+
+    It is those that are met by one of the loudest onsets, of which there are as many: who is loud
+    everywhere meets few.
+    """
+    control, notes, played = piece.control, piece.song.notes, piece.played
+    delays, velocities = (
+        (played.delays, played.velocities.astype(float))
+        if played
+        else (np.zeros(len(notes)), np.ones(len(notes)))
+    )
+    seen = control.times[control.beats]
+    loud = accents(control.grid.seconds(notes["tick"] + delays), velocities, len(seen))
+    return synchrony(seen.tolist(), loud.tolist()).within_near

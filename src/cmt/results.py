@@ -33,7 +33,6 @@ from cmt.music.vocabulary import (
 from cmt.options import MAX_SEED, MOST_DENSITY, PRECISIONS
 from cmt.script import MOST
 from cmt.sound import mixing, timbres
-from cmt.sound.performance import perform
 from cmt.theme import theme_of
 from cmt.untrusted import entries, items, naming, number, one_of, read_json, seconds, text, whole
 
@@ -143,13 +142,10 @@ def as_midi(piece: Piece, hits: bool = False) -> bytes:
         hits: whether visual beats are markers, too.
     """
     control = piece.control
-    take, settings = piece.take, piece.report.settings
+    take, played = piece.take, piece.played
     how: dict[str, Any] = {}
-    if control.scenes:
-        played = perform(
-            piece.song, take.plan, take.form, control.grid, settings.seed, settings.humanize
-        )
-        programs = timbres.programs(settings.band)
+    if played:
+        programs = timbres.programs(piece.report.settings.band)
         how = {
             "velocities": played.velocities,
             "delays": played.delays,
@@ -253,13 +249,19 @@ def to_json(report: Report) -> dict[str, Any]:
     } | (
         {
             "rank": rank.place,
-            # JSON knows no infinity.
-            "matching_score": rank.matching_score if math.isfinite(rank.matching_score) else None,
+            "synchrony": _finite(rank.synchrony),
+            "critic": _finite(rank.critic),
+            "matching_score": _finite(rank.matching_score),
             "log_likelihood": rank.log_likelihood,
         }
         if rank
         else {}
     )
+
+
+def _finite(value: float) -> float | None:
+    """A number as JSON has it, which knows no infinity."""
+    return value if math.isfinite(value) else None
 
 
 def _form(form: Form) -> dict[str, Any]:

@@ -43,3 +43,6 @@ def test_accents_are_the_loudest_fifth_of_the_onsets() -> None:
     velocities = np.array([80, 80, 80, 80, 110, 80, 80, 80, 80, 80, 80])
     np.testing.assert_allclose(accents(times, velocities), [1, 3], atol=0.003)
     assert len(accents(np.zeros(0), np.zeros(0))) == 0
+    np.testing.assert_allclose(accents(times, velocities, 1), [1], atol=0.003)
+    assert len(accents(times, velocities, 0)) == 0
+    assert len(accents(np.zeros(0), np.zeros(0), 2)) == 0

@@ -72,19 +72,23 @@ def synchrony(events: Sequence[float], accents: Sequence[float]) -> Synchrony:
     )
 
 
-def accents(times: NDArray[np.float64], velocities: NDArray[np.float64]) -> NDArray[np.float64]:
+def accents(
+    times: NDArray[np.float64], velocities: NDArray[np.float64], count: int | None = None
+) -> NDArray[np.float64]:
     """The onsets that stand out: of all there are, the loudest `LOUDEST`, notes added up.
 
     Args:
         times: (notes,) seconds at which notes begin, in any order.
         velocities: (notes,) of the same notes.
+        count: so many at most instead.
 
     Returns:
         Seconds, ascending.
     """
     onsets, of_note = np.unique(np.round(times / TOGETHER).astype(np.int64), return_inverse=True)
     loudness = np.bincount(of_note, velocities, len(onsets))
-    count = max(1, round(LOUDEST * len(onsets))) if len(onsets) else 0
+    if count is None:
+        count = max(1, round(LOUDEST * len(onsets))) if len(onsets) else 0
     return np.sort(onsets[np.argsort(-loudness, kind="stable")[:count]] * TOGETHER)
 
 

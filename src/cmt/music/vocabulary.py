@@ -187,6 +187,16 @@ INSTRUMENTS = (
 INSTRUMENT_CLASS = {instrument.name: instrument.label for instrument in INSTRUMENTS}
 INSTRUMENT_OF = {instrument.label: instrument for instrument in INSTRUMENTS}
 DRUMS = INSTRUMENT_CLASS["Drums"]
+# What plays which drum sound: General MIDI's, and two of Roland's.
+VOICES = {
+    "kick": (35, 36),
+    "snare": (37, 38, 39, 40),
+    "closed hi-hat": (22, 42, 44),
+    "open hi-hat": (26, 46),
+    "tom": (41, 43, 45, 47, 48, 50, 58),
+    "crash": (49, 52, 55, 57),
+    "ride": (51, 53, 59),
+}
 
 # The class of a genre is its index here + 1; 0 is "any".
 GENRES = ("country", "dance", "electronic", "metal", "pop", "rock")

@@ -20,23 +20,14 @@ from numpy.typing import NDArray
 
 from cmt.form import Form
 from cmt.grid import Grid
-from cmt.music.vocabulary import DRUMS, INSTRUMENT_CLASS, TICKS_PER_BAR, TICKS_PER_BEAT
+from cmt.music.vocabulary import DRUMS, INSTRUMENT_CLASS, TICKS_PER_BAR, TICKS_PER_BEAT, VOICES
 from cmt.music.words import Song
 from cmt.plan import Plan
 
 DRUMMING = Path(__file__).with_name("drumming.csv")
 BASS = INSTRUMENT_CLASS["Bass"]
-# How much a tick weighs in 4/4, and who plays which drum: General MIDI's, and two of Roland's.
+# How much a tick weighs in 4/4.
 LEVELS = ("bar", "backbeat", "beat", "eighth", "sixteenth")
-VOICES = {
-    "kick": (35, 36),
-    "snare": (37, 38, 39, 40),
-    "closed hi-hat": (22, 42, 44),
-    "open hi-hat": (26, 46),
-    "tom": (41, 43, 45, 47, 48, 50, 58),
-    "crash": (49, 52, 55, 57),
-    "ride": (51, 53, 59),
-}
 
 SOFTEST, LOUDEST = 20, 127  # velocities
 FORTE = 84  # velocity where the picture is fastest, but for all else

@@ -121,6 +121,19 @@ def research(report: Report) -> list[dict[str, str]]:
     if rank:
         rows += [
             (
+                "Synchrony",
+                f"{100 * rank.synchrony:.0f} %".replace("nan %", "–"),
+                "How many of the visual beats are met by one of the loudest onsets, of which there"
+                " are as many, within 40 ms. Takes are ranked by it, in steps of a tenth.",
+            ),
+            (
+                "Critic",
+                f"{rank.critic:+.2f}".replace("+nan", "–"),
+                "How much patterns, lines and chords are like those of music that people made, to a"
+                " small classifier: log-odds, but for a constant; the more, the better. It ranks"
+                " takes that are equally synchronous.",
+            ),
+            (
                 "Matching score",
                 f"{rank.matching_score:.2f}".replace("inf", "∞"),
                 "Equation 16 of the paper: how well density and strength fit the video; the more,"
