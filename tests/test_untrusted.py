@@ -270,6 +270,17 @@ def test_hours_are_limited_as_one_asks(tmp_path: Path) -> None:
         assert load(path, 8.0).duration == 7 * 3600
 
 
+def test_a_rhythm_is_as_large_as_so_many_hours_ask_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cmt.untrusted.MAX_JSON", 2 << 20)
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(RHYTHM) + " " * (5 << 20))
+    with pytest.raises(InputError, match=r"a\.json: .*\(more than 2 MB, what --max-hours 6 gives"):
+        load_rhythm(path)
+    assert load_rhythm(path, 72).duration == RHYTHM["duration"]
+
+
 def test_metadata_are_limited_as_one_asks(tmp_path: Path) -> None:
     path = data_set(tmp_path / "a.npz", about={"genre": "x" * 4000})
     with pytest.raises(InputError, match=r"a\.npz: .* 0\.01 MB of metadata.*--max-megabytes$"):

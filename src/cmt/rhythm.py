@@ -152,7 +152,7 @@ def load_rhythm(path: str | Path, max_hours: float = MAX_HOURS) -> VideoRhythm:
         InputError: the file is missing or is no such JSON, or has a value that no video has.
     """
     with naming(path, "not the rhythm of a video", "make it with video2npz.py"):
-        return _of_json(read_json(path), max_hours, path)
+        return _of_json(read_json(path, max_hours), max_hours, path)
 
 
 def is_rhythm(path: str | Path) -> bool:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from cmt.files import InputError, plain
 from cmt.limits import MOST_HOURS
 
-MAX_JSON = 32 << 20  # bytes, of a rhythm with a beat in every frame of a day
+MAX_JSON, DAY = 32 << 20, 24.0  # bytes of a rhythm with a beat in every frame of so many hours
 LONGEST = 200  # characters of what a library says
 T = TypeVar("T")
 HEADER_FAULTS = (
@@ -57,17 +57,24 @@ def naming(path: str | Path, what: str, remedy: str) -> Iterator[None]:
         raise InputError(f"{path}: {what} ({cause}); {remedy}") from error
 
 
-def read_json(path: str | Path) -> Any:
+def read_json(path: str | Path, max_hours: float = 0.0) -> Any:
     """What a JSON file holds; without NaN, which is none.
+
+    Args:
+        path: the file.
+        max_hours: of the video that it is of, which may be longer than a day, and the file so much
+            larger; 0: of none.
 
     Raises:
         OSError: it cannot be read.
         ValueError: it is no JSON, too large, or nested too deeply.
     """
+    most = round(MAX_JSON * max(1.0, max_hours / DAY))
     with plain(path).open("rb") as file:
-        data = file.read(MAX_JSON + 1)
-    if len(data) > MAX_JSON:
-        raise ValueError(f"more than {MAX_JSON >> 20} MB")
+        data = file.read(most + 1)
+    if len(data) > most:
+        told = f", what --max-hours {max_hours:g} gives room for" if max_hours else ""
+        raise ValueError(f"more than {most >> 20} MB{told}")
     return parse_json(data)
 
 
