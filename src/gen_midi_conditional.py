@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cmt import limits, markers
-from cmt.files import INFERENCE, PICTURES, InputError, unused_name
+from cmt.files import INFERENCE, PICTURES, InputError, about, unused_name
 from cmt.model import stored
 from cmt.options import (
     MAX_SEED,
@@ -246,7 +246,8 @@ def make(
 
     network, weights = model()
     started = time.perf_counter()
-    pieces = compose(network, control, settings(args, args.num_songs, args.rank))
+    with about(path):
+        pieces = compose(network, control, settings(args, args.num_songs, args.rank))
     seconds = time.perf_counter() - started
     sources = results.Sources(path.name, control.checksum, str(args.ckpt), weights)
     if args.settings:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cmt import limits, markers
-from cmt.files import INFERENCE, InputError
+from cmt.files import INFERENCE, InputError, about
 from cmt.moods import suggest
 from cmt.music.vocabulary import INSTRUMENTS
 from cmt.options import (
@@ -186,7 +186,8 @@ def video2bgm(
         from cmt.compose import compose
 
         network, weights = model()
-        (piece,) = compose(network, found.control, settings(args))
+        with about(video):
+            (piece,) = compose(network, found.control, settings(args))
         sources = results.Sources(npz.name, found.control.checksum, str(args.ckpt), weights)
         panels = analysis.panels(found) if pictures else None
         at = markers_at(args, found.frames.fps)

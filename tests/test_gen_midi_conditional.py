@@ -284,6 +284,8 @@ def test_a_bad_file_is_named_and_the_others_are_made(
     assert (tmp_path / "clip.mid").is_file()
     with pytest.raises(InputError, match="nothing was usable"):
         gen_midi_conditional.main(["-f", str(bad), str(bad), *arguments[2:]])
+    with pytest.raises(InputError, match=r"clip\.npz: no hit can be added at 1e\+06 s"):
+        gen_midi_conditional.main([*arguments, "--add-hits", "1e6"])
     # Told before a model is loaded.
     monkeypatch.setattr(gen_midi_conditional, "load_model", pytest.fail)
     with pytest.raises(InputError, match=r"bad\.npz: "):

@@ -54,6 +54,7 @@ def test_wishes_are_read_from_a_line_and_from_json(tmp_path: Path) -> None:
         ("0:rest", "bars? count from 1|they count from 1"),
         ("x", "'x' is no bar"),
         ("1:energy=9", "energy is 0 to 4, not 9"),
+        ("3:energy=x", "bar 3: energy is 0 to 4, not 'x'"),
         ("1:energy", "write 9:energy=1.4"),
         ("1:instruments=kazoo", "not kazoo"),
         ("1:chords=H", "no chord is called 'H'"),

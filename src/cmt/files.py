@@ -40,6 +40,19 @@ class InputError(Exception):
 
 
 @contextmanager
+def about(path: str | Path) -> Iterator[None]:
+    """Name the file of which something is asked that cannot be.
+
+    Raises:
+        InputError: as inside, with the file's name before it.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+@contextmanager
 def writing_to(path: str | Path) -> Iterator[None]:
     """Say in a line why `path` cannot be written.
 

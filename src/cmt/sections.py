@@ -101,10 +101,17 @@ def _read_wish(text: str) -> dict[str, Any]:
         elif name == "chords":
             entry[name] = value.replace("_", " ")
         elif name == "energy":
-            entry[name] = float(value)
+            entry[name] = _number(value)
         else:
             entry[name] = value
     return entry
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:  # as it is, to be refused with its bar
+        return text
 
 
 def from_json(content: object) -> tuple[SectionWish, ...]:
