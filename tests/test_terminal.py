@@ -12,7 +12,7 @@ import pytest
 from cmt.terminal import steady_streams
 
 CHATTY = """
-import sys
+import subprocess, sys
 from pathlib import Path
 from cmt.files import InputError
 from cmt.script import run_script
@@ -21,6 +21,8 @@ def main():
     print("a → b – ∞ é \\udcff", flush=True)
     for _ in range(10_000):
         print("line", flush=True)
+    streams = "import sys; sys.exit(None in (sys.stdin, sys.stdout, sys.stderr))"
+    subprocess.run([sys.executable, "-S", "-c", streams], check=True)  # processes have them, too
     Path(sys.argv[1]).write_text("done")
     if len(sys.argv) > 2:
         raise InputError("a\\nb\\x1b: \\udcff cannot be read")

@@ -111,7 +111,10 @@ def _open_closed() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            # This takes the lowest number that is free, which is this one; processes that are
+            # started have it, too.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
         if getattr(sys, name) is None:
             mode = "w" if number else "r"
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+            opened = open(number, mode, encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115
+            setattr(sys, name, opened)
