@@ -116,5 +116,5 @@ def _open_closed() -> None:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
         if getattr(sys, name) is None:
             mode = "w" if number else "r"
-            opened = open(number, mode, encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115
+            opened = open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115
             setattr(sys, name, opened)
