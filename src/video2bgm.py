@@ -38,7 +38,7 @@ from cmt.options import (
     sound,
     watched,
 )
-from cmt.outputs import check_outputs, only_run, refuse_to_replace
+from cmt.outputs import check_outputs, identity, only_run, refuse_to_replace
 from cmt.script import between, parser, run_script, tell
 
 if TYPE_CHECKING:
@@ -90,6 +90,11 @@ def main(argv: list[str] | None = None) -> int:
     args = parse(argv)
     if not args.ckpt.exists():  # before minutes of work
         raise InputError(f"{args.ckpt}: no such checkpoint; give another -c")
+    if args.soundfont:
+        from cmt.sound import fonts
+
+        for font in args.soundfont:
+            fonts.presets(font)
     model = cache(partial(load_model, args))
     made: dict[str, Path] = {}
     skipped = []
@@ -122,7 +127,7 @@ def result_for(video: Path, args: argparse.Namespace, made: dict[str, Path]) -> 
     made[video.stem] = video
     kept = video.suffix.lower() in VIDEO_SUFFIXES
     result = args.output or args.out_dir / (video.name if kept else f"{video.stem}.mkv")
-    if video.exists() and result.exists() and video.samefile(result):
+    if (key := identity(video)) and key == identity(result):
         raise InputError(f"{video}: the result would replace it; choose another -o")
     rhythm, music = files_of(video, args)
     if folder := stems_folder(video, args):

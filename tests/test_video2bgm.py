@@ -93,6 +93,20 @@ def test_a_missing_checkpoint_is_told_before_any_work(excerpt: Path, tmp_path: P
     assert not (tmp_path / "out").exists()
 
 
+def test_a_bad_soundfont_or_name_is_told_before_any_work(excerpt: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.sf2"
+    bad.write_bytes(b"RIFF")
+    common = [str(excerpt), "--out_dir", str(tmp_path / "out")]
+    for wrong, reason in (
+        (["--soundfont", str(bad)], r"bad\.sf2: not a SoundFont 2"),
+        (["-o", str(tmp_path / f"{'a' * 300}.mp4")], r"aaa\.mp4: the name is too long"),
+        (["-o", str(excerpt)], "the result would replace it"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            video2bgm.main([*common, *wrong])
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.sf2"]
+
+
 def test_help_and_mistakes_load_neither_torch_nor_a_video_library() -> None:
     code = "import sys, video2bgm\ntry: video2bgm.main(['--help'])\nexcept SystemExit: pass\n"
     code += "print({'av', 'cv2', 'torch', 'scipy', 'matplotlib'} & set(sys.modules))"

@@ -24,12 +24,12 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path] = ()) -> None:
             cannot be written to; its name is too long.
     """
     sources = {os.path.realpath(source): source for source in inputs}
-    sources |= {key: source for source in sources.values() if (key := _identity(source))}
+    sources |= {key: source for source in sources.values() if (key := identity(source))}
     folders: set[Path] = set()
     seen: set[str] = set()
     for path in outputs:
         real = os.path.realpath(path)
-        if source := sources.get(real) or sources.get(_identity(path)):
+        if source := sources.get(real) or sources.get(identity(path)):
             raise InputError(f"{path}: would replace {source}, which is read; choose another name")
         if real in seen:
             raise InputError(f"{path}: is asked for twice; choose another name")
@@ -63,7 +63,7 @@ def refuse_to_replace(outputs: Iterable[Path], mark: Path, overwrite: bool) -> N
             )
 
 
-def _identity(path: Path) -> str:
+def identity(path: Path) -> str:
     """What all names of an existing file have in common, hard links too; else an empty text."""
     try:
         about = path.stat()

@@ -407,6 +407,10 @@ def test_outputs_beside_one_that_fails_are_written_and_told(tmp_path: Path) -> N
 def test_mux_refuses_what_cannot_be(tmp_path: Path) -> None:
     video = make_video(tmp_path / "clip.mp4")
     before = video.read_bytes()
+    (tmp_path / "loop.mp4").symlink_to(tmp_path / "loop.mp4")
+    mux(video, tone(440, 2), tmp_path / "loop.mp4")
+    assert video_duration(tmp_path / "loop.mp4") == pytest.approx(2, abs=0.1)
+    (tmp_path / "loop.mp4").unlink()
     for out, cause in (
         (video, "the video itself"),
         (tmp_path / "." / "clip.mp4", "the video itself"),

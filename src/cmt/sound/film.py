@@ -23,7 +23,7 @@ from cmt.media.pictures import Way, copied, encoded, find_way
 from cmt.media.pictures import options as writing
 from cmt.media.source import Source, VideoFile, source_of
 from cmt.music.midi import names_of_parts
-from cmt.outputs import check_outputs
+from cmt.outputs import check_outputs, identity
 from cmt.sound.encoding import (
     AUDIO_CODECS,
     FLOAT,
@@ -294,7 +294,7 @@ def mux(video: VideoFile, samples: Samples, out: str | Path) -> None:
     """
     codec = codec_of(out, VIDEO_CODECS)
     source = source_of(video)
-    if Path(out).resolve() == source.path.resolve():
+    if (key := identity(source.path)) and key == identity(Path(out)):
         raise InputError(f"{out}: is the video itself; choose another name for the result")
     way = find_way(source, Path(out).suffix.lower())
     try:

@@ -27,11 +27,18 @@ def choose(lines: Sequence[Line], preferred: Sequence[Path] = ()) -> list[Path]:
     Raises:
         InputError: a SoundFont cannot be read.
     """
-    has: dict[Path, set[tuple[int, int]]] = {}
-    for path in (*preferred, default_soundfont()):
-        with reading(path):
-            has[path] = riff.presets(riff.read(path))
+    has = {path: presets(path) for path in (*preferred, default_soundfont())}
     return [next(_that_have(line, has)) for line in lines]
+
+
+def presets(path: Path) -> set[tuple[int, int]]:
+    """The bank and the program of each that a SoundFont has.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with reading(path):
+        return riff.presets(riff.read(path))
 
 
 def _that_have(line: Line, has: dict[Path, set[tuple[int, int]]]) -> Iterator[Path]:
