@@ -31,7 +31,7 @@ from cmt.music.keys import PITCH_CLASSES
 from cmt.music.vocabulary import BAR, DRUMS, PITCHES
 
 SPAN = 2048  # words that are kept, some thirty bars
-LONGEST_RUN = 32  # words; longer ones count as this
+LONGEST_RUN = 10  # words; longer ones count as this, or a piece would loop for ever
 
 # Logarithms of weights, as they are likeliest on songs that the model has not learned from
 # (runs/fit_decoding.py): they are worth a fifth of a nat a word there.
