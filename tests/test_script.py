@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from cmt.files import REPOSITORY
-from cmt.script import between, parser
+from cmt.script import between, parser, run_script
 
 SOURCE = REPOSITORY / "src"
 
@@ -83,3 +84,14 @@ def test_a_python_without_our_packages_says_how_to_call_a_script(
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"error: {sys.executable} lacks ")
     assert f".venv/bin/python {SOURCE / script}" in line
+
+
+def test_names_that_the_system_does_not_look_for_are_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    name = "a" * 300
+    assert run_script(lambda: int(Path(name).exists())) == 1
+    said = f"error: {name}: File name too long; choose another name or folder\n"
+    assert capsys.readouterr().err == said
+    with pytest.raises(FileNotFoundError):  # is no user's mistake
+        run_script(lambda: Path("/nowhere").stat().st_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import math
 import os
 import sys
@@ -14,6 +15,8 @@ from cmt.terminal import steady_streams
 
 MOST = 2**32 - 1  # of whole numbers: all libraries take it
 MOST_PROCESSES = 1024
+# Why the system does not even say whether there is a file of some name.
+UNREACHED = {errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EIO, errno.ESTALE}
 
 
 class Parser(argparse.ArgumentParser):
@@ -149,6 +152,10 @@ def _status(main: Callable[[], int | None]) -> int:
         if error.name is None or error.name.split(".")[0] == "cmt":
             raise
         tell(f"error: {lacking(error.name)}")
+    except OSError as error:
+        if error.errno not in UNREACHED or error.filename is None:
+            raise
+        tell(f"error: {error.filename}: {error.strerror}; choose another name or folder")
     except MemoryError as error:
         tell(f"error: there is not enough memory ({error}); close other programs or ask for less")
     except KeyboardInterrupt:
