@@ -120,7 +120,8 @@ def main(argv: list[str] | None = None) -> None:
     names = tuple(heard[0].figures)
     figures = np.array([[window.figures[name] for name in names] for window in heard])
     by_people = np.array([window.by_people for window in heard])
-    means, deviations = np.nanmean(figures, axis=0), np.nanstd(figures, axis=0)
+    # What cannot be told of a take is as in other takes: nobody is preferred for being silent.
+    means, deviations = np.nanmean(figures[~by_people], axis=0), np.nanstd(figures, axis=0)
     values = standard(figures, means, deviations)
     sources = np.array([window.source for window in heard])
     told = area(held_out(values, by_people, sources), by_people)

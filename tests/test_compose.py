@@ -78,14 +78,15 @@ def test_all_of_it_is_no_beginning(control: Control) -> None:
     assert control.until(8.0).until(8.0).words.tolist() == control.until(8.0).words.tolist()
 
 
-def test_synchrony_comes_first_then_the_critic_then_the_model() -> None:
+def test_synchrony_comes_first_then_what_critic_and_model_prefer() -> None:
     def rank(synchrony: float, critic: float, log_likelihood: float) -> tuple[float, ...]:
         return merits(Rank(0, synchrony, critic, math.inf, log_likelihood))
 
     assert rank(0.9, -3.0, -1.0) > rank(0.7, 3.0, -0.5)
-    assert rank(0.91, 1.0, -1.0) > rank(0.94, 0.5, -0.5)  # nobody hears that difference
+    assert rank(0.91, 1.0, -0.5) > rank(0.94, 0.5, -0.5)  # nobody hears that difference
+    assert rank(0.9, 2.0, -0.51) > rank(0.9, 1.0, -0.5) > rank(0.9, 2.0, -0.55)
     assert rank(0.9, 1.0, -0.5) > rank(0.9, 1.0, -1.0)
-    assert rank(math.nan, 1.0, -1.0) > rank(math.nan, 0.5, -0.5)
+    assert rank(math.nan, 1.0, -0.5) > rank(math.nan, 0.5, -0.5)
     assert rank(math.nan, 0.0, -1.0) > rank(math.nan, math.nan, -0.5)
 
 

@@ -32,6 +32,9 @@ from cmt.sound.performance import Performance, perform
 from cmt.theme import Theme
 
 HEARD = 0.1  # share of the visual beats: of two takes that differ by less, neither is more in time
+LIKELY = (
+    30.0  # by which a nat is multiplied: takes of a clip then differ as much in it as in critic
+)
 
 
 @dataclass(frozen=True)
@@ -316,7 +319,7 @@ def _piece(take: Take, control: Control, settings: Settings, changes: Sequence[s
 def ranked(pieces: Sequence[Piece], plan: Plan, model: CMT, style: Style) -> list[Piece]:
     """Pieces from the best, and what says so.
 
-    First comes synchrony, in steps of `HEARD`; of equals what the critic prefers, then the model.
+    First comes synchrony, in steps of `HEARD`; of equals what the critic and the model prefer.
     The matching score, equation 16, is against all that the video asks for.
     """
     ranks = [
@@ -336,11 +339,11 @@ def ranked(pieces: Sequence[Piece], plan: Plan, model: CMT, style: Style) -> lis
     ]
 
 
-def merits(rank: Rank) -> tuple[float, float, float]:
+def merits(rank: Rank) -> tuple[float, float]:
     """What takes are ordered by, the most first; what cannot be told is the least."""
     synchrony = 0.0 if math.isnan(rank.synchrony) else rank.synchrony
     liked = -math.inf if math.isnan(rank.critic) else rank.critic
-    return round(synchrony / HEARD), liked, rank.log_likelihood
+    return round(synchrony / HEARD), liked + LIKELY * rank.log_likelihood
 
 
 def heard(piece: Piece) -> float:

@@ -191,7 +191,7 @@ def standard(
 
 @functools.cache
 def table() -> tuple[tuple[str, ...], NDArray[np.float64]]:
-    """Names of the figures, and (3, figures): means, standard deviations, weights of these."""
+    """Names of the figures, and (3, figures): means of takes, deviations, weights of these."""
     with TABLE.open(encoding="utf-8", newline="") as file:
         _, *rows = csv.reader(file)
     numbers = np.array([row[1:] for row in rows], float).T

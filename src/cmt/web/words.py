@@ -130,8 +130,8 @@ def research(report: Report) -> list[dict[str, str]]:
                 "Critic",
                 f"{rank.critic:+.2f}".replace("+nan", "–"),
                 "How much patterns, lines and chords are like those of music that people made, to a"
-                " small classifier: log-odds, but for a constant; the more, the better. It ranks"
-                " takes that are equally synchronous.",
+                " small classifier: log-odds, but for a constant; the more, the better. With the"
+                " likelihood it ranks takes that are equally synchronous.",
             ),
             (
                 "Matching score",
