@@ -32,9 +32,8 @@ from cmt.sound.performance import Performance, perform
 from cmt.theme import Theme
 
 HEARD = 0.1  # share of the visual beats: of two takes that differ by less, neither is more in time
-LIKELY = (
-    30.0  # by which a nat is multiplied: takes of a clip then differ as much in it as in critic
-)
+# By which the log-likelihood is multiplied: takes of a clip then differ as much in it as in critic.
+LIKELY = 30.0
 
 
 @dataclass(frozen=True)

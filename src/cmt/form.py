@@ -41,7 +41,7 @@ SHORT_PATTERNS = ("AABA", "AABB", "AAAB")
 PARTS_OF_THEME = 4  # so many times four sections have the same theme
 AGAIN = 0.6  # probability that a section that need not be new is an earlier one
 MINOR = 0.45  # share of pieces in minor, if nothing is asked
-VAMP = 0.3  # share of progressions of which the first two chords do, if the tonic is one
+VAMP = 0.3  # share of progressions that swing between their first two chords, if the tonic is one
 CADENCE = 0.6  # probability that a section leads on by the dominant
 INTRO, ENDING = "intro", "ending"
 
