@@ -71,7 +71,7 @@ def decoded(model: CMT, words: int, songs: int = 1, precision: str = "float32") 
     loops = [TimedLoop(words) for _ in range(songs)]
     rngs = [np.random.RandomState(seed) for seed in range(songs)]
     fast = FastCMT(model, precision)
-    cache = Cache([1.0] * songs, model.config.d_model, model.vocabulary.drawn)
+    cache = Cache(model.config.d_model, model.vocabulary.drawn, [[None]] * songs)
     drawing = Recalling(fast, loops, rngs, cache, exact.SAMPLING)
     initial = torch.from_numpy(initial_tokens(None, None)).expand(songs, -1, -1)
     decode(fast, loops, drawing, initial, loops[0].n_beat)

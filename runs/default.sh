@@ -61,10 +61,9 @@ checkpoint.save(f"exp/default/{name}", model, torch.int8, **{k: extra[k] for k i
 PYTHON
 cat dataset/default/SOURCES.md dataset/default/midi/arranged/CREDITS.md > exp/default/SOURCES.md
 
-# Whether the weights of cmt/decoding/ still fit. Those of voicing were fitted to the model of 5.3
-# million parameters: what this one leaves to them by likelihood is too little to hold it to chords
-# that were decided, or asked for, and not found in its own notes.
-$python runs/fit_decoding.py exp/default dataset/default.npz
+# Whether the weights of voicing still fit. They were fitted to the model of 5.3 million parameters:
+# what this one leaves to them by likelihood is too little to hold it to chords that were decided,
+# or asked for, and not found in its own notes.
 $python runs/fit_voicing.py exp/default dataset/default.npz > dataset/voicing.csv
 # Those of the critic need rhythms of some videos (video2npz.py) to make music for.
 [ -z "${RHYTHMS:-}" ] ||

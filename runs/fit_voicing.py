@@ -3,8 +3,8 @@
     runs/fit_voicing.py exp/default dataset/default.npz > src/cmt/decoding/voicing.csv
 
 Writes the table, and to the terminal the weights beside it and the loss per pitched note (nats) on
-songs that were fitted and on those that are held out: of the model alone, with harmony, and with
-chords, which are found in the songs. Minutes on one core.
+songs that were fitted and on those that are held out: of the model alone, and with chords,
+which are found in the songs. Minutes on one core.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cmt.decoding import harmony, voicing
-from cmt.decoding.harmony import Harmony
+from cmt.decoding import voicing
 from cmt.decoding.voicing import KINDS, ROLES, Voicing
 from cmt.form import Form
 from cmt.model import checkpoint
@@ -47,14 +46,12 @@ class Notes:
     Attributes:
         pitch: (notes, classes) logarithms of what the model gives to each pitch.
         target: (notes, 1) each note's class of the pitch field.
-        harmony: (notes, 2, 12), the features of `cmt.decoding.harmony`.
         role, kind, root: (notes,) of the player and the chord, as in `cmt.decoding.voicing`.
         outside: (notes, 12), whether a pitch class is in neither the chord nor the key.
     """
 
     pitch: Tensor
     target: Tensor
-    harmony: Tensor
     role: Tensor
     kind: Tensor
     root: Tensor
@@ -89,17 +86,13 @@ def notes(model: CMT, words: np.ndarray, genre: str | None, instruments: list[st
     types = following[:, MODEL_COLUMN["type"]]
     places = (types == NOTE) & (following[:, MODEL_COLUMN["instr_type"]] != DRUMS)
     logits = model.logits(hidden[places], following[places])["pitch"]
-    present, chords = Harmony(), Voicing(form)
-    features, about, outside = [], [], []
+    chords = Voicing(form)
+    about, outside = [], []
     for row in following[places].tolist():
-        pitch, duration, instrument, tick = (
-            row[MODEL_COLUMN[name]] for name in ("pitch", "duration", "instr_type", "i_beat")
-        )
+        instrument, tick = (row[MODEL_COLUMN[name]] for name in ("instr_type", "i_beat"))
         chord = form.chord(tick)
-        features.append(present.features(tick))
         about.append((chords.role(instrument, tick), voicing.kind(chord), chord.root))
         outside.append(chords.outside(tick))
-        present.add(pitch - 1, tick, duration - 1)
         chords.add(instrument, tick)
     if not about:
         return None
@@ -107,7 +100,6 @@ def notes(model: CMT, words: np.ndarray, genre: str | None, instruments: list[st
     return Notes(
         logits.log_softmax(-1),
         following[places][:, [MODEL_COLUMN["pitch"]]],
-        torch.from_numpy(np.array(features, np.float32)),
         role,
         kind,
         root,
@@ -125,11 +117,8 @@ def joined(songs: Iterable[Notes]) -> Notes:
 def loss(songs: Notes, weights: dict[str, Tensor]) -> Tensor:
     """Negative log-likelihood of each note (notes,)."""
     above = (torch.arange(PITCH_CLASSES) - songs.root.unsqueeze(1)) % PITCH_CLASSES
-    agreement = (
-        (torch.stack([weights["SOUNDING"], weights["HEARD"]]).unsqueeze(-1) * songs.harmony).sum(1)
-        + weights["TABLE"][songs.role, songs.kind].gather(-1, above)
-        + weights["OUTSIDE"] * songs.outside
-    )
+    agreement = weights["TABLE"][songs.role, songs.kind].gather(-1, above)
+    agreement = agreement + weights["OUTSIDE"] * songs.outside
     classes = (torch.arange(FIELD["pitch"].size) - 1) % PITCH_CLASSES  # as `of_pitches` has them
     logits = songs.pitch + agreement[:, classes]
     return -logits.log_softmax(-1).gather(-1, songs.target)[:, 0]
@@ -138,17 +127,15 @@ def loss(songs: Notes, weights: dict[str, Tensor]) -> Tensor:
 def present_weights() -> dict[str, Tensor]:
     """The weights of `cmt.decoding` as they are."""
     return {
-        "SOUNDING": torch.tensor(harmony.SOUNDING),
-        "HEARD": torch.tensor(harmony.HEARD),
         "OUTSIDE": torch.tensor(voicing.OUTSIDE),
         "TABLE": torch.from_numpy(voicing.table().astype(np.float32)),
     }
 
 
-def fit(songs: Notes, start: dict[str, Tensor], names: tuple[str, ...]) -> dict[str, Tensor]:
-    """Weights of which some, by name, are fitted."""
-    weights = {name: value.clone().requires_grad_(name in names) for name, value in start.items()}
-    optimizer = torch.optim.Adam([weights[name] for name in names], lr=RATE)
+def fit(songs: Notes, start: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights, fitted."""
+    weights = {name: value.clone().requires_grad_() for name, value in start.items()}
+    optimizer = torch.optim.Adam(list(weights.values()), lr=RATE)
     for _ in range(STEPS):
         doubt = RIDGE / 2 * (weights["TABLE"] ** 2).sum() / len(songs.target)
         (loss(songs, weights).mean() + doubt).backward()
@@ -181,11 +168,8 @@ def main(argv: list[str] | None = None) -> None:
 
     fitted, others = of(chosen), of(held_out)
     zero = {name: torch.zeros_like(value) for name, value in present_weights().items()}
-    agreeing = fit(fitted, zero, ("SOUNDING", "HEARD"))
-    weights = fit(fitted, agreeing, tuple(zero))
-    tables = {
-        "model": zero, "harmony": agreeing, "chords": weights, "as it is": present_weights()
-    }  # fmt: skip
+    weights = fit(fitted, zero)
+    tables = {"model": zero, "chords": weights, "as it is": present_weights()}
     for name, songs in (("fitted", fitted), ("held out", others)):
         with torch.no_grad():
             each = {table: loss(songs, values) for table, values in tables.items()}
@@ -193,8 +177,7 @@ def main(argv: list[str] | None = None) -> None:
             mine = torch.tensor([ROLES[role].split(",")[0] in roles for role in songs.role])
             told = ", ".join(f"{table} {value[mine].mean():.3f}" for table, value in each.items())
             print(f"{name:9} {part:7} {int(mine.sum()):6} notes: {told}", file=sys.stderr)
-    for name in ("SOUNDING", "HEARD", "OUTSIDE"):
-        print(name, round(float(weights[name]), 2), file=sys.stderr)
+    print("OUTSIDE", round(float(weights["OUTSIDE"]), 2), file=sys.stderr)
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(COLUMNS)
     for role, rows in zip(ROLES, weights["TABLE"].numpy(), strict=True):

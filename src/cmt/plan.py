@@ -109,11 +109,6 @@ class Plan:
         return frozenset(bar * TICKS_PER_BAR for bar in self.scenes if bar)
 
     @property
-    def controlled(self) -> float:
-        """Share of the bars whose density is imposed, 0 … 1."""
-        return float(np.mean(~np.isnan(self.densities)))
-
-    @property
     def last_bar(self) -> int | None:
         """Index of the last bar that is not asked to be silent; None where all are."""
         return max((i for i, bar in enumerate(self.bars) if bar.density != 0), default=None)

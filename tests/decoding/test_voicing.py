@@ -12,9 +12,17 @@ import torch
 from cmt.compose import Settings, compose
 from cmt.control import Control
 from cmt.decoding.exact import ExactLoop
-from cmt.decoding.harmony import of_pitches
 from cmt.decoding.style import Style
-from cmt.decoding.voicing import KINDS, OUTSIDE, ROLES, STRENGTH, Voicing, kind, table
+from cmt.decoding.voicing import (
+    KINDS,
+    OUTSIDE,
+    ROLES,
+    STRENGTH,
+    Voicing,
+    kind,
+    of_pitches,
+    table,
+)
 from cmt.files import REPOSITORY
 from cmt.form import Form
 from cmt.model import checkpoint

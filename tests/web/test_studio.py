@@ -284,9 +284,9 @@ def test_the_own_sound_is_kept_under_the_music(
                 np.mean([np.square(f.to_ndarray()).mean() for f in source.decode(audio=0)])
             )
 
-    # The own sound is the same music: twice at twice the amplitude, and once.
+    # The own sound is the same music: twice, as far as the limiter lets it, and once.
     loud, quiet = (talking.folder / f"takes/{number}/music.mp4" for number in (1, 2))
-    assert level(loud) == pytest.approx(4 * level(quiet), rel=0.6)
+    assert 1.4 < level(loud) / level(quiet) < 4.1
     assert level(quiet) == pytest.approx(level(first), rel=0.1)
     # The page's mixer is told how the music steps back, as the film does.
     takes = [talking.folder / f"takes/{number}" for number in (1, 2)]

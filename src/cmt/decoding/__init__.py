@@ -2,7 +2,7 @@
 
 `engine` steps the model over a batch of songs; a `loop` per song says what may come (`exact` with
 its `ending`, or `original`); a `drawing` per batch chooses among that: from the model alone, or
-with what `harmony` and `recall` know.
+with what `recall` kept of the bars that return.
 """
 
 LOOPS = ("exact", "original")  # by name

@@ -135,7 +135,7 @@ def _exact(
         exact.ExactLoop(plan, control.n_beat, style, form)
         for plan, form in zip(plans, forms, strict=True)
     ]
-    drawing, initial = guided(fast, loops, rngs, plans, forms, style)
+    drawing, initial = guided(fast, loops, rngs, forms, style)
     return _Batch(loops, plans, forms, drawing, initial)
 
 
@@ -143,17 +143,15 @@ def guided(
     fast: Reader,
     loops: Sequence[GuidedLoop],
     rngs: Sequence[np.random.RandomState],
-    plans: Sequence[Plan],
     forms: Sequence[Form],
     style: Style,
 ) -> tuple[Drawing, torch.Tensor]:
-    """The drawing of songs that recall their past, and their initial tokens (songs, 7, 3)."""
+    """The drawing of songs whose sections return, and their initial tokens (songs, 7, 3)."""
     cache = Cache(
-        [plan.controlled for plan in plans],
         fast.model.config.d_model,
         fast.model.vocabulary.drawn,
-        moves=[moves(form.chords, form.key) for form in forms],
-        returns=[form.returns for form in forms],
+        [form.returns for form in forms],
+        [moves(form.chords, form.key) for form in forms],
     )
     sampling = exact.SAMPLING if fast.chained else exact.UNCHAINED_SAMPLING
     drawing = Recalling(fast, loops, rngs, cache, sampling)

@@ -5,16 +5,16 @@ Source: paper section 4.3, Algorithm 1; masks in place of words that are forced 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 import numpy as np
 
 from cmt.decoding.ending import Ending
-from cmt.decoding.harmony import HEARD, SOUNDING, Harmony, of_pitches
 from cmt.decoding.leading import Leading
 from cmt.decoding.loop import NOTHING, PLAYED, Head, Mask, Sampling, only
 from cmt.decoding.style import Style
-from cmt.decoding.voicing import Voicing
+from cmt.decoding.voicing import Voicing, of_pitches
 from cmt.form import Form
 from cmt.model.encoding import Word
 from cmt.music.keys import PITCH_CLASSES
@@ -34,11 +34,8 @@ from cmt.music.vocabulary import (
 from cmt.plan import Plan
 
 # The model's own distributions, without the original's temperatures: masks already vary what is
-# drawn. The unlikely tail is cut only where a wrong choice is heard.
-SAMPLING: Mapping[str, Sampling] = {
-    **dict.fromkeys(DRAWN, Sampling()),
-    "pitch": Sampling(nucleus=0.97),
-}
+# drawn, and without its tail harmony stands still.
+SAMPLING: Mapping[str, Sampling] = dict.fromkeys(DRAWN, Sampling())
 # Of heads that know the type alone: more is cut, most of all of the beat, as an onset drawn too
 # late forces the bar's other onsets into what is left of it. Chords are made somewhat fuller, as a
 # piece that goes on from its own grows thinner than real music.
@@ -54,6 +51,9 @@ UNCHAINED_SAMPLING: Mapping[str, Sampling] = {
 }
 FLOOR = 0.01  # share of a probability that a correction leaves at least
 CRASHES = (49 + 1, 57 + 1)  # classes of the cymbals that open a scene
+# Logarithm of the weight of one that does not open a bar: whoever had to crash at a border would
+# ride the crash from there on, and three in four of songs' crashes are on the first beat.
+CRASH_INSIDE = -4.0
 DRUMSTROKES = (35 + 1, 36 + 1, 38 + 1, 40 + 1)  # and of what is heard as a hit, too: kick, snare
 
 
@@ -88,7 +88,6 @@ class ExactLoop:
         self.form = form
         key = form.key if form else style.key
         self.ending = Ending(plan.last_bar if style.ending else None, key)
-        self.harmony = Harmony()
         self.voicing = Voicing(form)
         self.leading = Leading()
         self.bar = 0
@@ -305,19 +304,16 @@ class ExactLoop:
         return labels
 
     def given(self, name: str, word: Word, head: Head) -> Head:
-        """The head of a field, corrected by what is known.
-
-        A pitch by the chord, or, where none was decided, by the harmony of the bar.
-        """
-        if name != "pitch" or word["type"] != NOTE or self.instrument == DRUMS:
+        """The head of a field, corrected by what is known: a pitch by the chord and the line."""
+        if name != "pitch" or word["type"] != NOTE:
             return head
-        if self.form:
-            weights = np.exp(self.voicing.weights(self.instrument, self.tick))
+        if self.instrument == DRUMS:
+            corrected: Head = head * crashing(self.position)
         else:
-            weights = np.exp((SOUNDING, HEARD) @ self.harmony.features(self.tick))
-        corrected: Head = head * of_pitches(weights, len(head))
-        if self.notes_left == 1:
-            corrected *= self.leading.weights(self.instrument)
+            weights = np.exp(self.voicing.weights(self.instrument, self.tick))
+            corrected = head * of_pitches(weights, len(head))
+            if self.notes_left == 1:
+                corrected *= self.leading.weights(self.instrument)
         return corrected / corrected.sum()
 
     def untangled(self, name: str, word: Word, head: Head, beat: Head) -> Head:
@@ -374,7 +370,6 @@ class ExactLoop:
         if self.instrument != DRUMS:
             pitch, duration = word["pitch"] - 1, word["duration"] - 1
             self.ending.hear(pitch, duration)
-            self.harmony.add(pitch, self.tick, duration)
             self.voicing.add(self.instrument, self.tick)
             if not self.notes_left:
                 self.leading.add(self.instrument, word["pitch"])
@@ -386,3 +381,11 @@ class ExactLoop:
         # A file's seconds may be some ticks more than its words say.
         share = min(100, 100 * self.tick // self.n_beat)
         return {**word, "p_beat": share + FIELD["p_beat"].offset, "i_beat": self.tick}
+
+
+@functools.cache
+def crashing(position: int) -> Head:
+    """Weights of the classes of the pitch field for drums at a tick of the bar."""
+    weights = np.ones(FIELD["pitch"].size)
+    weights[list(CRASHES)] = np.exp(CRASH_INSIDE if position else 0)
+    return weights

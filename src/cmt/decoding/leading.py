@@ -2,7 +2,8 @@
 
 Pieces that go on from their own notes leap more than songs do: half as many moves of their top
 lines were steps. The probability of an onset's last note, its highest, is multiplied by a weight of
-its move, so that takes have as many steps, thirds and leaps as songs.
+its move, so that takes have as many repeats, steps, thirds and leaps as songs, each instrument as
+its own.
 """
 
 from __future__ import annotations
@@ -12,10 +13,18 @@ import functools
 import numpy as np
 from numpy.typing import NDArray
 
-from cmt.music.vocabulary import FIELD
+from cmt.music.vocabulary import FIELD, INSTRUMENTS
 
-# Logarithms of weights of moves from so many semitones on, up or down.
-MOVES = {0: 0.15, 1: 1.1, 3: -0.25, 5: -0.7, 13: 0.0}
+# Moves begin at so many semitones, up or down: repeats, semitones, tones, thirds, fourths and
+# fifths, what is more, what is more than an octave.
+MOVES = (0, 1, 2, 3, 5, 8, 13)
+# Logarithms of their weights. Basses move by fourths, fifths and octaves as well as by step.
+WEIGHTS = {
+    "Piano": (-0.1, 1.25, 1.1, -0.25, -0.7, -0.6, 0.1),
+    "Guitar": (0.45, 1.2, 0.9, -0.35, -0.7, -0.7, -0.5),
+    "Bass": (-0.25, 1.1, 0.45, 0.1, -0.05, -0.2, 0.1),
+    "Strings": (0.1, 1.65, 1.2, -0.25, -0.7, -0.8, -0.2),
+}
 
 
 class Leading:
@@ -33,12 +42,12 @@ class Leading:
         size = FIELD["pitch"].size
         if instrument not in self.tops:
             return np.ones(size)
-        return _weights()[np.abs(np.arange(size) - self.tops[instrument])]
+        return _weights(instrument)[np.abs(np.arange(size) - self.tops[instrument])]
 
 
 @functools.cache
-def _weights() -> NDArray[np.float64]:
-    """Of moves by 0, 1, 2 … semitones."""
-    least, logarithms = np.array(list(MOVES.items())).T
+def _weights(instrument: int) -> NDArray[np.float64]:
+    """Of an instrument's moves by 0, 1, 2 … semitones."""
     moves = np.arange(FIELD["pitch"].size)
-    return np.exp(logarithms[np.searchsorted(least, moves, side="right") - 1])
+    logarithms = np.array(WEIGHTS[INSTRUMENTS[instrument - 1].name])
+    return np.exp(logarithms[np.searchsorted(MOVES, moves, side="right") - 1])

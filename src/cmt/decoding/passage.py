@@ -144,8 +144,7 @@ def again(
     ]
     rngs = [np.random.RandomState([passage.seed, index]) for index in range(CANDIDATES)]
     fast = reader(model, precision, style)
-    plans, forms = [take.plan] * CANDIDATES, [form] * CANDIDATES
-    drawing, initial = guided(fast, loops, rngs, plans, forms, style)
+    drawing, initial = guided(fast, loops, rngs, [form] * CANDIDATES, style)
     decoded = decode(fast, loops, drawing, initial, n_beat, progress)
     passages = [data_words(song, n_beat, model.vocabulary)[start : len(song)] for song in decoded]
     joined = [np.concatenate([words[:start], drawn, words[stop:]]) for drawn in passages]

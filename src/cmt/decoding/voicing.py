@@ -33,9 +33,9 @@ ROLES = (
 SHARED = {"aug": "", "m7b5": "dim"}
 KINDS = ("", "7", "maj7", "m", "m7", "dim", "sus4", "sus2", "5")
 OUTSIDE = -0.9  # logarithm of the weight of what is in neither the chord nor the key
-# By likelihood it is 1. But the chords fitted were found in the very notes that they then explain:
-# with more, bars have hardly a note beyond one triad; with less, guitars stay on a chord.
-STRENGTH = 0.8
+# By likelihood it is 1. But the chords fitted were found in the very notes that they then explain,
+# and the model knows those that it began: with more, bars have hardly a note beyond one triad.
+STRENGTH = 0.4
 # Of chords that were asked for, which are to be heard.
 ASKED_STRENGTH = 3.0
 
@@ -83,6 +83,14 @@ class Voicing:
         """Hear a note of an instrument at a tick."""
         if instrument == BASS:
             self.bass = tick
+
+
+def of_pitches(pitch_classes: NDArray[np.float64], classes: int) -> NDArray[np.float64]:
+    """Values (…, 12) of pitch classes for the classes (…, `classes`) of the pitch field.
+
+    Class 0 is no pitch, class n is pitch n − 1.
+    """
+    return pitch_classes[..., (np.arange(classes) - 1) % PITCH_CLASSES]
 
 
 def kind(chord: Chord) -> int:
