@@ -72,8 +72,9 @@ DENSITY_THRESHOLDS = (  # mean flow of a bar, px/frame at 360 px height
     2.8104422092437744,
 )
 # What is seen is measured in heights a second. With so much of the original's flow for one of
-# these, the bars of seven clips have the densities that they had, on average.
-PIXELS = 5.0  # px/frame
+# these, bars of 57 clips ask for 10 onsets in the mean (songs' have 11), and takes that follow them
+# have as many notes a bar as songs.
+PIXELS = 8.0  # px/frame
 # Onsets asked of a bar with and without motion at least, and by how many two bars of a scene may
 # differ at most: real music changes less from bar to bar than motion does.
 MOVING, STILL, STEP = 4, 2, 4

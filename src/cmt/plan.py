@@ -22,7 +22,9 @@ from cmt.sections import SectionWish, wish_of
 
 MIN_STRENGTH = 2  # weaker visual beats are not asked for, as in the original
 STILL_DENSITY = BEATS_PER_BAR  # onset positions in each bar of a video without any motion
-OPENING_DENSITY = 10  # of a first bar that the video does not control: real music's mean
+# Of first bars that the video does not control: what most bars of a song have, in sixteen equal
+# shares of 3,069 songs for four instruments and more.
+OPENING_DENSITIES = (6, 8, 8, 8, 9, 10, 10, 11, 12, 12, 13, 14, 16, 16, 16, 16)
 MAX_STRENGTH = max(instrument.max_strength for instrument in INSTRUMENTS)
 EVERYBODY = frozenset(INSTRUMENT_OF)  # classes of the instruments
 
@@ -212,16 +214,16 @@ def thinned(plan: Plan, degree: float, rng: np.random.RandomState) -> Plan:
 
     What somebody wished is kept.
 
-    The first bar's density, where it is not kept, is `OPENING_DENSITY`: the model has not heard
-    anything yet to choose one from, and goes on as it begins.
+    The first bar's density, where it is not kept, is one of `OPENING_DENSITIES`: the model has not
+    heard anything yet to choose one from, and goes on as it begins.
     """
     bars = []
+    opening = OPENING_DENSITIES[rng.randint(len(OPENING_DENSITIES))]
     for index, bar in enumerate(plan.bars):
         controlled = rng.random_sample() < degree or bar.wished
         strengths = {t: s for t, s in bar.strengths.items() if rng.random_sample() < degree}
         density = bar.density
         if not controlled:
-            opening = min(max(OPENING_DENSITY, len(strengths)), bar.ticks)
-            density = opening if index == 0 else None
+            density = min(max(opening, len(strengths)), bar.ticks) if index == 0 else None
         bars.append(replace(bar, density=density, strengths=strengths))
     return replace(plan, bars=tuple(bars))
