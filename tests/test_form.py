@@ -111,6 +111,24 @@ def test_without_a_key_one_is_drawn() -> None:
     assert len(keys) > 15 and {key.mode for key in keys} == {"major", "minor"}
 
 
+@pytest.mark.parametrize("key", [Key(0), Key(9, "minor")], ids=str)
+def test_what_is_drawn_in_a_key_that_was_asked_for_begins_on_its_tonic(key: Key) -> None:
+    for seed in range(40):
+        made = form(32, seed=seed, key=key)
+        starts = [each.start for each in made.sections if each.returns is None]
+        assert {made.chords[HALVES * bar].root for bar in starts} == {key.tonic}
+
+
+def test_some_dominants_have_their_sevenths() -> None:
+    """Inside sections, where no cadence puts them."""
+    found = []
+    for seed in range(200):
+        made = form(32, seed=seed)
+        first = [made.chords[HALVES * (each.start + 1)] for each in made.sections]
+        found += [chord.quality for chord in first if chord.root == (made.key.tonic + 7) % 12]
+    assert 0.2 < np.mean([quality == "7" for quality in found]) < 0.6
+
+
 def test_a_piece_ends_before_what_is_silent() -> None:
     made = make_form(plan(16, silent=3), np.random.RandomState(0), key=Key(0))
     assert set(made.chords[12 * HALVES :]) == {Chord(0)}

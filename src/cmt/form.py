@@ -144,7 +144,8 @@ def make_form(
     Args:
         plan: how many bars it has, and its scenes.
         rng: of the piece.
-        key: None draws one, or finds that of the chords asked for.
+        key: None draws one, or finds that of the chords asked for; in one that is given, what is
+            drawn begins on the tonic.
         mode: of the key drawn; None draws that, too.
         chords: of the sections A, B …, again from the first if there are more labels; none draws
             progressions.
@@ -154,12 +155,13 @@ def make_form(
     """
     sections = _sections(plan, rng, wishes)
     asked = [*chords, *(wish.chords for wish in wishes if wish.chords)]
+    home = key is not None
     if key is None and asked:
         key = key_of([chord for loop in asked for bar in loop for chord in bar])
     elif key is None:
         drawn = "minor" if rng.random_sample() < MINOR else "major"
         key = Key(int(rng.randint(PITCH_CLASSES)), mode or drawn)
-    bars = _section_chords(sections, rng, key, chords, moods, wishes)
+    bars = _section_chords(sections, rng, key, chords, moods, wishes, home)
     if ending and plan.last_bar is not None:
         tonic = Chord(key.tonic, "m" if key.mode == "minor" else "")
         bars[plan.last_bar :] = [(tonic, tonic)] * (len(bars) - plan.last_bar)
@@ -306,8 +308,12 @@ def _section_chords(
     asked: Sequence[ChordLoop],
     moods: Collection[str],
     wishes: Sequence[SectionWish],
+    home: bool,
 ) -> list[tuple[Chord, Chord]]:
-    """The chords of each bar: those wished; of a section that returns those that it had."""
+    """The chords of each bar: those wished; of a section that returns those that it had.
+
+    Those drawn begin on the tonic where it is to be heard as `home`.
+    """
     theme = next(each.label for each in sections if each.label != INTRO)
     loops: dict[str, ChordLoop] = {}
     bars: list[tuple[Chord, Chord]] = []
@@ -329,7 +335,7 @@ def _section_chords(
             drawn = len(loops)
             others = list(loops.values())
             loops[label] = (
-                asked[drawn % len(asked)] if asked else _draw_loop(rng, key, moods, others)
+                asked[drawn % len(asked)] if asked else _draw_loop(rng, key, moods, others, home)
             )
         loop = loops[label]
         held = [loop[bar % len(loop)] for bar in range(section.bars)]
@@ -340,12 +346,18 @@ def _section_chords(
 
 
 def _draw_loop(
-    rng: np.random.RandomState, key: Key, moods: Collection[str], others: Sequence[ChordLoop]
+    rng: np.random.RandomState,
+    key: Key,
+    moods: Collection[str],
+    others: Sequence[ChordLoop],
+    home: bool,
 ) -> ChordLoop:
-    """A progression of a key that is none of `others`, if there is one."""
+    """A progression of a key that is none of `others`, and begins at home, if there is one."""
     loops = [
         loop_of([chord.up(key.tonic) for chord in each.chords]) for each in choices(key.mode, moods)
     ]
+    if home:
+        loops = [loop for loop in loops if loop[0][0].root == key.tonic] or loops
     new = [loop for loop in loops if loop not in others] or loops
     drawn = new[rng.randint(len(new))]
     if rng.random_sample() < VAMP and any(key.tonic == bar[0].root for bar in drawn[:2]):

@@ -18,6 +18,7 @@ from cmt.decoding.voicing import (
     OUTSIDE,
     ROLES,
     STRENGTH,
+    TONIC,
     Voicing,
     kind,
     of_pitches,
@@ -90,6 +91,8 @@ def test_pitches_outside_the_key_and_the_chord_weigh_less() -> None:
     weights = chords.weights(PIANO, HALF_BAR)
     assert weights[4] == STRENGTH * row[0] and weights[8] == STRENGTH * row[4]
     assert weights[6] == STRENGTH * (row[2] + OUTSIDE)
+    home = Voicing(form("C E7"), tonic=4).weights(PIANO, HALF_BAR) - weights
+    assert home[4] == pytest.approx(TONIC) and not np.delete(home, 4).any()
     assert not chords.weights(DRUMS, 0).any() and not Voicing(None).weights(PIANO, 0).any()
 
 

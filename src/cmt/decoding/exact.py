@@ -91,7 +91,7 @@ class ExactLoop:
         self.form = form
         key = form.key if form else style.key
         self.ending = Ending(plan.last_bar if style.ending else None, key)
-        self.voicing = Voicing(form)
+        self.voicing = Voicing(form, style.key.tonic if style.key else None)
         self.leading = Leading()
         self.bar = 0
         self.position = -1  # tick in the bar; −1 before its first onset

@@ -38,6 +38,7 @@ OUTSIDE = -0.9  # logarithm of the weight of what is in neither the chord nor th
 STRENGTH = 0.4
 # Of chords that were asked for, which are to be heard.
 ASKED_STRENGTH = 3.0
+TONIC = 0.8  # logarithm of the weight of the tonic of a key that was asked for
 
 
 class Voicing:
@@ -45,10 +46,14 @@ class Voicing:
 
     Args:
         form: that has them; None weighs all pitches alike.
+        tonic: pitch class of a key that was asked for; None where none was.
     """
 
-    def __init__(self, form: Form | None) -> None:
+    def __init__(self, form: Form | None, tonic: int | None = None) -> None:
         self.form = form
+        self.home = np.zeros(PITCH_CLASSES)
+        if tonic is not None:
+            self.home[tonic] = TONIC
         self.bass = -1  # tick of the bass's last onset
 
     def weights(self, instrument: int, tick: int) -> NDArray[np.float64]:
@@ -58,7 +63,7 @@ class Voicing:
         chord = self.form.chord(tick)
         weights = table()[self.role(instrument, tick), kind(chord)]
         strength = ASKED_STRENGTH if tick // TICKS_PER_BAR in self.form.asked else STRENGTH
-        return strength * (np.roll(weights, chord.root) + OUTSIDE * self.outside(tick))
+        return strength * (np.roll(weights, chord.root) + OUTSIDE * self.outside(tick)) + self.home
 
     def tones(self, tick: int) -> list[int]:
         """Pitch classes of the chord at a tick."""
