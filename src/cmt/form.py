@@ -40,7 +40,7 @@ PATTERNS = ("AABA", "ABAB", "AABB", "ABAC", "AABC")
 SHORT_PATTERNS = ("AABA", "AABB", "AAAB")
 PARTS_OF_THEME = 4  # so many times four sections have the same theme
 AGAIN = 0.6  # probability that a section that need not be new is an earlier one
-MINOR = 0.45  # share of pieces in minor, if nothing is asked
+MINOR = 0.38  # share of pieces in minor, if nothing is asked
 VAMP = 0.3  # share of progressions that swing between their first two chords, if the tonic is one
 # Probability that the dominant of a progression has its seventh: of songs' half bars one in twelve
 # sounds as a seventh chord, of the progressions one in twenty.
