@@ -7,12 +7,17 @@ import math
 import numpy as np
 import pytest
 
+from cmt.decoding import leading
 from cmt.decoding.exact import ExactLoop
 from cmt.decoding.leading import MOVES, WEIGHTS, Leading
-from cmt.music.vocabulary import FIELD, INSTRUMENT_CLASS, METRICAL, NOTE
+from cmt.model.network import CMT
+from cmt.music.vocabulary import BAR, FIELD, INSTRUMENT_CLASS, METRICAL, NOTE
+from cmt.music.words import words_to_song
 from cmt.plan import BarPlan, Plan
+from conftest import takes_of
 
 PIANO, BASS = INSTRUMENT_CLASS["Piano"], INSTRUMENT_CLASS["Bass"]
+BARS = np.array([(BAR, 9, 0, 16 * bar, 128, 1 + 12 * bar) for bar in range(8)])
 
 
 def test_steps_are_likelier_than_leaps_from_the_instrument_s_last_note() -> None:
@@ -48,3 +53,24 @@ def test_the_highest_note_of_an_onset_is_led() -> None:
     loop.take({**note, "instr_type": PIANO, "pitch": 56})
     weights = WEIGHTS["Piano"]
     assert odds() == pytest.approx(math.exp(weights[MOVES.index(2)] - weights[MOVES.index(8)]))
+
+
+def steps(model: CMT) -> float:
+    """Share of steps among the moves of top lines to onsets of one note."""
+    moves = []
+    for take in takes_of(model, BARS, songs=8):
+        notes = words_to_song(take.words).notes
+        for label in range(PIANO, max(INSTRUMENT_CLASS.values()) + 1):
+            part = notes[notes["instrument"] == label]
+            last = np.append(np.diff(part["tick"]) > 0, True)  # of an onset: its highest
+            alone = np.diff(np.flatnonzero(last), prepend=-1) == 1
+            moves.append(np.abs(np.diff(part["pitch"][last]))[alone[1:]])
+    together = np.concatenate(moves)
+    assert len(together) > 100
+    return float(np.isin(together, (1, 2)).mean())
+
+
+def test_takes_have_more_steps(small_model: CMT, monkeypatch: pytest.MonkeyPatch) -> None:
+    led = steps(small_model)
+    monkeypatch.setattr(leading, "_weights", lambda _: np.ones(200))
+    assert led > 1.5 * steps(small_model)
