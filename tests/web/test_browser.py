@@ -16,7 +16,7 @@ from served import Server
 from voices import speaking
 
 from cmt.music.midi import load_score, read_midi, to_midi
-from cmt.music.vocabulary import TICKS_PER_BAR
+from cmt.music.vocabulary import INSTRUMENT_CLASS, TICKS_PER_BAR
 from cmt.music.words import NOTE_DTYPE, Song
 from cmt.sound.film import mux
 from cmt.web.sessions import read_json
@@ -394,29 +394,43 @@ def test_edits_of_a_take_are_heard_there_alone(page: Page, film: Path, tmp_path:
     expect(page.locator("#error-passage")).to_contain_text(f"from 1 to {len(bars)}")
 
 
-Played = dict[tuple[float, ...], int | None]
+Played = dict[tuple[int, int, int, str], int | None]
 
 
 def played_by_bar(path: Path) -> dict[int, Played]:
     """Of each bar of a MIDI file its notes: beginning, pitch, velocity, player → length.
 
-    Of a pitch struck again while it sounds MIDI does not say which end is whose: None.
+    Of a pitch struck again while it sounds MIDI does not say which end is whose: None. A score has
+    the players who have notes, so one who falls silent moves the others up: names tell them apart.
     """
     score = load_score(path)
     bars: dict[int, Played] = {}
-    for part, track in enumerate(score.tracks):
+    for track in score.tracks:
         ends: dict[int, int] = {}
         for note in sorted(track.notes, key=lambda note: note.time):
             again = note.time < ends.get(note.pitch, 0)
             ends[note.pitch] = max(note.end, ends.get(note.pitch, 0))
             bar = bars.setdefault(note.time // (4 * score.tpq), {})
-            bar[note.time, note.pitch, note.velocity, part] = None if again else note.duration
+            bar[note.time, note.pitch, note.velocity, track.name] = None if again else note.duration
     return bars
 
 
 def same(a: Played, b: Played) -> bool:
     """Whether notes are the same, as far as MIDI tells."""
     return a.keys() == b.keys() and all(None in (a[n], b[n]) or a[n] == b[n] for n in a)
+
+
+def test_players_stay_who_they_are_where_another_falls_silent(tmp_path: Path) -> None:
+    bars = []
+    for first in ("Guitar", "Strings"):
+        players = [INSTRUMENT_CLASS[name] for name in (first, "Bass")]
+        notes = [(bar * TICKS_PER_BAR, 40, 4, player) for bar, player in enumerate(players)]
+        path = tmp_path / f"{first}.mid"
+        path.write_bytes(to_midi(Song(np.array(notes, NOTE_DTYPE), 2 * TICKS_PER_BAR), 120))
+        bars.append(played_by_bar(path))
+    before, after = bars
+    assert not same(before[0], after[0])
+    assert same(before[1], after[1])
 
 
 def test_what_is_locked_stays_and_the_rest_is_made_anew(
