@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from cmt.files import InputError
 from cmt.training.config import TrainingConfig
+from cmt.training.muon import Muon
 from cmt.untrusted import entries, whole
 
 
@@ -24,13 +24,8 @@ def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
 def make_optimizers(model: nn.Module, config: TrainingConfig) -> list[torch.optim.Optimizer]:
     """AdamW with weight decay on the matrices of linear layers only; with `muon`, Muon beside it.
 
-    Muon moves a matrix along its orthogonalised momentum, so that all its directions learn alike,
-    with steps as large as AdamW's are: one learning rate serves both.
-    Source: Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"; Liu et
-    al. 2025, "Muon is scalable for LLM training".
-
-    Raises:
-        InputError: this PyTorch has no Muon.
+    Muon moves a matrix so that all its directions learn alike, with steps as large as AdamW's are:
+    one learning rate serves both.
     """
     groups: dict[str, list[nn.Parameter]] = {"layers": [], "matrices": [], "rest": []}
     tables = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
@@ -52,15 +47,7 @@ def make_optimizers(model: nn.Module, config: TrainingConfig) -> list[torch.opti
     )
     if not config.muon:
         return [adamw]
-    if not hasattr(torch.optim, "Muon"):
-        raise InputError(f"PyTorch {torch.__version__} has no Muon: use 2.9 or later, or AdamW")
-    muon = torch.optim.Muon(
-        groups["layers"],
-        lr=config.lr,
-        weight_decay=config.weight_decay,
-        adjust_lr_fn="match_rms_adamw",
-    )
-    return [adamw, muon]
+    return [adamw, Muon(groups["layers"], config.lr, config.weight_decay)]
 
 
 # What an optimizer keeps of each parameter: numbers, or tensors of its shape.
