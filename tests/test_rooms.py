@@ -16,9 +16,9 @@ SOURCE = REPOSITORY / "src" / "cmt"
 ROOMS = (
     "files", "terminal", "script", "limits", "media", "untrusted", "outputs", "parallel",
     "markers", "music", "grid", "rhythm", "key_frames", "control_table", "control",
-    "hits", "retiming", "sections", "plan", "form", "theme", "model", "training", "decoding",
-    "measures", "sound", "plots", "video", "moods", "revision", "compose", "options", "results",
-    "web",
+    "hits", "retiming", "sections", "plan", "texture", "form", "theme", "model", "training",
+    "decoding", "measures", "sound", "plots", "video", "moods", "revision", "compose", "options",
+    "results", "web",
 )  # fmt: skip
 STRANGERS = [("decoding", "training"), ("music", "video"), ("model", "video"), ("video", "model")]
 MAX_LINES, MAX_FUNCTION = 400, 60

@@ -16,12 +16,13 @@ from types import MappingProxyType
 
 import numpy as np
 
-from cmt.music.chords import HALF_BAR, HALVES, Chord, ChordLoop, key_of, loop_of
+from cmt.music.chords import HALF_BAR, HALVES, Chord, ChordLoop, key_of
 from cmt.music.keys import PITCH_CLASSES, Key
-from cmt.music.progressions import choices
-from cmt.music.vocabulary import TICKS_PER_BAR
-from cmt.plan import Plan
+from cmt.music.progressions import dominant, draw_loop
+from cmt.music.vocabulary import TICKS_PER_BAR, TICKS_PER_BEAT
+from cmt.plan import EVERYBODY, Plan
 from cmt.sections import SectionWish, wish_of
+from cmt.texture import Texture, draw_fills, draw_textures
 
 SHORT_PIECE = 24  # bars; phrases of shorter pieces have four bars, of others eight
 FRAMED_PIECE = (
@@ -41,12 +42,9 @@ SHORT_PATTERNS = ("AABA", "AABB", "AAAB")
 PARTS_OF_THEME = 4  # so many times four sections have the same theme
 AGAIN = 0.6  # probability that a section that need not be new is an earlier one
 MINOR = 0.38  # share of pieces in minor, if nothing is asked
-VAMP = 0.3  # share of progressions that swing between their first two chords, if the tonic is one
-# Probability that the dominant of a progression has its seventh: of songs' half bars one in twelve
-# sounds as a seventh chord, of the progressions one in twenty.
-SEVENTH = 0.4
 CADENCE = 0.6  # probability that a section leads on by the dominant
 INTRO, ENDING = "intro", "ending"
+THIN = {INTRO: 2, ENDING: 1}  # instruments that rest in them
 
 
 @dataclass(frozen=True)
@@ -80,12 +78,16 @@ class Form:
         sections: without gaps.
         chords: of each half bar, (2 · bars).
         asked: bars whose chords, or their mood, were asked for.
+        textures: of each section, one for each label; none says nothing.
+        fills: beats of the piece in which drummers fill, before borders.
     """
 
     key: Key
     sections: tuple[Section, ...]
     chords: tuple[Chord, ...]
     asked: frozenset[int] = frozenset()
+    textures: tuple[Texture, ...] = ()
+    fills: frozenset[int] = frozenset()
 
     @cached_property
     def returns(self) -> tuple[int | None, ...]:
@@ -127,6 +129,21 @@ class Form:
         """The section of a bar."""
         return next(each for each in reversed(self.sections) if each.start <= bar)
 
+    def texture(self, bar: int) -> Texture:
+        """That of a bar's section."""
+        return self.textures[self.sections.index(self.section(bar))]
+
+    def fills_at(self, tick: int) -> bool:
+        """Whether drummers fill at a tick of the song."""
+        return tick // TICKS_PER_BEAT in self.fills
+
+    @cached_property
+    def home(self) -> range:
+        """The bars in which the theme is heard first."""
+        theme = _theme(self.sections)
+        first = next(each for each in self.sections if each.label == theme)
+        return range(first.start, first.start + first.bars)
+
 
 def make_form(
     plan: Plan,
@@ -138,6 +155,7 @@ def make_form(
     moods: Collection[str] = (),
     ending: bool = True,
     wishes: Sequence[SectionWish] = (),
+    playing: Collection[int] = EVERYBODY,
 ) -> Form:
     """Decide the form of a piece.
 
@@ -152,6 +170,7 @@ def make_form(
         moods: of `cmt.music.progressions.moods`, of the progressions drawn; none is any.
         ending: whether the last bar that is not silent is the tonic's.
         wishes: for single sections, by bar: where they begin, their labels and chords.
+        playing: classes of the instruments of the piece.
     """
     sections = _sections(plan, rng, wishes)
     asked = [*chords, *(wish.chords for wish in wishes if wish.chords)]
@@ -166,15 +185,21 @@ def make_form(
         tonic = Chord(key.tonic, "m" if key.mode == "minor" else "")
         bars[plan.last_bar :] = [(tonic, tonic)] * (len(bars) - plan.last_bar)
         if plan.last_bar and not (chords or wish_of(wishes, plan.last_bar - 1).chords):
-            bars[plan.last_bar - 1] = (bars[plan.last_bar - 1][0], _dominant(key))
+            bars[plan.last_bar - 1] = (bars[plan.last_bar - 1][0], dominant(key))
     named = tuple(chord for bar in bars for chord in bar)
     heard = (bar for bar in range(len(bars)) if chords or moods or wish_of(wishes, bar).chords)
-    return Form(key, tuple(sections), named, frozenset(heard))
+    form = Form(key, tuple(sections), named, frozenset(heard))
+    labels = [each.label for each in sections]
+    return replace(
+        form,
+        textures=draw_textures(labels, _theme(sections), rng, playing, THIN),
+        fills=draw_fills(plan.borders | form.borders, rng),
+    )
 
 
-def _dominant(key: Key) -> Chord:
-    """The chord that leads back to the tonic."""
-    return Chord(key.tonic, "7").up(7)
+def _theme(sections: Sequence[Section]) -> str:
+    """The label of the first section that is no intro, if there is one."""
+    return next((each.label for each in sections if each.label != INTRO), sections[0].label)
 
 
 def _sections(
@@ -314,7 +339,7 @@ def _section_chords(
 
     Those drawn begin on the tonic where it is to be heard as `home`.
     """
-    theme = next(each.label for each in sections if each.label != INTRO)
+    theme = _theme(sections)
     loops: dict[str, ChordLoop] = {}
     bars: list[tuple[Chord, Chord]] = []
     for section in sections:
@@ -335,37 +360,11 @@ def _section_chords(
             drawn = len(loops)
             others = list(loops.values())
             loops[label] = (
-                asked[drawn % len(asked)] if asked else _draw_loop(rng, key, moods, others, home)
+                asked[drawn % len(asked)] if asked else draw_loop(rng, key, moods, others, home)
             )
         loop = loops[label]
         held = [loop[bar % len(loop)] for bar in range(section.bars)]
         if not asked and section.bars >= 4 and rng.random_sample() < CADENCE:
-            held[-1] = (held[-1][0], _dominant(key))
+            held[-1] = (held[-1][0], dominant(key))
         bars += held
     return bars
-
-
-def _draw_loop(
-    rng: np.random.RandomState,
-    key: Key,
-    moods: Collection[str],
-    others: Sequence[ChordLoop],
-    home: bool,
-) -> ChordLoop:
-    """A progression of a key that is none of `others`, and begins at home, if there is one."""
-    loops = [
-        loop_of([chord.up(key.tonic) for chord in each.chords]) for each in choices(key.mode, moods)
-    ]
-    if home:
-        loops = [loop for loop in loops if loop[0][0].root == key.tonic] or loops
-    new = [loop for loop in loops if loop not in others] or loops
-    drawn = new[rng.randint(len(new))]
-    if rng.random_sample() < VAMP and any(key.tonic == bar[0].root for bar in drawn[:2]):
-        drawn = drawn[:2]
-    if not moods and rng.random_sample() < SEVENTH:
-        plain, seventh = replace(_dominant(key), quality=""), _dominant(key)
-        drawn = tuple(
-            (seventh if first == plain else first, seventh if second == plain else second)
-            for first, second in drawn
-        )
-    return drawn

@@ -25,6 +25,7 @@ from cmt.music.progressions import moods as progression_moods
 from cmt.music.vocabulary import (
     GENRES,
     INSTRUMENT_CLASS,
+    INSTRUMENT_OF,
     MAX_TEMPO,
     MIN_TEMPO,
     TICKS_PER_BAR,
@@ -33,6 +34,7 @@ from cmt.music.vocabulary import (
 from cmt.options import MAX_SEED, MOST_DENSITY, PRECISIONS
 from cmt.script import MOST
 from cmt.sound import mixing, timbres
+from cmt.texture import Texture
 from cmt.theme import theme_of
 from cmt.untrusted import entries, items, naming, number, one_of, read_json, seconds, text, whole
 
@@ -277,10 +279,19 @@ def _form(form: Form) -> dict[str, Any]:
                 "chords": write_loops(
                     [bars[section.start : section.start + section.bars]], form.key
                 ),
+                **_texture(form.texture(section.start)),
             }
             for section in form.sections
         ],
     }
+
+
+def _texture(texture: Texture) -> dict[str, Any]:
+    """Who rests in a section and who has moved, by how many semitones, as far as anybody has."""
+    resting = [INSTRUMENT_OF[label].name for label in sorted(texture.resting)]
+    register = {INSTRUMENT_OF[label].name: up for label, up in texture.register.items()}
+    told = {"resting": resting, "register": register}
+    return {name: value for name, value in told.items() if value}
 
 
 def read_settings(path: str | Path) -> tuple[Settings, Sources]:

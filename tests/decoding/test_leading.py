@@ -62,6 +62,8 @@ def steps(model: CMT) -> float:
         notes = words_to_song(take.words).notes
         for label in range(PIANO, max(INSTRUMENT_CLASS.values()) + 1):
             part = notes[notes["instrument"] == label]
+            if not len(part):
+                continue
             last = np.append(np.diff(part["tick"]) > 0, True)  # of an onset: its highest
             alone = np.diff(np.flatnonzero(last), prepend=-1) == 1
             moves.append(np.abs(np.diff(part["pitch"][last]))[alone[1:]])

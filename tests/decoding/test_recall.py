@@ -161,3 +161,18 @@ def test_a_figure_goes_on_over_another_chord(instrument: str, pitch: int) -> Non
     assert int(mixed.argmax()) == pitch
     cache.add([{**note, "pitch": pitch}])
     assert cache.runs[0, 2] > cache.runs[0, 1]  # the figure returns
+
+
+def test_where_drummers_fill_when_they_strike_is_recalled_but_not_what() -> None:
+    """In the second beat of the bar that returns; in the first one all of it is."""
+    drums, piano = INSTRUMENT_CLASS["Drums"], INSTRUMENT_CLASS["Piano"]
+    bar = []
+    for beat, instrument in ((1, drums), (5, drums), (5, piano)):
+        bar.append({"type": 1, "beat": beat, "instr_type": instrument})
+        bar.append({"type": 2, "instr_type": instrument, "pitch": 40})
+    cache = Cache(4, ORDER, [(None, 0)], fills=[{5}])
+    for word in (*bar, NEXT_BAR):
+        put(cache, A, word)
+    recalled = [tuple(word.tolist()) for word in cache.words[0]]
+    expected = [tuple({**WORD, **word}.values()) for word in (*bar, NEXT_BAR)]
+    assert recalled == [*expected[:3], *expected[4:]]

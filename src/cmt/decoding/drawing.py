@@ -40,6 +40,12 @@ class GuidedLoop(Loop, Protocol):
     def given(self, name: str, word: Word, head: Head) -> Head:
         """The probabilities of field `name`, given the fields drawn before."""
 
+    def again(self) -> int:
+        """Class of the beat that is the present tick, if it matters who plays there; else 0."""
+
+    def shared(self, instruments: Head) -> float:
+        """By what that beat's probability is multiplied, given those who would play, or not."""
+
     def untangled(self, name: str, word: Word, head: Head, beat: Head) -> Head:
         """The same of heads that know the type alone, given what they said of the beat."""
 
@@ -135,14 +141,32 @@ class Recalling:
         # What words of their types have not, the model knows as well as the loop.
         if forced is not None and not forced.any():
             return forced
-        given = self._given(name, words, _probabilities(heads.logits(name, words)))
+        likely = _probabilities(heads.logits(name, words))
+        if name == "beat":
+            likely = self._shared(words, heads, likely)
+        given = self._given(name, words, likely)
         drawn = forced
         if drawn is None:
             sampling = self.sampling[name]
-            likely = np.where(allowed, self.cache.mixed(given, name) + LEAST, 0)
-            drawn = draw(likely ** (1 / sampling.temperature), uniform, sampling.nucleus)
+            mixed = np.where(allowed, self.cache.mixed(given, name) + LEAST, 0)
+            drawn = draw(mixed ** (1 / sampling.temperature), uniform, sampling.nucleus)
         self.cache.narrow(name, drawn, given)
         return drawn
+
+    def _shared(
+        self, words: list[Word], heads: Heads, beats: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """The probabilities (songs, classes) of beats, of present ticks by who would play there."""
+        again = [loop.again() for loop in self.loops]
+        if not any(again):
+            return beats
+        there = [{**word, "beat": beat} for word, beat in zip(words, again, strict=True)]
+        instruments = _probabilities(heads.ahead("instr_type", there))
+        for song, beat in enumerate(again):
+            if beat:
+                beats[song, beat] *= self.loops[song].shared(instruments[song])
+        shared: NDArray[np.float64] = beats / beats.sum(-1, keepdims=True)
+        return shared
 
     def _given(
         self, name: str, words: list[Word], heads: NDArray[np.float64]

@@ -27,7 +27,7 @@ from cmt.model.network import CMT, losses
 from cmt.model.products import one_thread
 from cmt.music.figures import moves
 from cmt.music.keys import Key
-from cmt.music.vocabulary import EOS, MODEL_COLUMN, TICKS_PER_BAR
+from cmt.music.vocabulary import EOS, INSTRUMENT_CLASS, MODEL_COLUMN, TICKS_PER_BAR
 from cmt.plan import MIN_STRENGTH, Plan, thinned
 from cmt.theme import Theme, with_theme
 
@@ -152,6 +152,7 @@ def guided(
         fast.model.vocabulary.drawn,
         [form.returns for form in forms],
         [moves(form.chords, form.key) for form in forms],
+        [form.fills for form in forms],
     )
     sampling = exact.SAMPLING if fast.chained else exact.UNCHAINED_SAMPLING
     drawing = Recalling(fast, loops, rngs, cache, sampling)
@@ -187,6 +188,7 @@ def form_of(
         moods=style.progressions,
         ending=style.ending,
         wishes=style.sections,
+        playing=[INSTRUMENT_CLASS[name] for name in style.playing],
     )
 
 

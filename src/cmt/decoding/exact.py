@@ -5,16 +5,15 @@ Source: paper section 4.3, Algorithm 1; masks in place of words that are forced 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping
 
 import numpy as np
 
+from cmt.decoding.drumming import CRASHES, DRUMSTROKES
 from cmt.decoding.ending import Ending
-from cmt.decoding.leading import Leading
 from cmt.decoding.loop import NOTHING, PLAYED, Head, Mask, Sampling, only
 from cmt.decoding.style import Style
-from cmt.decoding.voicing import Voicing, of_pitches
+from cmt.decoding.weighing import Weighing
 from cmt.form import Form
 from cmt.model.encoding import Word
 from cmt.music.keys import PITCH_CLASSES
@@ -54,11 +53,6 @@ UNCHAINED_SAMPLING: Mapping[str, Sampling] = {
     "velocity": Sampling(),
 }
 FLOOR = 0.01  # share of a probability that a correction leaves at least
-CRASHES = (49 + 1, 57 + 1)  # classes of the cymbals that open a scene
-# Logarithm of the weight of one that does not open a bar: whoever had to crash at a border would
-# ride the crash from there on, and three in four of songs' crashes are on the first beat.
-CRASH_INSIDE = -4.0
-DRUMSTROKES = (35 + 1, 36 + 1, 38 + 1, 40 + 1)  # and of what is heard as a hit, too: kick, snare
 
 
 class ExactLoop:
@@ -92,8 +86,8 @@ class ExactLoop:
         self.form = form
         key = form.key if form else style.key
         self.ending = Ending(plan.last_bar if style.ending else None, key)
-        self.voicing = Voicing(form, style.key.tonic if style.key else None)
-        self.leading = Leading()
+        self.weighing = Weighing(form, style.key.tonic if style.key else None)
+        self.weighing.enter(0, self.bars[0].playing is not None)
         self.bar = 0
         self.position = -1  # tick in the bar; −1 before its first onset
         self.left = self.bars[0].density or 0  # onset positions still to come in this bar
@@ -249,7 +243,7 @@ class ExactLoop:
             return final
         if self.style.key is None:
             return None
-        return [*self.style.key.scale, *self.voicing.tones(self.tick)]
+        return [*self.style.key.scale, *self.weighing.voicing.tones(self.tick)]
 
     def _bar_density(self) -> Mask:
         bar = self.bars[self.bar + 1]
@@ -308,17 +302,30 @@ class ExactLoop:
         return labels
 
     def given(self, name: str, word: Word, head: Head) -> Head:
-        """The head of a field, corrected by what is known: a pitch by the chord and the line."""
-        if name != "pitch" or word["type"] != NOTE:
+        """The head of a field, corrected by what is known: by the section, the chord, the line."""
+        weights = self._weights(name, word)
+        if weights is None:
             return head
-        if self.instrument == DRUMS:
-            corrected: Head = head * crashing(self.position)
-        else:
-            weights = np.exp(self.voicing.weights(self.instrument, self.tick))
-            corrected = head * of_pitches(weights, len(head))
-            if self.notes_left == 1:
-                corrected *= self.leading.weights(self.instrument)
+        corrected: Head = head * weights
         return corrected / corrected.sum()
+
+    def _weights(self, name: str, word: Word) -> Head | None:
+        """Of the classes of a field; None where all are alike."""
+        if name == "pitch" and word["type"] == NOTE:
+            return self.weighing.pitches(self.instrument, self.tick, self.notes_left == 1)
+        if name == "instr_type" and word["type"] == METRICAL:
+            return self.weighing.instruments(self.bar * TICKS_PER_BAR + word["beat"] - 1)
+        return None
+
+    def again(self) -> int:
+        """Class of the beat that is the present tick, if it matters who plays there; else 0."""
+        matters = self.weighing.uneven and self.position >= 0 and not self.notes_left
+        return self.position + 1 if matters else 0
+
+    def shared(self, instruments: Head) -> float:
+        """By what that beat's probability is multiplied, given those who would play, or not."""
+        others = [label for label in self.playing - self.used if label > self.instrument]
+        return self.weighing.shared(instruments, others)
 
     def untangled(self, name: str, word: Word, head: Head, beat: Head) -> Head:
         """The head of a field that knows the type alone, given the beat that was drawn.
@@ -347,6 +354,7 @@ class ExactLoop:
             self.position = -1
             self.left = word["density"] - 1
             self.ending.enter(self.bar, 1 in self._beats(), self.playing)
+            self.weighing.enter(self.bar, self.bars[self.bar].playing is not None)
         elif word["type"] == METRICAL:
             self._begin(word)
         return self._timed(word)
@@ -364,6 +372,7 @@ class ExactLoop:
         self.used.add(self.instrument)
         self.missing.discard(self.instrument)
         self.ending.join(self.instrument)
+        self.weighing.join(self.instrument)
         self.notes_left = word["strength"]
         self.pitches = set()
 
@@ -374,9 +383,7 @@ class ExactLoop:
         if self.instrument != DRUMS:
             pitch, duration = word["pitch"] - 1, word["duration"] - 1
             self.ending.hear(pitch, duration)
-            self.voicing.add(self.instrument, self.tick)
-            if not self.notes_left:
-                self.leading.add(self.instrument, word["pitch"])
+            self.weighing.hear(self.instrument, self.tick, word["pitch"], not self.notes_left)
 
     def _timed(self, word: Word) -> Word:
         """Add the place in the song, rounded as in training; an EOS has none."""
@@ -385,11 +392,3 @@ class ExactLoop:
         # A file's seconds may be some ticks more than its words say.
         share = min(100, 100 * self.tick // self.n_beat)
         return {**word, "p_beat": share + FIELD["p_beat"].offset, "i_beat": self.tick}
-
-
-@functools.cache
-def crashing(position: int) -> Head:
-    """Weights of the classes of the pitch field for drums at a tick of the bar."""
-    weights = np.ones(FIELD["pitch"].size)
-    weights[list(CRASHES)] = np.exp(CRASH_INSIDE if position else 0)
-    return weights

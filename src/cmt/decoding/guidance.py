@@ -106,6 +106,14 @@ class _GuidedHeads:
 
     def logits(self, name: str, words: Sequence[Mapping[str, int]]) -> NDArray[np.float64]:
         """As `Heads` says."""
-        told, untold = np.split(self.both.logits(name, [*words, *words]), 2)
+        return self._guided(self.both.logits(name, [*words, *words]))
+
+    def ahead(self, name: str, words: Sequence[Mapping[str, int]]) -> NDArray[np.float64]:
+        """As `Heads` says."""
+        return self._guided(self.both.ahead(name, [*words, *words]))
+
+    def _guided(self, both: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Logits from those of songs told and untold."""
+        told, untold = np.split(both, 2)
         logits: NDArray[np.float64] = untold + self.factor * (told - untold)
         return logits

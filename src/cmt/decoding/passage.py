@@ -93,6 +93,14 @@ class PassageLoop:
         """As the loop corrects it."""
         return self.loop.given(name, word, head)
 
+    def again(self) -> int:
+        """As the loop says."""
+        return self.loop.again()
+
+    def shared(self, instruments: Head) -> float:
+        """As the loop says."""
+        return self.loop.shared(instruments)
+
     def untangled(self, name: str, word: Word, head: Head, beat: Head) -> Head:
         """As the loop corrects it."""
         return self.loop.untangled(name, word, head, beat)

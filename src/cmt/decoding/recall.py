@@ -20,7 +20,7 @@ ICLR 2017 (the cache); Merity et al., "Pointer Sentinel Mixture Models", ICLR 20
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from cmt.music.chords import HALF_BAR, HALVES
 from cmt.music.figures import Moves
 from cmt.music.keys import PITCH_CLASSES
-from cmt.music.vocabulary import BAR, DRUMS, PITCHES
+from cmt.music.vocabulary import BAR, BEATS_PER_BAR, DRUMS, PITCHES, TICKS_PER_BEAT
 
 # Logarithms of weights; that of the model is 0. Not fitted, as the form of songs is not known: with
 # these 84 in 100 notes of a bar come back where the video leaves it its rhythm.
@@ -76,6 +76,7 @@ class Cache:
         returns: per song the bar that each bar returns to, None where it is new; the last one's
             value goes on.
         moves: per song how notes move from chord to chord; None recalls pitches as they were.
+        fills: per song the beats in which drummers fill, and nothing of them is recalled.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Cache:
         order: tuple[str, ...],
         returns: Sequence[Sequence[int | None]],
         moves: Sequence[Moves] | None = None,
+        fills: Sequence[Collection[int]] | None = None,
     ) -> None:
         songs = len(returns)
         self.width = width
@@ -96,6 +98,7 @@ class Cache:
         self.shifts = np.zeros((songs, kinds, kinds, PITCH_CLASSES), np.int16)
         for row, song in zip(self.shifts, known, strict=True):
             row[: len(song.shifts), : len(song.shifts)] = song.shifts
+        self.fills = fills or [()] * songs
         self.kept: list[dict[int, list[Kept]]] = [
             {bar: [] for bar in set(row.tolist()) - {NEW}} for row in self.returns
         ]
@@ -114,6 +117,7 @@ class Cache:
         ):  # fmt: skip
             setattr(self, name, getattr(self, name)[rows])
         self.kept = [self.kept[row] for row in rows]
+        self.fills = [self.fills[row] for row in rows]
 
     def attend(self, hidden: NDArray[np.float32]) -> None:
         """Weigh the words that may be recalled for states (songs, width) that lead to the next."""
@@ -185,7 +189,11 @@ class Cache:
     def _open(self) -> None:
         """Lay open the words of the bars that the present ones return to."""
         returns = _at(self.returns, self.bar)[:, 0].tolist()
-        pages = [bars.get(bar, []) for bars, bar in zip(self.kept, returns, strict=True)]
+        bars = zip(self.kept, returns, self.bar[:, 0].tolist(), self.fills, strict=True)
+        pages = [
+            [word for word in kept.get(there, []) if not self._filled(word, here, fills)]
+            for kept, there, here, fills in bars
+        ]
         shape = len(pages), max(map(len, pages))
         self.states = np.zeros((*shape, self.width), np.float32)
         self.words = np.zeros((*shape, len(self.order)), np.int16)
@@ -197,6 +205,12 @@ class Cache:
                 self.places[song, slot], self.then[song, slot] = kept.place, kept.chord
         self.weights = np.full(shape, -np.inf)  # logarithms; −∞ rules a word out
         self.pitches = self._transposed()
+
+    def _filled(self, kept: Kept, bar: int, fills: Collection[int]) -> bool:
+        """Whether a word is a drum sound where they fill in a bar; when they strike may return."""
+        word = dict(zip(self.order, kept.values, strict=True))
+        beat = bar * BEATS_PER_BAR + kept.place // TICKS_PER_BEAT
+        return word["pitch"] > 0 and word["instr_type"] == DRUMS and beat in fills
 
     def _transposed(self) -> NDArray[np.int16]:
         """Pitches (songs, words) of pitched notes as they are over the present chord."""

@@ -170,6 +170,9 @@ class Heads(Protocol):
     def logits(self, name: str, words: Sequence[Mapping[str, int]]) -> NDArray[np.float64]:
         """Logits (songs, classes) of an attribute, given those of the words that were drawn."""
 
+    def ahead(self, name: str, words: Sequence[Mapping[str, int]]) -> NDArray[np.float64]:
+        """The same, given what may be drawn; nothing is settled by it."""
+
 
 def _next_word(model: CMT, precision: str) -> Callable[[Tensor], Heads]:
     """What makes `Heads` of hidden states (batch, d_model)."""
@@ -198,6 +201,8 @@ class _PublishedHeads:
         """As `Heads` says."""
         types = [word.get("type", 0) for word in words]
         return self.all[np.arange(len(words)), types, self.columns[name]]
+
+    ahead = logits
 
 
 # Of each attribute: what its classes say to all heads (classes, heads, width); the weight (width,
@@ -228,6 +233,14 @@ class _ChainedHeads:
         x = self.said[:, place]
         _, weight, bias = self.layers[name]
         logits: NDArray[np.float64] = ((x * expit(x)) @ weight + bias).astype(np.float64)
+        return logits
+
+    def ahead(self, name: str, words: Sequence[Mapping[str, int]]) -> NDArray[np.float64]:
+        """As `Heads` says."""
+        settled = self.said, self.known
+        self.said = self.said.copy()
+        logits = self.logits(name, words)
+        self.said, self.known = settled
         return logits
 
 

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import csv
 import functools
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from cmt.music.chords import Chord, tone_weights
+from cmt.music.chords import Chord, ChordLoop, loop_of, tone_weights
 from cmt.music.keys import KEYS, Key, key_fits
 
 INSIDE = 0.8  # share of a progression's tones that are in the scale, if it tells its tonic
 MARGIN = 0.05  # by which the correlation with its key is the greatest then
+VAMP = 0.3  # share of progressions that swing between their first two chords, if the tonic is one
+# Probability that the dominant of a progression has its seventh: of songs' half bars one in twelve
+# sounds as a seventh chord, of the progressions one in twenty.
+SEVENTH = 0.4
 _TABLE = Path(__file__).with_suffix(".csv")
 
 
@@ -75,3 +79,37 @@ def choices(mode: str, asked: Collection[str] = ()) -> list[Progression]:
         return [each for each in progressions() if each.mode == mode and each.tells_tonic]
     expressing = [each for each in progressions() if set(asked) & set(each.moods)]
     return [each for each in expressing if each.mode == mode] or expressing
+
+
+def draw_loop(
+    rng: np.random.RandomState,
+    key: Key,
+    asked: Collection[str],
+    others: Sequence[ChordLoop],
+    home: bool,
+) -> ChordLoop:
+    """A progression of a key, of moods asked for, that is none of `others`, if there is one.
+
+    `home`: it begins on the tonic.
+    """
+    loops = [
+        loop_of([chord.up(key.tonic) for chord in each.chords]) for each in choices(key.mode, asked)
+    ]
+    if home:
+        loops = [loop for loop in loops if loop[0][0].root == key.tonic] or loops
+    new = [loop for loop in loops if loop not in others] or loops
+    drawn = new[rng.randint(len(new))]
+    if rng.random_sample() < VAMP and any(key.tonic == bar[0].root for bar in drawn[:2]):
+        drawn = drawn[:2]
+    if not asked and rng.random_sample() < SEVENTH:
+        plain, seventh = replace(dominant(key), quality=""), dominant(key)
+        drawn = tuple(
+            (seventh if first == plain else first, seventh if second == plain else second)
+            for first, second in drawn
+        )
+    return drawn
+
+
+def dominant(key: Key) -> Chord:
+    """The chord that leads back to the tonic."""
+    return Chord(key.tonic, "7").up(7)
