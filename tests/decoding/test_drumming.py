@@ -66,4 +66,4 @@ def test_takes_fill_before_borders_and_crash_on_them(small_model: CMT, degree: f
             crashes += [bool(np.isin(struck, (49, 57)).any())] * bool(len(struck))
     assert min(len(inside), len(elsewhere)) > 50
     assert np.mean(inside) > 2 * np.mean(elsewhere)
-    assert all(crashes) and len(crashes) > 5 * degree
+    assert all(crashes) and len(crashes) >= 5 * degree

@@ -51,6 +51,33 @@ def test_logits_go_on_from_those_without_the_genre_through_those_with_it(chain: 
     assert np.abs(said[3.0] - said[1.0]).max() > 1e-3
 
 
+@pytest.mark.parametrize("chain", [0, 16])
+@pytest.mark.parametrize("led", [False, True])
+def test_what_may_come_next_is_told_without_being_settled(chain: int, led: bool) -> None:
+    """Who would play on two ticks of the second song, as if each had been drawn."""
+    torch.manual_seed(0)
+    model = CMT(dataclasses.replace(SMALL, chain=chain)).eval()
+    told = torch.from_numpy(initial_tokens("metal", None)).expand(2, -1, -1)
+    said = FastCMT(model)
+    fast = Guided(said, 3.0) if led else said
+    state = fast.start(told)
+    word = torch.ones(2, len(FIELDS), dtype=torch.int64)
+    hidden = fast.step(word, state)
+
+    def after(beat: int) -> np.ndarray:
+        heads = fast.heads(hidden)
+        heads.logits("beat", [{"type": 1}] * 2)
+        return heads.logits("instr_type", [{"type": 1, "beat": beat}] * 2)
+
+    expected = np.stack([after(beat)[1] for beat in (3, 9)])
+    heads = fast.heads(hidden)
+    heads.logits("beat", [{"type": 1}] * 2)
+    ahead = heads.ahead("instr_type", 1, [{"type": 1, "beat": beat} for beat in (3, 9)])
+    np.testing.assert_allclose(ahead, expected, atol=1e-6)
+    settled = heads.logits("instr_type", [{"type": 1, "beat": 5}] * 2)
+    np.testing.assert_allclose(settled, after(5), atol=1e-6)
+
+
 def test_nothing_is_read_twice_where_no_genre_leads(small_model: CMT) -> None:
     assert isinstance(reader(small_model, "float32", Style()), FastCMT)
     assert isinstance(reader(small_model, "float32", Style(genre="pop", guidance=1)), FastCMT)

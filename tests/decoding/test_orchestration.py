@@ -37,11 +37,6 @@ def test_who_rests_is_unlikely_and_then_comes_in() -> None:
     weights = band.players(32)
     assert weights is not None
     assert np.log(weights)[[PIANO, GUITAR]].tolist() == pytest.approx([REST, 0])
-    # Where the model is sure of it, hardly anybody else plays on this tick.
-    likely = np.zeros(len(weights))
-    likely[[PIANO, BASS]] = 0.75, 0.25
-    assert band.shared(likely, {PIANO, BASS}) == pytest.approx(0.25, abs=0.01)
-    assert band.shared(likely, {PIANO}) == pytest.approx(np.exp(REST))
     band.enter(4, wished=False)
     weights = band.players(64)
     assert weights is not None

@@ -19,6 +19,7 @@ from cmt.decoding.recall import Cache
 from cmt.decoding.sampling import draw, sample
 from cmt.model.encoding import Word
 from cmt.model.fast import Heads
+from cmt.music.vocabulary import BAR
 
 # Of what a loop allows, where nobody else finds any of it possible.
 LEAST = 1e-300
@@ -40,11 +41,8 @@ class GuidedLoop(Loop, Protocol):
     def given(self, name: str, word: Word, head: Head) -> Head:
         """The probabilities of field `name`, given the fields drawn before."""
 
-    def again(self) -> int:
-        """Class of the beat that is the present tick, if it matters who plays there; else 0."""
-
-    def shared(self, instruments: Head) -> float:
-        """By what that beat's probability is multiplied, given those who would play, or not."""
+    def band(self, word: Word) -> Head | None:
+        """Weights of the classes of instruments that may play next; None where all are alike."""
 
     def untangled(self, name: str, word: Word, head: Head, beat: Head) -> Head:
         """The same of heads that know the type alone, given what they said of the beat."""
@@ -143,7 +141,7 @@ class Recalling:
             return forced
         likely = _probabilities(heads.logits(name, words))
         if name == "beat":
-            likely = self._shared(words, heads, likely)
+            likely = self._played(words, heads, likely)
         given = self._given(name, words, likely)
         drawn = forced
         if drawn is None:
@@ -153,20 +151,17 @@ class Recalling:
         self.cache.narrow(name, drawn, given)
         return drawn
 
-    def _shared(
+    def _played(
         self, words: list[Word], heads: Heads, beats: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """The probabilities (songs, classes) of beats, of present ticks by who would play there."""
-        again = [loop.again() for loop in self.loops]
-        if not any(again):
-            return beats
-        there = [{**word, "beat": beat} for word, beat in zip(words, again, strict=True)]
-        instruments = _probabilities(heads.ahead("instr_type", there))
-        for song, beat in enumerate(again):
-            if beat:
-                beats[song, beat] *= self.loops[song].shared(instruments[song])
-        shared: NDArray[np.float64] = beats / beats.sum(-1, keepdims=True)
-        return shared
+        """The probabilities (songs, classes) of beats, weighed by who would play on them."""
+        for song, (loop, word) in enumerate(zip(self.loops, words, strict=True)):
+            if (weights := loop.band(word)) is not None:
+                there = [{**word, "beat": beat} for beat in range(1, BAR)]
+                instruments = _probabilities(heads.ahead("instr_type", song, there))
+                beats[song, 1:BAR] *= instruments @ weights
+                beats[song] /= beats[song].sum()
+        return beats
 
     def _given(
         self, name: str, words: list[Word], heads: NDArray[np.float64]

@@ -317,15 +317,9 @@ class ExactLoop:
             return self.weighing.instruments(self.bar * TICKS_PER_BAR + word["beat"] - 1)
         return None
 
-    def again(self) -> int:
-        """Class of the beat that is the present tick, if it matters who plays there; else 0."""
-        matters = self.weighing.uneven and self.position >= 0 and not self.notes_left
-        return self.position + 1 if matters else 0
-
-    def shared(self, instruments: Head) -> float:
-        """By what that beat's probability is multiplied, given those who would play, or not."""
-        others = [label for label in self.playing - self.used if label > self.instrument]
-        return self.weighing.shared(instruments, others)
+    def band(self, word: Word) -> Head | None:
+        """Weights of the classes of instruments that may play next; None where all are alike."""
+        return self.weighing.band if word["type"] == METRICAL else None
 
     def untangled(self, name: str, word: Word, head: Head, beat: Head) -> Head:
         """The head of a field that knows the type alone, given the beat that was drawn.

@@ -90,7 +90,8 @@ class Guided:
 
     def heads(self, hidden: Tensor) -> Heads:
         """What says the attributes after the words that were read last."""
-        return _GuidedHeads(self.fast.heads(torch.cat([hidden, self.untold])), self.factor)
+        both = self.fast.heads(torch.cat([hidden, self.untold]))
+        return _GuidedHeads(both, self.factor, len(hidden))
 
     def kept(self, memories: Sequence[Memory], rows: Tensor) -> list[Memory]:
         """What is remembered of some of the songs."""
@@ -100,20 +101,24 @@ class Guided:
 class _GuidedHeads:
     """Heads of songs told and untold, as one."""
 
-    def __init__(self, both: Heads, factor: float) -> None:
+    def __init__(self, both: Heads, factor: float, songs: int) -> None:
         self.both = both
         self.factor = factor
+        self.songs = songs
 
     def logits(self, name: str, words: Sequence[Mapping[str, int]]) -> NDArray[np.float64]:
         """As `Heads` says."""
-        return self._guided(self.both.logits(name, [*words, *words]))
+        return self._guided(*np.split(self.both.logits(name, [*words, *words]), 2))
 
-    def ahead(self, name: str, words: Sequence[Mapping[str, int]]) -> NDArray[np.float64]:
+    def ahead(
+        self, name: str, song: int, words: Sequence[Mapping[str, int]]
+    ) -> NDArray[np.float64]:
         """As `Heads` says."""
-        return self._guided(self.both.ahead(name, [*words, *words]))
+        told, untold = (self.both.ahead(name, row, words) for row in (song, self.songs + song))
+        return self._guided(told, untold)
 
-    def _guided(self, both: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Logits from those of songs told and untold."""
-        told, untold = np.split(both, 2)
+    def _guided(
+        self, told: NDArray[np.float64], untold: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
         logits: NDArray[np.float64] = untold + self.factor * (told - untold)
         return logits

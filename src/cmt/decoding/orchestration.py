@@ -1,14 +1,14 @@
 """Orchestration: who rests in a section hardly plays, and who has moved plays higher or lower.
 
-The probability of an instrument that rests is multiplied by a small weight, and that of another
-simu-note on the same tick by what is left of those who would play it; who has rested, and rests no
-more, comes in soon. Pitches of an instrument that has moved lean to where it is to be, the more the
-farther its last notes are from there.
+The probability of an instrument that rests is multiplied by a small weight, and that of each tick
+by the mean weight of those who would play on it; who has rested, and rests no more, comes in soon.
+Pitches of an instrument that has moved lean to where it is to be, the more the farther its last
+notes are from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -26,7 +26,6 @@ DRUMS_FILL = np.exp(FILL * (np.arange(CLASSES) == DRUMS))
 LEAN = 0.05
 FARTHEST, WIDEST = 6, 12  # semitones that count of the latter, and of the former
 MEMORY = 12  # notes that count as the last
-TINY = 1e-12  # added to probabilities of which a share is taken
 
 
 class Orchestration:
@@ -77,13 +76,6 @@ class Orchestration:
         if self.form is None or not self.form.fills_at(tick):
             return self.weights
         return DRUMS_FILL if self.weights is None else self.weights * DRUMS_FILL
-
-    def shared(self, instruments: Head, others: Collection[int]) -> float:
-        """The mean weight of some instruments, by their probabilities (classes,)."""
-        if self.weights is None or not others:
-            return 1.0
-        likely = instruments[list(others)] + TINY
-        return float(likely @ self.weights[list(others)] / likely.sum())
 
     def hear(self, instrument: int, pitch: int) -> None:
         """Hear a note of a pitched instrument: class of its pitch."""

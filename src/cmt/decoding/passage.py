@@ -93,13 +93,9 @@ class PassageLoop:
         """As the loop corrects it."""
         return self.loop.given(name, word, head)
 
-    def again(self) -> int:
+    def band(self, word: Word) -> Head | None:
         """As the loop says."""
-        return self.loop.again()
-
-    def shared(self, instruments: Head) -> float:
-        """As the loop says."""
-        return self.loop.shared(instruments)
+        return self.loop.band(word)
 
     def untangled(self, name: str, word: Word, head: Head, beat: Head) -> Head:
         """As the loop corrects it."""

@@ -5,8 +5,6 @@ Each of them is a part of its own: `orchestration`, `drumming`, `voicing` and `l
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 
 from cmt.decoding.drumming import strokes
@@ -48,13 +46,9 @@ class Weighing:
             self.leading.add(instrument, pitch)
 
     @property
-    def uneven(self) -> bool:
-        """Whether some instruments rest, or are to come in."""
-        return self.orchestration.weights is not None
-
-    def shared(self, instruments: Head, others: Collection[int]) -> float:
-        """The mean weight of the instruments that may follow on a tick, by their probabilities."""
-        return self.orchestration.shared(instruments, others)
+    def band(self) -> Head | None:
+        """Of the classes of instruments in the present bar."""
+        return self.orchestration.weights
 
     def instruments(self, tick: int) -> Head | None:
         """Of the classes of instruments, for a simu-note at a tick."""

@@ -170,8 +170,10 @@ class Heads(Protocol):
     def logits(self, name: str, words: Sequence[Mapping[str, int]]) -> NDArray[np.float64]:
         """Logits (songs, classes) of an attribute, given those of the words that were drawn."""
 
-    def ahead(self, name: str, words: Sequence[Mapping[str, int]]) -> NDArray[np.float64]:
-        """The same, given what may be drawn; nothing is settled by it."""
+    def ahead(
+        self, name: str, song: int, words: Sequence[Mapping[str, int]]
+    ) -> NDArray[np.float64]:
+        """Logits (words, classes) given words that may come next in a song; none is settled."""
 
 
 def _next_word(model: CMT, precision: str) -> Callable[[Tensor], Heads]:
@@ -202,7 +204,12 @@ class _PublishedHeads:
         types = [word.get("type", 0) for word in words]
         return self.all[np.arange(len(words)), types, self.columns[name]]
 
-    ahead = logits
+    def ahead(
+        self, name: str, song: int, words: Sequence[Mapping[str, int]]
+    ) -> NDArray[np.float64]:
+        """As `Heads` says."""
+        types = [word["type"] for word in words]
+        return self.all[song, types, self.columns[name]]
 
 
 # Of each attribute: what its classes say to all heads (classes, heads, width); the weight (width,
@@ -230,17 +237,22 @@ class _ChainedHeads:
         for before in self.drawn[self.known : place]:
             self.said += self.layers[before][0][[word[before] for word in words]]
         self.known = place
-        x = self.said[:, place]
+        return self._head(name, self.said[:, place])
+
+    def ahead(
+        self, name: str, song: int, words: Sequence[Mapping[str, int]]
+    ) -> NDArray[np.float64]:
+        """As `Heads` says."""
+        place = self.drawn.index(name)
+        said = np.repeat(self.said[song : song + 1, place], len(words), axis=0)
+        for before in self.drawn[self.known : place]:
+            said += self.layers[before][0][[word[before] for word in words], place]
+        return self._head(name, said)
+
+    def _head(self, name: str, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Logits (rows, classes) from what is said to a head (rows, width)."""
         _, weight, bias = self.layers[name]
         logits: NDArray[np.float64] = ((x * expit(x)) @ weight + bias).astype(np.float64)
-        return logits
-
-    def ahead(self, name: str, words: Sequence[Mapping[str, int]]) -> NDArray[np.float64]:
-        """As `Heads` says."""
-        settled = self.said, self.known
-        self.said = self.said.copy()
-        logits = self.logits(name, words)
-        self.said, self.known = settled
         return logits
 
 
