@@ -14,7 +14,7 @@ python=.venv/bin/python
 
 # What is kept, cut, cleaned and held out is said there.
 $python runs/default_data.py "$music" dataset/default
-$python runs/arranged_data.py "$music" dataset/default/midi/arranged --count 2600
+$python runs/arranged_data.py "$music" dataset/default/midi/arranged --count 3400
 # One table of both, in which an epoch has found pieces twice. Arranged pieces that are held out are
 # put aside, so that the losses are those of found music.
 $python - <<'PYTHON'
@@ -44,7 +44,7 @@ $python src/midi2numpy_mix.py --midi_dir dataset/default/midi --out_name default
 # without windows it cannot count.
 $python src/train.py -n default_own -t dataset/default.npz --vocabulary own --meter \
     --keys --chain 256 --windowed 1 3 5 --d_model 384 --n_layers 6 --n_heads 6 --d_ff 1440 \
-    --dropout 0.15 -e 22 -b 32 -l 2e-3 --muon --weight_decay 0.1 --transpose 6 --drop_track 0.15 \
+    --dropout 0.15 -e 21 -b 32 -l 2e-3 --muon --weight_decay 0.1 --transpose 6 --drop_track 0.15 \
     --untold 0.3 --excerpts 0.6 --workers 14
 
 # A quarter of the bytes, and nothing but the model.

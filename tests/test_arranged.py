@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from arranged import bands, basses, layers
+from arranged import bands, basses, layers, variety
 from arranged.draft import Draft, Section
 from arranged.drums import own_patterns
 from arranged.grooves import Library, read_grooves
@@ -74,13 +74,17 @@ def test_a_tune_in_minor_keeps_its_shape() -> None:
 def test_melodies_rest_on_chord_tones_and_go_by_steps(manner: str) -> None:
     notes = melody(random.Random(1), LOOP * 2, A_MINOR, manner)
     assert [n.tick for n in notes] == sorted({n.tick for n in notes})
-    strong = [n for n in notes if n.tick % 8 == 0]
+    ends = [n.tick for n in notes[1:]]
+    strong = [
+        n for n, end in zip(notes, ends, strict=False) if n.tick % 16 == 0 or end - n.tick >= 16
+    ]
+    assert len(strong) > 4
     assert all(n.pitch % 12 in (LOOP * 2)[n.tick // 4].tones for n in strong)
     steps = np.abs(np.diff([n.pitch for n in notes]))
     assert np.median(steps) <= 4 and steps.max() <= 12
 
 
-@pytest.mark.parametrize("line", [basses.long_notes, basses.plain, basses.walking])
+@pytest.mark.parametrize("line", [basses.long_notes, basses.plain, basses.walking, basses.melodic])
 def test_basses_are_on_roots_where_chords_change(line: Layer) -> None:
     sheet = layers.Sheet(LOOP, A_MINOR)
     notes = {n.tick: n.pitch for n in line(random.Random(2), sheet)}
@@ -122,6 +126,50 @@ def test_sections_return_and_all_can_be_played(style: str) -> None:
     assert (bass["tick"][:-1] + bass["duration"][:-1] <= bass["tick"][1:]).all()
     kept = words_to_song(song_to_words(song)).notes
     assert len(kept) == len(notes)
+
+
+def rhythms(notes: list[Note], section: Section) -> list[frozenset[int]]:
+    """Onsets of each bar of a section, from the bar's first tick on."""
+    bars = range(section.start, section.start + section.bars)
+    return [frozenset(n.tick - 16 * bar for n in notes if n.tick // 16 == bar) for bar in bars]
+
+
+def test_parts_vary_as_their_phrases_return() -> None:
+    differing = []
+    for seed in range(12):
+        piece = draft("pop", seed)
+        piece.add("Strings", layers.stabs(piece.rng, piece.sheet()))
+        plain = rhythms(piece.parts["Strings"], piece.sections[1])
+        variety.vary(piece)
+        varied = rhythms(piece.parts["Strings"], piece.sections[1])
+        assert varied == rhythms(piece.parts["Strings"], piece.sections[3])  # A again
+        differing.append(len(set(varied)) > len(set(plain)))
+    assert np.mean(differing) > 0.7
+
+
+def test_a_thin_piece_has_the_same_few_places_in_all_bars() -> None:
+    left = []
+    for seed in range(12):
+        piece = draft("pop", seed)
+        piece.add("Piano", [Note(tick, 1, 60) for tick in range(piece.length)])
+        variety.thin(piece)
+        bars = [bar for section in piece.sections for bar in rhythms(piece.parts["Piano"], section)]
+        assert len(set(bars)) == 1
+        assert {0, 4, 8, 12} <= bars[0]
+        left.append(len(bars[0]))
+    assert np.mean(left) < 11
+
+
+def test_held_notes_end_where_the_chord_does() -> None:
+    notes = [Note(0, 2, 60), Note(4, 2, 64), Note(16, 2, 65)]
+    ends = [16] * 16 + [32] * 16
+    for seed in range(8):
+        held = variety.played(random.Random(seed), notes, "held", ends)
+        assert {n.tick + n.duration for n in held[:2]} <= {15, 16}
+        legato = variety.played(random.Random(seed), notes, "legato", ends)
+        assert legato[0].duration in (3, 4)
+        assert [n._replace(duration=0) for n in legato] == [n._replace(duration=0) for n in notes]
+    assert variety.played(random.Random(0), notes, "written", ends) == notes
 
 
 def shifted(notes: np.ndarray, start: int, bars: int) -> list[tuple[int, int, int]]:

@@ -19,43 +19,51 @@ PLAYERS: dict[str, Players] = {
         "Guitar": (1, (layers.power, layers.power, layers.muted)),
         "Strings": (
             0.7,
-            (layers.pad, layers.line, layers.counter, layers.ostinato, layers.arpeggio),
+            (layers.pad, layers.pad, layers.line, layers.counter, layers.ostinato),
         ),
-        "Piano": (0.25, (layers.arpeggio, layers.keys, layers.sparkle)),
+        "Piano": (0.25, (layers.arpeggio, layers.pad, layers.sparkle)),
     },
     "dance": {
-        "Bass": (1, (basses.danced, basses.danced, basses.with_kick)),
-        "Strings": (1, (layers.stabs, layers.arpeggio, layers.pad, layers.pulse, layers.counter)),
-        "Piano": (0.65, (layers.stabs, layers.keys, layers.wide)),
-        "Guitar": (0.4, (layers.strum, layers.muted)),
+        "Bass": (1, (basses.danced, basses.danced, basses.with_kick, basses.melodic)),
+        "Strings": (
+            1,
+            (layers.stabs, layers.arpeggio, layers.pad, layers.pad, layers.line, layers.counter),
+        ),
+        "Piano": (0.65, (layers.stabs, layers.keys, layers.wide, layers.pad)),
+        "Guitar": (0.4, (layers.strum, layers.muted, layers.counter)),
     },
     "electronic": {
         "Bass": (1, (basses.danced, basses.with_kick, basses.plain)),
         "Strings": (1, (layers.arpeggio, layers.pad, layers.stabs, layers.ostinato, layers.high)),
-        "Piano": (0.55, (layers.sparkle, layers.keys, layers.arpeggio, layers.stabs)),
-        "Guitar": (0.35, (layers.muted, layers.sparkle, layers.arpeggio)),
+        "Piano": (0.55, (layers.sparkle, layers.keys, layers.arpeggio, layers.pad)),
+        "Guitar": (0.35, (layers.muted, layers.sparkle, layers.arpeggio, layers.counter)),
     },
     "rock": {
-        "Bass": (1, (basses.with_kick, basses.with_kick, basses.plain)),
-        "Guitar": (1, (layers.power, layers.strum, layers.muted, layers.arpeggio)),
-        "Piano": (0.5, (layers.keys, layers.hands, layers.stabs, layers.wide)),
-        "Strings": (0.6, (layers.pad, layers.line, layers.counter, layers.stabs)),
+        "Bass": (1, (basses.with_kick, basses.with_kick, basses.melodic)),
+        "Guitar": (1, (layers.power, layers.strum, layers.arpeggio, layers.muted, layers.muted)),
+        "Piano": (0.5, (layers.keys, layers.hands, layers.pad, layers.line, layers.wide)),
+        "Strings": (0.6, (layers.pad, layers.pad, layers.line, layers.counter, layers.high)),
     },
     "pop": {
-        "Bass": (1, (basses.with_kick, basses.plain)),
-        "Guitar": (0.8, (layers.strum, layers.picked, layers.muted, layers.arpeggio)),
-        "Piano": (0.8, (layers.keys, layers.hands, layers.hands, layers.wide, layers.stabs)),
-        "Strings": (0.75, (layers.pad, layers.line, layers.counter, layers.high, layers.stabs)),
+        "Bass": (1, (basses.with_kick, basses.with_kick, basses.plain, basses.melodic)),
+        "Guitar": (
+            0.8,
+            (layers.strum, layers.arpeggio, layers.arpeggio, layers.picked, layers.muted),
+        ),
+        "Piano": (0.8, (layers.keys, layers.hands, layers.pad, layers.wide, layers.counter)),
+        "Strings": (0.75, (layers.pad, layers.pad, layers.line, layers.counter, layers.high)),
     },
     "country": {
-        "Bass": (1, (basses.walking, basses.walking, basses.plain)),
-        "Guitar": (1, (layers.picked, layers.strum, layers.picked)),
-        "Piano": (0.4, (layers.keys, layers.hands)),
+        "Bass": (1, (basses.walking, basses.walking, basses.melodic)),
+        "Guitar": (1, (layers.picked, layers.strum, layers.strum)),
+        "Piano": (0.4, (layers.keys, layers.hands, layers.pad)),
         "Strings": (0.5, (layers.line, layers.counter, layers.pad)),
     },
 }
 # Styles whose grooves' basses may give way to one of ours, and how often.
-OWN_BASS = {"rock": 0.5, "pop": 0.5, "country": 0.4, "dance": 0.5, "electronic": 0.5, "blues": 0.25}
+OWN_BASS = {"rock": 0.7, "pop": 0.7, "country": 0.4, "dance": 0.6, "electronic": 0.6, "blues": 0.25}
+
+OWN_GUITAR = 0.5  # of grooves
 
 # Textures of film music: instrument, layers to choose from, and from which intensity on they play.
 FILM: dict[str, tuple[tuple[str, tuple[Layer, ...], int], ...]] = {
@@ -109,7 +117,7 @@ INTENSITY = {"I": 1, "A": 2, "B": 3, "X": 2, "E": 2}
 EVERYWHERE, CHORUS = "IABXE", "BEX"
 SOME = (EVERYWHERE, CHORUS, "AB", "B", "BX")
 # How often an instrument has a second part.
-SECOND = {"Strings": 0.8, "Piano": 0.45, "Guitar": 0.25}
+SECOND = {"Strings": 0.6, "Piano": 0.45, "Guitar": 0.25}
 
 
 def plays(kinds: str) -> Callable[[Section], bool]:
@@ -138,6 +146,8 @@ def complete(draft: Draft, own: bool) -> None:
         add_riff(draft)
     if not own and rng.random() < OWN_BASS.get(draft.style, 0):
         draft.parts["Bass"] = []
+    if not own and rng.random() < OWN_GUITAR:
+        draft.parts["Guitar"] = []
     for name in sorted(players, key=PITCHED.index):
         chance, choices = players[name]
         if len(draft.parts[name]) >= 8 or rng.random() > chance * (1 if own else 0.9):
@@ -157,8 +167,8 @@ def complete(draft: Draft, own: bool) -> None:
         if name in players and draft.parts[name] and rng.random() < chance:
             other = rng.choice(players[name][1])
             draft.add(name, other(rng, sheet), plays(rng.choice(SOME)), other.__name__)
-    if "strings counter" not in draft.about and rng.random() < 0.3:
-        draft.add("Strings", layers.counter(rng, sheet), plays("BX"), "counter")
+    if "strings counter" not in draft.about and rng.random() < 0.4:
+        draft.add("Strings", layers.counter(rng, sheet), plays(rng.choice(SOME)), "counter")
 
 
 def play_film(draft: Draft) -> None:
@@ -172,7 +182,7 @@ def play_film(draft: Draft) -> None:
         draft.add(name, layer(rng, sheet), plays(kinds), layer.__name__)
     if rng.random() < DRUMMED.get(kind, 0):
         patterns = own_patterns(rng, "film")
-        if rng.random() < 0.5:
+        if rng.random() < 0.3:
             patterns = dict.fromkeys(patterns, tom_pattern(rng))
         loop(draft, patterns, rng.choice(("B", "BX", "ABX")))
 

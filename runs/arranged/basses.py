@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from arranged.harmony import Note, nearest
+from arranged.harmony import Note, Span, nearest, scale_at
 from arranged.layers import Sheet
 from arranged.rhythms import alternating, lengths, rhythmic, velocity
 
@@ -13,6 +13,7 @@ LOWEST, HIGHEST = 28, 59
 OFFBEATS = (2, 3, 6, 7, 10, 11, 14)
 # Onsets in a bar, ticks.
 PLAIN = ((0, 8), (0, 6, 8, 14), (0, 3, 8, 11), (0, 6, 8), (0, 8, 14), (0, 4, 8, 12), (0, 10))
+MOVING = ((0, 4, 6, 8, 12, 14), (0, 6, 8, 10, 12), (0, 3, 6, 10, 14), (0, 6, 7, 10, 14))
 DANCED = (
     (2, 6, 10, 14),
     (2, 3, 6, 7, 10, 11, 14, 15),
@@ -44,10 +45,10 @@ def repeated(rng: random.Random, sheet: Sheet, rhythms: Sequence[Sequence[int]])
     """Roots on a rhythm, the octave or the fifth at some places of it, always the same."""
     pattern = rng.choice(rhythms)
     patterns = alternating(rng, pattern)
-    up = [rng.choice((0, 0, 0, 0, 7, 12)) if onset % 8 else 0 for onset in range(16)]
+    up = [rng.choice((0, 0, 0, 2, -2, 7, 12)) if onset % 8 else 0 for onset in range(16)]
     if rng.random() < 0.3:
         up = [12 if onset % 4 == 2 else 0 for onset in range(16)]
-    elif rng.random() < 0.4:
+    elif rng.random() < 0.3:
         up = [0] * 16
     sounding = lengths(rng, 16)
     runs = rng.random() < 0.5
@@ -57,7 +58,7 @@ def repeated(rng: random.Random, sheet: Sheet, rhythms: Sequence[Sequence[int]])
         following = sheet.spans[(number + 1) % len(sheet.spans)].chord
         played = rhythmic(span, patterns[span.bar // 16 % 4], sounding)
         for index, tick, duration in played:
-            pitch = root + up[tick % 16]
+            pitch = _stepped(sheet, span, root, up[tick % 16])
             is_last = (index, tick, duration) == played[-1] and tick % 16 >= 10
             if runs and is_last and following != span.chord:
                 pitch = _approach(sheet, root_of(following.root, sheet.lowest), root)
@@ -99,13 +100,15 @@ def with_kick(rng: random.Random, sheet: Sheet) -> list[Note]:
 
     Every second eight bars have another rhythm.
     """
-    manner = rng.choice(("kick", "kick", "eighths", "own", "own", "mixed"))
+    manner = rng.choice(("kick", "kick", "kick", "eighths", "own", "mixed"))
     extra = [sorted(rng.sample(OFFBEATS, rng.randint(0, 3))) for _ in range(2)]
     own = [sorted({0, *rng.sample(range(3, 15), rng.randint(2, 5))}) for _ in range(2)]
     octave = rng.random() < 0.25
     ending = rng.choice((None, (12, 14), (10, 12, 14), (14,)))
     sounding = lengths(rng, 16)
-    ornaments = {x: rng.choice((7, 12, 7)) for x in range(1, 16) if x % 4 and rng.random() < 0.15}
+    ornaments = {
+        x: rng.choice((2, 2, -2, 7, 12)) for x in range(1, 16) if x % 4 and rng.random() < 0.2
+    }
     notes: list[Note] = []
     for number, span in enumerate(sheet.spans):
         bar, half = span.bar // 16, span.bar // 128 % 2
@@ -124,7 +127,8 @@ def with_kick(rng: random.Random, sheet: Sheet) -> list[Note]:
         following = sheet.spans[(number + 1) % len(sheet.spans)].chord
         played = rhythmic(span, onsets, [sounding[onset] for onset in onsets])
         for index, tick, duration in played:
-            pitch = root + (ornaments.get(tick % 16, 0) if tick != span.tick else 0)
+            up = ornaments.get(tick % 16, 0) if tick != span.tick else 0
+            pitch = _stepped(sheet, span, root, up)
             if octave and tick % 4 == 2:
                 pitch = root + 12
             is_last = (index, tick, duration) == played[-1] and tick != span.tick
@@ -132,6 +136,36 @@ def with_kick(rng: random.Random, sheet: Sheet) -> list[Note]:
                 pitch = _approach(sheet, root_of(following.root, sheet.lowest), root)
             notes.append(Note(tick, duration, pitch, velocity(tick, 90)))
     return notes
+
+
+def melodic(rng: random.Random, sheet: Sheet) -> list[Note]:
+    """A line of its own: the root first, then tones and steps of the scale that lie near."""
+    patterns = alternating(rng, rng.choice((*PLAIN, *MOVING)))
+    # Of each place of the bar: a tone of the chord, or a step from the note before.
+    manners = [rng.choice(("root", "fifth", "third", "up", "down")) for _ in range(16)]
+    sounding = lengths(rng, 16)
+    notes: list[Note] = []
+    pitch = root_of(sheet.spans[0].chord.root, sheet.lowest)
+    for span in sheet.spans:
+        scale = scale_at(sheet.key, span.chord)
+        tones = span.chord.tones
+        classes = {"root": tones[:1], "third": tones[1:2], "fifth": tones[2:3] or tones[:1]}
+        for _, tick, duration in rhythmic(span, patterns[span.bar // 16 % 4], sounding):
+            manner = manners[tick % 16] if tick != span.tick else "root"
+            step = {"up": 2, "down": -2}.get(manner, 0)
+            allowed = classes.get(manner) or [tone for tone in scale if tone != pitch % 12]
+            middle = pitch + step + (sheet.lowest + 8 - pitch) // 6
+            pitch = nearest(middle, allowed, LOWEST - 2, HIGHEST)
+            notes.append(Note(tick, duration, pitch, velocity(tick, 86)))
+    return notes
+
+
+def _stepped(sheet: Sheet, span: Span, root: int, up: int) -> int:
+    """So many semitones above the root; a step is one of the scale."""
+    if abs(up) != 2:
+        return root + up
+    classes = [tone for tone in scale_at(sheet.key, span.chord) if tone != root % 12]
+    return nearest(root + up, classes, LOWEST - 2, HIGHEST)
 
 
 def _approach(sheet: Sheet, target: int, root: int) -> int:

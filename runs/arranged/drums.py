@@ -122,7 +122,7 @@ CYMBALS = (
     "x.x.x.x.x.x.x.xx",
 )
 FAST_CYMBALS = (2, 5, 9, 10)  # of CYMBALS, for slower or electronic music
-SLOW_CYMBALS = (0, 1, 3, 6, 11)
+SLOW_CYMBALS = (0, 1, 3, 3, 6, 11)
 EXTRAS = (
     "x.o.x.o.x.o.x.o.",
     "oxoxoxoxoxoxoxox",
@@ -181,10 +181,10 @@ def own_patterns(rng: random.Random, style: str) -> dict[str, Pattern]:
         cymbals = [CYMBALS[4], CYMBALS[7], CYMBALS[2]]
     hats = rng.choice(cymbals if rng.random() < 0.7 else CYMBALS)
     snare = rng.choice((CLAP, SNARE, SNARE)) if style in ("dance", "electronic") else SNARE
-    extra = rng.choice(EXTRAS) if rng.random() < 0.45 else "." * 16
+    extra = rng.choice(EXTRAS) if rng.random() < 0.75 else "." * 16
     extra_sound = rng.choice((SHAKER, TAMBOURINE, COWBELL if style == "dance" else SHAKER))
     high = rng.choice((CLOSED, CLOSED, CLOSED, PEDAL if style == "film" else CLOSED))
-    loud = rng.choice((OPEN, RIDE, RIDE, CLOSED, CRASH if style in ("metal", "rock") else RIDE))
+    loud = rng.choice((OPEN, CLOSED, RIDE, CLOSED, CRASH if style in ("metal", "rock") else RIDE))
     wider = rng.choice([c for c in cymbals if c != hats] or [hats])
     second = _changed(rng, kick) if rng.random() < 0.4 else kick
     fourth = _changed(rng, other_kick) if rng.random() < 0.4 else other_kick

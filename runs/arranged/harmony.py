@@ -190,13 +190,16 @@ def enriched(
 
     A chord is coloured the same way wherever it comes.
     """
-    amount = COLOUR.get(style, 0.6) * rng.choice((0.3, 0.8, 1, 1.5))
+    amount = COLOUR.get(style, 0.7) * rng.choice((0.3, 0.8, 1, 1.5))
 
     def heard(start: int, stop: int) -> list[int]:
         return [
             note.pitch
             for note in melody
-            if note.duration >= 2 and note.tick % 4 == 0 and start * 4 <= note.tick < stop * 4
+            if note.duration >= 2
+            and note.tick % 4 == 0
+            and note.tick < stop * 4
+            and note.tick + note.duration > start * 4
         ]
 
     turned = _with_turns(rng, list(chords), key, amount, heard)
@@ -216,12 +219,12 @@ def _coloured(rng: random.Random, chord: Chord, key: Key, amount: float) -> Chor
     degree = (chord.root - key.tonic) % PITCH_CLASSES
     if chord.quality == "":
         if degree == 7:
-            return replace(chord, quality=rng.choice(("7", "sus4", "9")))
+            return replace(chord, quality=rng.choice(("7", "7", "sus4", "9")))
         if degree in (0, 3, 5, 8):
-            return replace(chord, quality=rng.choice(("(add9)", "M7", "M9", "6", "sus2")))
+            return replace(chord, quality=rng.choice(("(add9)", "M7", "M9", "6", "7", "sus2")))
         return replace(chord, quality=rng.choice(("7", "(add9)")))
     if chord.quality == "m":
-        return replace(chord, quality=rng.choice(("m7", "m7", "m9", "m(add9)")))
+        return replace(chord, quality=rng.choice(("m7", "m7", "m9", "m(add9)", "m6")))
     return chord
 
 
@@ -236,7 +239,7 @@ def _with_turns(
 
     Some bars begin suspended. `heard` tells the melody's pitches between two beats.
     """
-    turns = rng.random() < 0.75
+    turns = rng.random() < 0.6
     subdominant = Chord((key.tonic + 5) % 12, "m" if key.mode == "minor" else "")
     for beat in range(0, len(chords), 4):
         if len(set(chords[beat : beat + 4])) > 1:
@@ -245,7 +248,8 @@ def _with_turns(
         if turns and beat // 4 % 2 and following != chord and rng.random() < 0.6:
             dominants = (following.root + 7, key.tonic + 7)
             choices = [Chord(r % 12, q) for r in dominants for q in ("", "7")]
-            new = rng.choice([*choices, subdominant])
+            leading = Chord((following.root - 1) % PITCH_CLASSES, "dim7")
+            new = rng.choice([*choices, subdominant, leading])
             if all(p % 12 in new.tones for p in heard(beat + 2, beat + 4)):
                 chords[beat + 2 : beat + 4] = [new] * 2
         elif (

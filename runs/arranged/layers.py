@@ -54,10 +54,11 @@ Layer = Callable[[random.Random, Sheet], list[Note]]
 
 
 def pad(rng: random.Random, sheet: Sheet) -> list[Note]:
-    """Chords held; a tone that stays is held on, for a bar at most."""
+    """Chords held; a tone that stays is held on, for a bar or longer."""
     low, high = rng.choice(((55, 76), (60, 81), (52, 72)))
-    size = rng.choice((3, 3, 4, 2))
+    size = rng.choice((3, 4, 4, 3, 2))
     notes: list[Note] = []
+    tied = rng.random() < 0.4  # over the bar line, too
     last: list[int] | None = None
     for span in sheet.spans:
         last = voicing(span.chord, last, low, high, size)
@@ -67,7 +68,7 @@ def pad(rng: random.Random, sheet: Sheet) -> list[Note]:
                 for i in range(max(0, len(notes) - 8), len(notes))
                 if notes[i].pitch == pitch
                 and notes[i].tick + notes[i].duration == span.tick
-                and span.tick % 16
+                and (tied or span.tick % 16)
             ]
             if held:
                 old = notes[held[0]]
@@ -166,7 +167,7 @@ def keys(rng: random.Random, sheet: Sheet) -> list[Note]:
 
 def strum(rng: random.Random, sheet: Sheet) -> list[Note]:
     """Chords of a guitar on a rhythm."""
-    size = rng.choice((3, 4, 4, 5))
+    size = rng.choice((2, 3, 3, 4, 5))
     return _chords(rng, sheet, rng.choice(GUITAR_RHYTHMS), (45, 67), size, vary=0.2)
 
 
@@ -181,9 +182,11 @@ def _chords(
     patterns = alternating(rng, pattern)
     sounding = lengths(rng, 16)
     thinned = {i for i in range(1, len(pattern)) if i % 2 and rng.random() < vary}
-    turned = rng.choice((0, 0, 1, 2))  # every so many bars the voicing is taken higher
+    # Every so many bars the voicing is taken higher.
+    turned = rng.choice((0, 1, 1, 2)) if vary >= 0.5 else 0
     pushed = 14 in pattern and rng.random() < 0.3  # the last chord is already the next bar's
     notes: list[Note] = []
+    rocking = rng.random() < vary  # every second chord is taken higher
     last = None
     for number, span in enumerate(sheet.spans):
         last = voicing(span.chord, last, *between, size)
@@ -192,6 +195,8 @@ def _chords(
         shape = [*last[1:], last[0] + 12] if turned and bar // turned % 2 else last
         for index, tick, duration in rhythmic(span, patterns[bar % 4], sounding):
             played = shape[1:] if index in thinned and len(shape) > 2 else shape
+            if rocking and index % 2:
+                played = [*played[1:], played[0] + 12]
             if pushed and tick % 16 == 14:
                 played = voicing(following, last, *between, size)
             notes += [Note(tick, duration, p, velocity(tick, 74)) for p in played]
@@ -264,11 +269,12 @@ def power(rng: random.Random, sheet: Sheet) -> list[Note]:
     """Power chords, held or in eighths."""
     pattern = rng.choice(((0,), (0, 8), (0, 2, 4, 6, 8, 10, 12, 14), (0, 6), (0, 6, 8, 14)))
     sounding = [rng.choice((1.0, 1.0, 0.5))] * len(pattern)
+    stack = rng.choice(((0, 7), (0, 7), (0, 7, 12)))
     notes = []
     for span in sheet.spans:
         root = 40 + (span.chord.root - 4) % 12
         for _, tick, duration in rhythmic(span, pattern, sounding):
-            notes += [Note(tick, duration, root + up, velocity(tick, 88)) for up in (0, 7, 12)]
+            notes += [Note(tick, duration, root + up, velocity(tick, 88)) for up in stack]
     return notes
 
 

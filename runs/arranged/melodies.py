@@ -49,7 +49,8 @@ CONTOURS = ((1, 1, -1), (-1, -1, 1), (2, -1, -1), (-2, 1, 1), (1, -1, 0), (0, 0,
 def melody(rng: random.Random, chords: Sequence[Chord], key: Key, manner: str) -> list[Note]:
     """A melody over chords given per beat; `manner` is a name of RHYTHMS."""
     cells = rng.sample(RHYTHMS[manner], 2)
-    contours = [[step for _ in range(4) for step in rng.choice(CONTOURS)] for _ in cells]
+    loose = rng.choice((0.1, 0.4, 0.8))  # how often a bar has its rhythm otherwise
+    contours = [[step for _ in range(6) for step in rng.choice(CONTOURS)] for _ in cells]
     plan = rng.choice(PLANS[:4] if manner == "long" else PLANS)
     detached = rng.random() < 0.35
     base, sequence = rng.randint(67, 75), rng.choice((0, 0, -2, 2))
@@ -61,12 +62,23 @@ def melody(rng: random.Random, chords: Sequence[Chord], key: Key, manner: str) -
         which = 0 if kind == "c" else int(kind)
         onsets: Sequence[int] = cells[which]
         contour = contours[which]
+        if rng.random() < loose:
+            onsets = _otherwise(rng, onsets)
         if kind == "c":  # a cadence: fewer notes, downwards, the last one held
             onsets, contour = onsets[: max(1, len(onsets) // 2)], [-1] * 12
         start = base + sequence * (bar // 2 % 2) + (5 if bar % 8 in (4, 5) else 0) * (sequence != 0)
         begin = start if kind != "c" or not notes else notes[-1].pitch
         notes += _bar(rng, chords, key, bar, onsets, contour, begin, detached)
     return notes
+
+
+def _otherwise(rng: random.Random, onsets: Sequence[int]) -> Sequence[int]:
+    """A bar's rhythm with an onset more or less, or pushed: other words sung to it."""
+    changed = set(onsets) ^ {rng.choice((2, 3, 4, 6, 7, 10, 11, 12, 14))}
+    pushed = rng.choice((4, 8, 12))
+    if pushed in changed and rng.random() < 0.4:
+        changed = changed - {pushed} | {pushed - rng.choice((1, 2))}
+    return sorted(changed) or onsets
 
 
 def _bar(
@@ -84,7 +96,7 @@ def _bar(
     for index, onset in enumerate(onsets):
         chord = chords[bar * 4 + onset // 4]
         end = onsets[index + 1] if index + 1 < len(onsets) else 16
-        is_strong = onset % 8 == 0 or end - onset >= 4 or index == len(onsets) - 1
+        is_strong = index == 0 or end - onset >= 8 or index == len(onsets) - 1
         classes = chord.tones if is_strong else scale_at(key, chord)
         want = pitch + (2 * contour[index] if index else 0)
         want += -3 if want > 79 else 3 if want < 64 else 0

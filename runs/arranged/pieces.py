@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from arranged import bands
+from arranged import bands, variety
 from arranged.draft import PITCHED, Draft, Section
 from arranged.drums import CRASH, Drummers, Pattern, own_patterns
 from arranged.grooves import Groove, Library, play
@@ -51,16 +51,18 @@ TEMPI = {  # BPM, lowest and highest
 SLOW = re.compile("ballad|slow|lullaby|bald|spiritual|mellow", re.IGNORECASE)
 # Who plays the melody, and how likely.
 SINGERS = {
-    "rock": {"Guitar": 5, "Strings": 3, "Piano": 2},
-    "metal": {"Guitar": 5, "Strings": 4, "Piano": 1},
-    "country": {"Guitar": 5, "Strings": 4, "Piano": 1},
+    "rock": {"Guitar": 2, "Strings": 7, "Piano": 1},
+    "metal": {"Guitar": 2, "Strings": 7, "Piano": 1},
+    "country": {"Guitar": 2, "Strings": 7, "Piano": 1},
     "dance": {"Strings": 5, "Piano": 3, "Guitar": 1},
     "electronic": {"Strings": 6, "Piano": 3, "Guitar": 1},
     "ambient": {"Strings": 5, "Piano": 4, "Guitar": 2},
     "film": {"Strings": 5, "Piano": 4, "Guitar": 2},
 }
-SUNG_BY = {"Strings": 4, "Piano": 4, "Guitar": 3}
-CENTRE = {"Piano": 72, "Guitar": 65, "Strings": 72}  # of a melody's pitches
+SUNG_BY = {"Strings": 7, "Piano": 2, "Guitar": 2}
+OCTAVES = (0, 0, 0, 12)  # above it
+CENTRE = {"Piano": 72, "Guitar": 65, "Strings": 75}  # of a melody's pitches
+THIN = 0.17  # share of pieces with few onsets between beats
 # Who doubles whom.
 DOUBLED = (
     ("Guitar", "Piano"),
@@ -135,10 +137,14 @@ def arrange(
             draft.parts |= play(bars, plan, studio.folder, seed, grooves.swung)
         files += _drums(draft, studio, own=not grooves, swung=bool(grooves and grooves.swung))
         bands.complete(draft, own=not grooves)
+    variety.vary(draft)
+    if rng.random() < THIN:
+        variety.thin(draft)
     singer = _sing(draft)
     if style not in ("film", "ambient"):
         _double(draft)
         draft.enter_one_by_one()
+    variety.play(draft)
     draft.return_note_for_note(rng.choice((0.3, 0.8, 0.8, 1)))
     draft.end()
     song, velocities = draft.song()
@@ -282,12 +288,14 @@ def _fills(draft: Draft, studio: Studio) -> list[str]:
     used = []
     for section in draft.sections[:-1]:
         if section.is_own or rng.random() > 0.75:
+            if rng.random() < 0.5:
+                drums.append(Note(section.stop, 1, CRASH, 106))
             continue
         fill, bar = rng.choice(fills), section.start + section.bars - 1
         cut = bar * 16 + rng.choice((4, 8, 8, 8, 12, 12))
         drums[:] = [n for n in drums if not cut <= n.tick < bar * 16 + 16]
         drums += [n for n in fill.at(bar, 0) if n.tick >= cut]
-        if rng.random() < 0.7:
+        if rng.random() < 0.8:
             drums.append(Note(section.stop, 1, CRASH, 106))
         used.append(fill.source)
     return list(dict.fromkeys(used))
@@ -324,6 +332,8 @@ def _sung(draft: Draft, section: Section, name: str, harmony: bool) -> list[Note
     """A section's melody in an instrument's octave, with chord tones below it or without."""
     middle = float(np.median([note.pitch for note in section.melody]))
     up = 12 * round((CENTRE[name] - middle) / 12)
+    # The same octave wherever the section comes.
+    up += random.Random(f"{draft.length} {section.kind} {middle}").choice(OCTAVES)
     notes = []
     for note in section.melody:
         tick = section.first + note.tick
@@ -348,7 +358,7 @@ def _double(draft: Draft) -> None:
             notes = [n._replace(pitch=n.pitch + up, velocity=80) for n in parts["Bass"]]
             where = bands.plays(rng.choice(("B", "AB", "BEX")))
             draft.add(name, notes, where, "doubles bass")
-    for source, name in rng.sample(DOUBLED, rng.choice((0, 1, 1, 2))):
+    for source, name in rng.sample(DOUBLED, rng.choice((1, 1, 2, 2))):
         notes = list(parts[source])
         if rng.random() < 0.5:
             top: dict[int, Note] = {}

@@ -9,6 +9,9 @@ from arranged.harmony import Span
 
 # Onsets in a bar (ticks) of chords, by who plays them.
 PIANO_RHYTHMS = (
+    (0, 12),
+    (0, 8, 14),
+    (0, 10),
     (0,),
     (0, 8),
     (0, 4, 8, 12),
@@ -23,6 +26,14 @@ PIANO_RHYTHMS = (
     (0, 3, 6, 10, 13),
 )
 GUITAR_RHYTHMS = (
+    (0,),
+    (0, 8),
+    (0, 8, 12),
+    (0, 4, 8, 12),
+    (0, 3, 7, 8, 11, 15),
+    (0, 2, 3, 5, 6, 8, 10, 11, 13, 14),
+    (0, 3, 6, 9, 12, 14),
+    (0, 4, 6, 7, 10, 12, 14, 15),
     (0, 4, 6, 10, 12, 14),
     (0, 2, 4, 6, 8, 10, 12, 14),
     (0, 6, 10, 12),
@@ -105,7 +116,7 @@ def lengths(rng: random.Random, slots: int) -> list[float]:
 
 
 def alternating(
-    rng: random.Random, pattern: Sequence[int], chance: float = 0.6
+    rng: random.Random, pattern: Sequence[int], chance: float = 0.75
 ) -> list[tuple[int, ...]]:
     """A pattern for each of four bars: every second or fourth one may have onsets of its own."""
     usual = tuple(pattern)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 BLOCK_BARS = 8
 BLOCK = BLOCK_BARS * 16  # ticks
+VAMP = 0.3  # share of blocks
 MAX_BLOCKS = 3  # of a tune
 MIN_CHORDS, MIN_NOTES = 6, 24  # of a tune
 MIN_BLOCK_NOTES = 12
@@ -273,15 +274,17 @@ def from_progressions(
     """Blocks over a progression and another of its mode and mood, with melodies or without."""
     same = [p for p in progressions if p.mode == first.mode and p is not first]
     second = rng.choice([p for p in same if p.moods & first.moods] or same)
-    manner = rng.choice(MANNERS.get(style, SUNG)) if rng.random() < 0.75 else "none"
+    manner = rng.choice(MANNERS.get(style, SUNG)) if rng.random() < 0.92 else "none"
     key = Key(0, first.mode)
     blocks = []
     for progression in (first, second):
         count = len(progression.chords)
-        slow = 8 if style == "ambient" and count <= 4 else 4
+        slow = 8 if count <= 4 and rng.random() < (0.9 if style == "ambient" else 0.4) else 4
         quick = 0.25 if count <= 4 else 0.5
         per = 2 if style != "ambient" and rng.random() < quick else slow
-        row = [chord for chord in progression.chords for _ in range(per)]
+        stays = rng.random() < VAMP  # between two chords
+        used = progression.chords[:2] if stays else progression.chords
+        row = [chord for chord in used for _ in range(per)]
         row = (row * 32)[: BLOCK_BARS * 4]
         notes = melody(rng, row, key, manner) if manner != "none" else []
         blocks.append(Block(row, notes))
