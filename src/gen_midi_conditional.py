@@ -13,9 +13,9 @@
     gen_midi_conditional.py -f inference/clip.npz --visualize --video clip.mp4 --format png pdf
 
 Beside each MIDI file NAME.mid goes NAME.mid.json: how it was made, and the control errors
-(paper section 5.5). Take k of a run has seed + k − 1 and can be made again alone, in the default
-precision. --visualize draws the piano roll over its plan, under the curves of the video that
-video2npz.py left in the npz, as NAME.mid.png.
+(paper section 5.5). Take k of a run, counted over all its files, has seed + k − 1 and can be made
+again alone, in the default precision. --visualize draws the piano roll over its plan, under the
+curves of the video that video2npz.py left in the npz, as NAME.mid.png.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from cmt import limits, markers
 from cmt.files import INFERENCE, PICTURES, InputError, about, unused_name
 from cmt.model import stored
 from cmt.options import (
-    MAX_SEED,
     add_composition,
     add_markers,
     add_overwrite,
     check_composition,
+    check_seed,
     load_model,
     markers_at,
     opened,
@@ -111,8 +111,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         options.error("-f: give files of control words")
     if args.video and not (args.visualize and len(args.files) == 1):
         options.error("--video: goes with --visualize and one file")
-    if args.seed > (most := MAX_SEED - args.num_songs):
-        options.error(f"--seed: give at most {most}, for {args.num_songs} takes")
+    check_seed(options, args, args.num_songs * len(args.files))
     check_composition(options, args)
     return args
 
@@ -177,10 +176,10 @@ def main(argv: list[str] | None = None) -> None:
     stored.find(args.ckpt)
     model = cache(partial(load_model, args))
     skipped = 0
-    for path, stem in zip(args.files, stems, strict=True):
+    for index, stem in enumerate(stems):
         try:
             with only_run(args.out_dir / stem):
-                make(path, stem, model, args)
+                make(index, stem, model, args)
         except InputError as error:
             if len(args.files) == 1:
                 raise
@@ -232,11 +231,12 @@ def marker_files(midi: Path, args: argparse.Namespace) -> list[Path]:
 
 
 def make(
-    path: Path, stem: str, model: Callable[[], tuple[CMT, str]], args: argparse.Namespace
+    index: int, stem: str, model: Callable[[], tuple[CMT, str]], args: argparse.Namespace
 ) -> None:
-    """Make takes for a control file by a model, whose file has a checksum; write them as STEM."""
+    """Make takes for one of the control files by a model, whose file has a checksum, as STEM."""
     from cmt.control import load_control, load_curves
 
+    path = args.files[index]
     control = load_control(path, args.max_hours)
     video = video_panels(path, args) if args.visualize else None
     curves = load_curves(path, args.max_hours)
@@ -247,7 +247,7 @@ def make(
     network, weights = model()
     started = time.perf_counter()
     with about(path):
-        pieces = compose(network, control, settings(args, args.num_songs, args.rank))
+        pieces = compose(network, control, settings(args, args.num_songs, args.rank, index))
     seconds = time.perf_counter() - started
     sources = results.Sources(path.name, control.checksum, str(args.ckpt), weights)
     if args.settings:

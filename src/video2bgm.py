@@ -31,6 +31,7 @@ from cmt.options import (
     add_sound,
     check_composition,
     check_rhythm,
+    check_seed,
     load_model,
     markers_at,
     opened,
@@ -77,6 +78,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     args = options.parse_args([f"{arg}={BALANCE}" if arg in bare else arg for arg in given])
     check_rhythm(options, args)
     check_composition(options, args)
+    check_seed(options, args, len(args.videos))
     if args.output and len(args.videos) > 1:
         options.error("--output goes with one video; use --out_dir")
     if args.output and args.output.suffix.lower() not in VIDEO_SUFFIXES:
@@ -192,7 +194,9 @@ def video2bgm(
 
         network, weights = model()
         with about(video):
-            (piece,) = compose(network, found.control, settings(args))
+            (piece,) = compose(
+                network, found.control, settings(args, file=args.videos.index(video))
+            )
         sources = results.Sources(npz.name, found.control.checksum, str(args.ckpt), weights)
         panels = analysis.panels(found) if pictures else None
         at = markers_at(args, found.frames.fps)

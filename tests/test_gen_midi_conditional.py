@@ -166,6 +166,19 @@ def test_what_is_no_chord_is_refused_in_one_line(
     assert said in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_files_of_one_run_do_not_begin_alike(tmp_path: Path, arguments: list[str]) -> None:
+    # Of one length and seed they would have one key and one form.
+    _, clip, *others = arguments
+    twin = tmp_path / "twin.npz"
+    twin.write_bytes(Path(clip).read_bytes())
+    gen_midi_conditional.main(["-f", clip, str(twin), *others, "-n", "2", "--seed", "4"])
+    takes = [tmp_path / f"{name}_{number}.mid" for name in ("clip", "twin") for number in (1, 2)]
+    assert [report(path)["seed"] for path in takes] == [4, 5, 6, 7]
+    assert len({path.read_bytes() for path in takes}) == 4
+    gen_midi_conditional.main(["-f", str(twin), *others, "--seed", "7"])
+    assert (tmp_path / "twin.mid").read_bytes() == takes[3].read_bytes()
+
+
 def test_pictures_of_the_music_over_its_plan(tmp_path: Path, arguments: list[str]) -> None:
     gen_midi_conditional.main([*arguments, "--visualize", "--format", "png", "pdf"])
     alone = (tmp_path / "clip.mid.png").stat().st_size

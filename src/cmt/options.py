@@ -233,7 +233,7 @@ def add_composition(options: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add(
         "--seed", type=between(0, MAX_SEED, int), default=0, metavar="N",
-        help="another number, another piece",
+        help="another number, another piece; several files go on from it, take by take",
     )  # fmt: skip
     options.set_defaults(again=())
     _add_piece(options)
@@ -321,8 +321,20 @@ def check_composition(options: argparse.ArgumentParser, args: argparse.Namespace
         options.error(f"--beat_instruments: {', '.join(sorted(outside))} not in --instruments")
 
 
-def settings(args: argparse.Namespace, takes: int = 1, rank: bool = False) -> Settings:
-    """What the command line asks for."""
+def check_seed(options: argparse.ArgumentParser, args: argparse.Namespace, takes: int) -> None:
+    """See that so many takes have seeds."""
+    if args.seed > (most := MAX_SEED - takes):
+        options.error(f"--seed: give at most {most}, for {takes} takes")
+
+
+def settings(
+    args: argparse.Namespace, takes: int = 1, rank: bool = False, file: int = 0
+) -> Settings:
+    """What the command line asks for, for its file number `file`, from 0 on.
+
+    Each file has seeds of its own: pieces of equal length and seed would have the same key, form
+    and chords, and begin alike.
+    """
     from cmt.compose import Settings
     from cmt.decoding.style import Style
 
@@ -349,7 +361,7 @@ def settings(args: argparse.Namespace, takes: int = 1, rank: bool = False) -> Se
             ending=args.ending,
         ),
         theme=args.theme,
-        seed=args.seed,
+        seed=args.seed + file * takes,
         passages=args.again,
         precision=args.precision,
         rank=rank,
