@@ -58,7 +58,7 @@ def test_the_highest_note_of_an_onset_is_led() -> None:
 def steps(model: CMT) -> float:
     """Share of steps among the moves of top lines to onsets of one note."""
     moves = []
-    for take in takes_of(model, BARS, songs=8):
+    for take in takes_of(model, BARS, songs=64):
         notes = words_to_song(take.words).notes
         for label in range(PIANO, max(INSTRUMENT_CLASS.values()) + 1):
             part = notes[notes["instrument"] == label]
@@ -68,7 +68,7 @@ def steps(model: CMT) -> float:
             alone = np.diff(np.flatnonzero(last), prepend=-1) == 1
             moves.append(np.abs(np.diff(part["pitch"][last]))[alone[1:]])
     together = np.concatenate(moves)
-    assert len(together) > 100
+    assert len(together) > 800
     return float(np.isin(together, (1, 2)).mean())
 
 

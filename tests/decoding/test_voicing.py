@@ -18,6 +18,7 @@ from cmt.decoding.voicing import (
     OUTSIDE,
     ROLES,
     STRENGTH,
+    STRENGTHS,
     TONIC,
     Voicing,
     kind,
@@ -89,8 +90,11 @@ def test_pitches_outside_the_key_and_the_chord_weigh_less() -> None:
     assert np.flatnonzero(chords.outside(HALF_BAR)).tolist() == [1, 3, 6, 10]
     row = table()[ROLES.index("Piano"), KINDS.index("7")]
     weights = chords.weights(PIANO, HALF_BAR)
-    assert weights[4] == STRENGTH * row[0] and weights[8] == STRENGTH * row[4]
-    assert weights[6] == STRENGTH * (row[2] + OUTSIDE)
+    strength = STRENGTHS["7"]
+    assert weights[4] == strength * row[0] and weights[8] == strength * row[4]
+    assert weights[6] == strength * (row[2] + OUTSIDE)
+    triad = table()[ROLES.index("Piano"), KINDS.index("")]
+    assert chords.weights(PIANO, 0)[4] == STRENGTH * triad[4]
     home = Voicing(form("C E7"), tonic=4).weights(PIANO, HALF_BAR) - weights
     assert home[4] == pytest.approx(TONIC) and not np.delete(home, 4).any()
     assert not chords.weights(DRUMS, 0).any() and not Voicing(None).weights(PIANO, 0).any()
@@ -162,7 +166,7 @@ def test_what_is_fitted_is_the_likelihood_of_what_is_drawn(small_model: CMT) -> 
         if row[0] != NOTE or instrument == DRUMS:
             continue
         logits = small_model.logits(state[None], target[None])["pitch"][0].double().numpy()
-        logits += of_pitches(chords.weights(instrument, tick) / STRENGTH, len(logits))
+        logits += of_pitches(chords.weights(instrument, tick) / chords.strength(tick), len(logits))
         expected.append(np.log(np.exp(logits).sum()) - logits[pitch])
         chords.add(instrument, tick)
     np.testing.assert_allclose(fitted.numpy(), expected, rtol=1e-3)
