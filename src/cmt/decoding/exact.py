@@ -37,7 +37,7 @@ from cmt.plan import Plan
 # have semitones in them than songs'.
 SAMPLING: Mapping[str, Sampling] = {
     **dict.fromkeys(DRAWN, Sampling()),
-    "pitch": Sampling(temperature=0.95),
+    "pitch": Sampling(temperature=0.93),
 }
 # Of heads that know the type alone: more is cut, most of all of the beat, as an onset drawn too
 # late forces the bar's other onsets into what is left of it. Chords are made somewhat fuller, as a

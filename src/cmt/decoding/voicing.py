@@ -39,7 +39,7 @@ OUTSIDE = -0.4
 # and the model knows those that it began: with more, bars have hardly a note beyond one triad.
 STRENGTH = 0.35
 # Of the quality whose seventh the model leaves out by itself: with less, tritones are rare.
-STRENGTHS = {"7": 1.5}
+STRENGTHS = {"7": 1.2}
 # Of chords that were asked for, which are to be heard.
 ASKED_STRENGTH = 3.0
 TONIC = 0.8  # logarithm of the weight of the tonic of a key that was asked for
