@@ -62,8 +62,7 @@ PLAYERS: dict[str, Players] = {
 }
 # Styles whose grooves' basses may give way to one of ours, and how often.
 OWN_BASS = {"rock": 0.7, "pop": 0.7, "country": 0.4, "dance": 0.6, "electronic": 0.6, "blues": 0.25}
-
-OWN_GUITAR = 0.5  # of grooves
+OWN_GUITAR = 0.5  # how often a groove's guitar gives way, in any style
 
 # Textures of film music: instrument, layers to choose from, and from which intensity on they play.
 FILM: dict[str, tuple[tuple[str, tuple[Layer, ...], int], ...]] = {

@@ -42,7 +42,7 @@ def long_notes(rng: random.Random, sheet: Sheet) -> list[Note]:
 
 
 def repeated(rng: random.Random, sheet: Sheet, rhythms: Sequence[Sequence[int]]) -> list[Note]:
-    """Roots on a rhythm, the octave or the fifth at some places of it, always the same."""
+    """Roots on a rhythm, an octave, a fifth or a step at some places of it, always the same."""
     pattern = rng.choice(rhythms)
     patterns = alternating(rng, pattern)
     up = [rng.choice((0, 0, 0, 2, -2, 7, 12)) if onset % 8 else 0 for onset in range(16)]

@@ -75,26 +75,31 @@ def fastest(model: CMT, rows: int) -> str:
     if weight.numel() < SMALL:
         return PRECISIONS[0]
 
-    def seconds(precision: str) -> float:
-        """The shortest time of a product."""
-        multiply, shortest = product(weight, bias, precision), math.inf
-        multiply(inputs)
-        ends = time.perf_counter() + TRIAL
-        while (began := time.perf_counter()) < ends:
-            multiply(inputs)
-            if weight.is_cuda:
-                torch.cuda.synchronize()
-            shortest = min(shortest, time.perf_counter() - began)
-        return shortest
+    def multiplying(precision: str) -> Callable[[], object]:
+        multiply = product(weight, bias, precision)
+        return lambda: multiply(inputs)
 
     possible = DTYPES if weight.is_cuda else PRECISIONS
     with torch.inference_mode(), one_thread():
-        times = {precision: seconds(precision) for precision in possible}
+        times = {precision: seconds(multiplying(precision)) for precision in possible}
     best = PRECISIONS[0]
     for precision, time_of in times.items():
         if time_of * WORTH < times[best]:
             best = precision
     return best
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The shortest time that some work takes, of `TRIAL` seconds after the first, untimed one."""
+    shortest = math.inf
+    work()
+    ends = time.perf_counter() + TRIAL
+    while (began := time.perf_counter()) < ends or shortest == math.inf:
+        work()
+        if torch.cuda.is_initialized():
+            torch.cuda.synchronize()
+        shortest = min(shortest, time.perf_counter() - began)
+    return shortest
 
 
 def row_scales(weight: Tensor) -> Tensor:

@@ -10,20 +10,19 @@ steps: Liu et al. 2025, "Muon is scalable for LLM training".
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from cmt.model.products import WORTH, seconds
+
 MOMENTUM = 0.95
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the quintic iteration
 ITERATIONS = 5
 TINY = 1e-7  # norm below which nothing is divided by it
 RMS = 0.2  # of a step, relative to the learning rate: AdamW's
-TRIAL = 0.1  # seconds that a precision is tried
-WORTH = 1.5  # times as fast is bfloat16, if it is taken
 SMALL = 2**16  # weights of a matrix that takes no time in either
 
 
@@ -71,6 +70,9 @@ def orthogonalised(matrix: Tensor, dtype: torch.dtype) -> Tensor:
     Args:
         matrix: (rows, columns).
         dtype: of the products, and of what is returned.
+
+    Returns:
+        (rows, columns).
     """
     linear, cubic, quintic = COEFFICIENTS
     is_tall = matrix.shape[0] > matrix.shape[1]
@@ -92,15 +94,7 @@ def fastest(matrix: Tensor) -> torch.dtype:
         return torch.bfloat16
     if matrix.numel() < SMALL:
         return torch.float32
-
-    def seconds(dtype: torch.dtype) -> float:
-        """The shortest time of a product."""
-        x, shortest = torch.ones_like(matrix, dtype=dtype), math.inf
-        ends = time.perf_counter() + TRIAL
-        while (began := time.perf_counter()) < ends or shortest == math.inf:
-            x @ x.T
-            shortest = min(shortest, time.perf_counter() - began)
-        return shortest
-
-    is_worth = seconds(torch.bfloat16) * WORTH < seconds(torch.float32)
+    exact = matrix.detach()
+    rounded = exact.bfloat16()
+    is_worth = seconds(lambda: rounded @ rounded.T) * WORTH < seconds(lambda: exact @ exact.T)
     return torch.bfloat16 if is_worth else torch.float32
