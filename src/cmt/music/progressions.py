@@ -88,9 +88,14 @@ def draw_loop(
     others: Sequence[ChordLoop],
     home: bool,
 ) -> ChordLoop:
-    """A progression of a key, of moods asked for, that is none of `others`, if there is one.
+    """A progression of a key, as chords of each half bar.
 
-    `home`: it begins on the tonic.
+    Args:
+        rng: of the piece.
+        key: into which it is transposed, and whose mode it has.
+        asked: moods, of which it has one; none is any.
+        others: progressions that it is none of, if there is another.
+        home: whether it begins on the tonic, if one does.
     """
     loops = [
         loop_of([chord.up(key.tonic) for chord in each.chords]) for each in choices(key.mode, asked)
